@@ -2,6 +2,11 @@ module github.com/nuxtauth/nuxtauth
 
 go 1.26.0
 
+ignore (
+	./e2e/node_modules
+	./example/nuxt
+)
+
 require (
 	github.com/bytedance/gopkg v0.1.3 // indirect
 	github.com/bytedance/sonic v1.15.0 // indirect
