@@ -1,0 +1,158 @@
+package origin
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxURL caps a callback URL, before and after it is written anew, in bytes.
+const maxURL = 2048
+
+// Trusted reports whether an origin is the application's: that of b, or one of
+// TrustedOrigins. Origins are compared to the letter, as browsers write them.
+func (s *Site) Trusted(b Base, origin string) bool {
+	return origin != "" && (origin == b.Origin || slices.Contains(s.trusted, origin))
+}
+
+// CallbackURL decides where a sign-in or sign-out may lead back to. It reads
+// raw as a browser would (the URL standard of WHATWG): spaces and control
+// characters around it go, tabs and line breaks inside go, a backslash is a
+// slash, and what has no scheme is relative to the root of b. The result is
+// absolute and written anew, so that there is only one way to read it: printable
+// ASCII, no dot segments, of an origin that is [Site.Trusted].
+//
+// It returns false for everything else, and for raw without a say: "",
+// "undefined" and "null", which JavaScript clients send for nothing. The
+// caller falls back; it is never a reason for an error status. Also refused
+// although a browser would go to our origin:
+//   - a user name or password, which says another place to people;
+//   - a host that is ours only after a mapping (full-width letters, an old
+//     notation of IPv4), or with an empty port;
+//   - a scheme without two slashes ("https:/x"), which is a host to some
+//     parsers and a path to others;
+//   - a path that begins with two slashes: whoever strips the origin gets the
+//     address of another host;
+//   - more than 2048 bytes.
+func (s *Site) CallbackURL(b Base, raw string) (string, bool) {
+	if len(raw) > maxURL || !utf8.ValidString(raw) {
+		return "", false
+	}
+	raw = clean(raw)
+	if raw == "" || raw == "undefined" || raw == "null" {
+		return "", false
+	}
+	origin, rest, ok := splitOrigin(b, raw)
+	if !ok || !s.Trusted(b, origin) {
+		return "", false
+	}
+	if rest == "" {
+		return origin, true
+	}
+	rest, fragment, hasFragment := strings.Cut(rest, "#")
+	path, query, hasQuery := strings.Cut(rest, "?")
+	path = cleanPath(path)
+	if strings.HasPrefix(path, "//") {
+		return "", false
+	}
+	result := origin + path
+	if hasQuery {
+		result += "?" + encode(query, " \"#<>'")
+	}
+	if hasFragment {
+		result += "#" + encode(fragment, " \"<>`")
+	}
+	return result, len(result) <= maxURL
+}
+
+// clean removes what a browser removes before it reads a URL.
+func clean(raw string) string {
+	raw = strings.TrimFunc(raw, func(r rune) bool { return r <= ' ' })
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || r == '\n' || r == '\r' {
+			return -1
+		}
+		return r
+	}, raw)
+}
+
+// splitOrigin takes the origin off a URL, that of b when it is relative.
+func splitOrigin(b Base, raw string) (origin, rest string, ok bool) {
+	scheme, rest, absolute := cutScheme(raw)
+	slashes := len(rest) - len(strings.TrimLeft(rest, `/\`))
+	switch {
+	case !absolute && slashes < 2:
+		return b.Origin, rest, true
+	case !absolute:
+		scheme, _, _ = strings.Cut(b.Origin, ":")
+	case scheme != "http" && scheme != "https" || slashes < 2:
+		return "", "", false
+	}
+	// However many slashes there are, a browser skips them all.
+	rest = rest[slashes:]
+	end := strings.IndexAny(rest, `/\?#`)
+	if end < 0 {
+		end = len(rest)
+	}
+	// A user name is refused here as well: '@' is in no host.
+	origin, ok = serialize(scheme, rest[:end])
+	return origin, rest[end:], ok
+}
+
+// cutScheme takes the scheme off, in lower case. Without one the rest is raw.
+func cutScheme(raw string) (scheme, rest string, found bool) {
+	i := strings.IndexByte(raw, ':')
+	if i <= 0 || !isLetter(raw[0]) || strings.ContainsFunc(raw[:i], notSchemeChar) {
+		return "", raw, false
+	}
+	return strings.ToLower(raw[:i]), raw[i+1:], true
+}
+
+func notSchemeChar(r rune) bool {
+	return !isAlnum(r) && r != '+' && r != '-' && r != '.'
+}
+
+// cleanPath resolves dot segments, also those written with %2e, and escapes
+// what a browser escapes. The result begins with a slash.
+func cleanPath(path string) string {
+	path = strings.ReplaceAll(path, `\`, "/")
+	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	kept := segments[:0]
+	for i, segment := range segments {
+		last := i == len(segments)-1
+		switch strings.ReplaceAll(strings.ToLower(segment), "%2e", ".") {
+		case "..":
+			kept = kept[:max(len(kept)-1, 0)]
+			if last {
+				kept = append(kept, "")
+			}
+		case ".":
+			if last {
+				kept = append(kept, "")
+			}
+		default:
+			kept = append(kept, encode(segment, " \"#<>?^`{}"))
+		}
+	}
+	return "/" + strings.Join(kept, "/")
+}
+
+// encode escapes the bytes of s that are in set, control characters and
+// everything beyond ASCII. Escapes that are there already stay.
+func encode(s, set string) string {
+	const hex = "0123456789ABCDEF"
+	b := make([]byte, 0, len(s)+16)
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(set, c) >= 0 {
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		} else {
+			b = append(b, c)
+		}
+	}
+	return string(b)
+}
+
+func isLetter(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}

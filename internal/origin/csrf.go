@@ -1,0 +1,102 @@
+package origin
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"net/http"
+	"slices"
+)
+
+// hexSize is the length of a token, and of its hash, in hex digits.
+const hexSize = 2 * sha256.Size
+
+// A CSRF issues and checks the tokens against forged posts that next-auth and
+// Auth.js share: the cookie holds a random token and sha256(token + secret),
+// the form repeats the token. Make one with [NewCSRF].
+type CSRF struct {
+	secrets []string
+}
+
+// NewCSRF makes a CSRF. The first secret signs new tokens, all of them verify.
+// An empty secret verifies nothing.
+func NewCSRF(secrets ...string) *CSRF {
+	return &CSRF{slices.Clone(secrets)}
+}
+
+// Issue makes a token, and the cookie value that vouches for it.
+func (c *CSRF) Issue() (token, cookieValue string) {
+	random := make([]byte, sha256.Size)
+	rand.Read(random) // never fails, see crypto/rand
+	token = hex.EncodeToString(random)
+	var secret string
+	if len(c.secrets) > 0 {
+		secret = c.secrets[0]
+	}
+	hash := sign(token, secret)
+	return token, token + "|" + string(hash[:])
+}
+
+// Check returns the token of a cookie value when one of the secrets signed it.
+// When not, issue a new one. Further parts behind a second "|" are ignored.
+func (c *CSRF) Check(cookieValue string) (token string, ok bool) {
+	if len(cookieValue) < hexSize+1+hexSize || cookieValue[hexSize] != '|' {
+		return "", false
+	}
+	token, rest := cookieValue[:hexSize], cookieValue[hexSize+1:]
+	if len(rest) > hexSize && rest[hexSize] != '|' {
+		return "", false
+	}
+	got := []byte(rest[:hexSize])
+	valid := 0
+	for _, secret := range c.secrets {
+		if secret != "" {
+			want := sign(token, secret)
+			valid |= subtle.ConstantTimeCompare(got, want[:])
+		}
+	}
+	if valid == 0 {
+		return "", false
+	}
+	return token, true
+}
+
+// Equal compares the token of the cookie with the one in the body, in constant
+// time. An empty token equals nothing.
+func Equal(cookieToken, bodyToken string) bool {
+	return cookieToken != "" && subtle.ConstantTimeCompare([]byte(cookieToken), []byte(bodyToken)) == 1
+}
+
+// sign is the hash of a token, in lower-case hex.
+func sign(token, secret string) (hash [hexSize]byte) {
+	var buf [256]byte
+	sum := sha256.Sum256(append(append(buf[:0], token...), secret...))
+	hex.Encode(hash[:], sum[:])
+	return hash
+}
+
+// CrossSite reports whether another site made the browser send r. It is a
+// second wall beside the token, for requests that change something.
+//
+// A request is cross-site when it has an Origin that is not [Site.Trusted], or
+// no Origin and a Sec-Fetch-Site other than same-origin and none. Without
+// both, the client is no browser of today and the token alone decides.
+//
+// Origin: null is untrusted, with one exception: browsers write it for the
+// forms of pages with Referrer-Policy: no-referrer, and say
+// Sec-Fetch-Site: same-origin at the same time, which no page can forge.
+func (s *Site) CrossSite(b Base, r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	origins := r.Header["Origin"]
+	if len(origins) == 0 {
+		return site != "" && site != "same-origin" && site != "none"
+	}
+	for _, origin := range origins {
+		vouched := origin == "null" && site == "same-origin"
+		if !vouched && !s.Trusted(b, origin) {
+			return true
+		}
+	}
+	return false
+}

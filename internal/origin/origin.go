@@ -1,0 +1,226 @@
+// Package origin decides what belongs to the application: its public URL, the
+// URLs that a sign-in may lead back to, the sites that may post to it, and the
+// tokens against forged posts.
+package origin
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// DefaultPath is the base path when neither URL nor BasePath names one.
+const DefaultPath = "/api/auth"
+
+// A Config says where the application is to be found. Either URL or TrustHost
+// is needed.
+type Config struct {
+	// URL is the public address of the application as browsers see it, such as
+	// "https://app.example.com". It may carry the base path.
+	URL string
+
+	// BasePath is the path of the API. Empty means the path in URL, or
+	// [DefaultPath] when that has none.
+	BasePath string
+
+	// TrustHost takes the public address from each request when URL is empty:
+	// from X-Forwarded-Host and X-Forwarded-Proto, else from Host and TLS. Only
+	// for servers behind a proxy that sets or removes these headers.
+	TrustHost bool
+
+	// TrustedOrigins are further origins of the same application, each written
+	// as browsers do: "https://app.example.com". Sign-ins may lead back to
+	// them and they may post. With TrustHost, when there are any, the
+	// application's own address must be one of them as well.
+	TrustedOrigins []string
+}
+
+// A Site is a checked [Config]. Make one with [New].
+type Site struct {
+	fixed     Base // of Config.URL; the zero Base without one
+	path      string
+	trustHost bool
+	trusted   []string
+}
+
+// New checks cfg. It reports every problem at once, joined, each with what to
+// write instead.
+func New(cfg Config) (*Site, error) {
+	var problems []error
+	s := &Site{path: DefaultPath, trustHost: cfg.TrustHost, trusted: slices.Clone(cfg.TrustedOrigins)}
+
+	if cfg.BasePath != "" {
+		if err := checkPath("BasePath", cfg.BasePath); err != nil {
+			problems = append(problems, err)
+		}
+		s.path = cfg.BasePath
+	}
+	switch {
+	case cfg.URL != "":
+		origin, path, err := parseURL(cfg.URL)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		if path != "" && cfg.BasePath != "" && path != cfg.BasePath {
+			problems = append(problems, fmt.Errorf("nuxtauth: URL has the path %q and BasePath is %q: write the path in one of them only", path, cfg.BasePath))
+		}
+		if path != "" {
+			s.path = path
+		}
+		s.fixed = Base{Origin: origin, Path: s.path}
+	case !cfg.TrustHost:
+		problems = append(problems, errors.New(`nuxtauth: URL is empty: set Config.URL or AUTH_URL to the public address such as "https://app.example.com", or set TrustHost when a proxy in front sets X-Forwarded-Host`))
+	}
+	for _, origin := range cfg.TrustedOrigins {
+		if err := checkOrigin(origin); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return s, nil
+}
+
+// Path is the base path, such as "/api/auth".
+func (s *Site) Path() string { return s.path }
+
+// A Base is where the API is for one request.
+type Base struct {
+	Origin string // "https://app.example.com"
+	Path   string // "/api/auth"
+}
+
+// URL is the address of a route: the base, and the segments after it.
+func (b Base) URL(segments ...string) string {
+	u := b.Origin + b.Path
+	for _, segment := range segments {
+		u += "/" + url.PathEscape(segment)
+	}
+	return u
+}
+
+// Secure reports whether the application is served over https.
+func (b Base) Secure() bool {
+	return strings.HasPrefix(b.Origin, "https://")
+}
+
+// Base returns where the API is for r. Config.URL always wins over the
+// request. Without one the request decides, and the error says what in it is
+// not acceptable; the answer is then 400.
+//
+// Of a header with several values the first one counts. The header Forwarded
+// is not read.
+func (s *Site) Base(r *http.Request) (Base, error) {
+	if s.fixed.Origin != "" {
+		return s.fixed, nil
+	}
+	if !s.trustHost {
+		return Base{}, errors.New("origin: no URL is configured, and the request is not trusted to name it")
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if v := r.Header.Get("X-Forwarded-Proto"); v != "" {
+		scheme = strings.ToLower(first(v))
+	}
+	host := r.Host
+	if v := r.Header.Get("X-Forwarded-Host"); v != "" {
+		host = first(v)
+	}
+	if scheme != "http" && scheme != "https" {
+		return Base{}, fmt.Errorf("origin: the request says that its scheme is %.40q", scheme)
+	}
+	origin, ok := serialize(scheme, host)
+	if !ok {
+		return Base{}, fmt.Errorf("origin: the request says that its host is %.80q", host)
+	}
+	if len(s.trusted) > 0 && !slices.Contains(s.trusted, origin) {
+		return Base{}, fmt.Errorf("origin: the request says that it is for %q, which is not one of TrustedOrigins", origin)
+	}
+	return Base{Origin: origin, Path: s.path}, nil
+}
+
+// first is the first value of a header that lists several.
+func first(v string) string {
+	v, _, _ = strings.Cut(v, ",")
+	return strings.Trim(v, " \t")
+}
+
+// parseURL takes Config.URL apart. The path is empty when there is none.
+func parseURL(raw string) (origin, path string, err error) {
+	if strings.Contains(raw, "@") {
+		return "", "", errors.New(`nuxtauth: URL has an @, as if with a user name or password: write the public address alone, such as "https://app.example.com"`)
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return "", "", fmt.Errorf(`nuxtauth: URL %q is not an absolute http or https address: write one such as "https://app.example.com"`, raw)
+	}
+	origin, ok := serialize(u.Scheme, u.Host)
+	if !ok {
+		return "", "", fmt.Errorf(`nuxtauth: URL %q has a host that is not valid: write a host name in ASCII ("xn--…" for others) or an IP address, and a port if it needs one`, raw)
+	}
+	if strings.ContainsAny(raw, "?#") {
+		return "", "", fmt.Errorf("nuxtauth: URL %q has a query or a fragment: write %q", raw, origin+u.Path)
+	}
+	path = strings.TrimSuffix(u.EscapedPath(), "/")
+	if path == "" {
+		return origin, "", nil
+	}
+	return origin, path, checkPath("the path of URL", path)
+}
+
+// checkPath refuses paths that routers, proxies and browsers might not all
+// read the same way.
+func checkPath(field, path string) error {
+	problem := func(what string) error {
+		return fmt.Errorf("nuxtauth: %s %q %s: write one such as %q", field, path, what, DefaultPath)
+	}
+	if path[0] != '/' {
+		return problem("does not start with a slash")
+	}
+	if path == "/" {
+		return problem("would take every route of the application")
+	}
+	for segment := range strings.SplitSeq(path[1:], "/") {
+		switch {
+		case segment == "":
+			return problem("has a slash too many")
+		case segment == "." || segment == "..":
+			return problem("has a dot segment")
+		case strings.ContainsFunc(segment, notPathChar):
+			return problem("has a character other than letters, digits and -._~")
+		}
+	}
+	return nil
+}
+
+func notPathChar(r rune) bool {
+	return !isAlnum(r) && !strings.ContainsRune("-._~", r)
+}
+
+// checkOrigin wants an origin exactly as browsers write it, so that comparing
+// two is comparing strings.
+func checkOrigin(origin string) error {
+	scheme, host, ok := strings.Cut(origin, "://")
+	if strings.Contains(origin, "*") {
+		return fmt.Errorf(`nuxtauth: trusted origin %q has a wildcard: write every origin in full, such as "https://app.example.com"`, origin)
+	}
+	scheme = strings.ToLower(scheme)
+	if !ok || scheme != "http" && scheme != "https" {
+		return fmt.Errorf(`nuxtauth: trusted origin %q is not an http or https origin: write one such as "https://app.example.com"`, origin)
+	}
+	host, _, _ = strings.Cut(host, "/")
+	exact, ok := serialize(scheme, host)
+	if !ok {
+		return fmt.Errorf(`nuxtauth: trusted origin %q has a host that is not valid: write one such as "https://app.example.com"`, origin)
+	}
+	if exact != origin {
+		return fmt.Errorf("nuxtauth: trusted origin %q is not written as browsers do: write %q", origin, exact)
+	}
+	return nil
+}
