@@ -1,0 +1,95 @@
+package token
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	// leeway is how far clocks may be apart, in seconds, as in next-auth and Auth.js.
+	leeway = 15
+
+	// maxDate is the largest integer that JSON numbers carry exactly everywhere.
+	maxDate = 1<<53 - 1
+)
+
+// A NumericDate is a point of time in seconds since 1970-01-01 UTC, as JWTs
+// write it (RFC 7519 §2). Zero means that there is none: a claim that is absent,
+// and with the option omitzero of a field's tag, one that is not written.
+//
+// In JSON it is a number between -(2^53-1) and 2^53-1, whose fraction is cut
+// off. Everything else is refused, null and strings too.
+type NumericDate int64
+
+// Time returns the point of time in UTC, and the zero [time.Time] for a zero d.
+func (d NumericDate) Time() time.Time {
+	if d == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(d), 0).UTC()
+}
+
+// MarshalJSONTo writes d as a number, even under [json.StringifyNumbers].
+func (d NumericDate) MarshalJSONTo(enc *jsontext.Encoder) error {
+	return enc.WriteToken(jsontext.Int(int64(d)))
+}
+
+// UnmarshalJSONFrom reads a number.
+func (d *NumericDate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	tok, err := dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	if tok.Kind() != jsontext.KindNumber {
+		return fmt.Errorf("token: NumericDate is a JSON %v, want a number", tok.Kind())
+	}
+	seconds, err := tok.Float()
+	if err != nil || math.Abs(seconds) > maxDate {
+		return fmt.Errorf("token: NumericDate %q is out of range", tok.String())
+	}
+	*d = NumericDate(seconds)
+	return nil
+}
+
+// Validate tells whether a token with these claims may be used now. It needs
+// both iat and exp; a missing one is an error that wraps [ErrInvalid]. With 15
+// seconds of leeway for clocks that differ, it returns [ErrExpired] from exp on,
+// and [ErrNotYetValid] until nbf, if there is one (RFC 7519 §4.1.4, §4.1.5).
+//
+// An iat in the future is no error, as in next-auth and Auth.js.
+func Validate(iat, exp, nbf NumericDate, now time.Time) error {
+	seconds := now.Unix()
+	switch {
+	case exp == 0:
+		return fmt.Errorf(`%w: no "exp"`, ErrInvalid)
+	case iat == 0:
+		return fmt.Errorf(`%w: no "iat"`, ErrInvalid)
+	case int64(exp) <= seconds-leeway:
+		return ErrExpired
+	case int64(nbf) > seconds+leeway:
+		return ErrNotYetValid
+	}
+	return nil
+}
+
+// Verify is [Validate] for raw claims, as [Codec.Open] returns them. Claims that
+// are not one well-formed JSON object, name a member twice or have a time of the
+// wrong type are an error that wraps [ErrInvalid].
+//
+// Verify looks at no other claim: that "sub" names somebody, and what else the
+// application puts into its tokens, is for the caller to check.
+func Verify(claims []byte, now time.Time) error {
+	var times struct {
+		IssuedAt  NumericDate `json:"iat"`
+		Expires   NumericDate `json:"exp"`
+		NotBefore NumericDate `json:"nbf"`
+	}
+	if err := json.Unmarshal(claims, &times); err != nil {
+		return fmt.Errorf("%w: claims: %w", ErrInvalid, err)
+	}
+	return Validate(times.IssuedAt, times.Expires, times.NotBefore, now)
+}

@@ -1,0 +1,7 @@
+package token
+
+// The parts of the key derivation, for the vectors.
+var (
+	DeriveKey  = deriveKey
+	Thumbprint = thumbprint
+)

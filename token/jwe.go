@@ -1,0 +1,188 @@
+package token
+
+import (
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+)
+
+// The content encryptions of RFC 7518 §5.1 that this package knows.
+const (
+	encGCM = "A256GCM"
+	encCBC = "A256CBC-HS512"
+)
+
+// maxHeader is the length of the longest encoded protected header. The longest
+// that a codec writes has about 170 bytes.
+const maxHeader = 1 << 10
+
+// base64url is the encoding of RFC 7515 §2: no padding, and exactly one way to
+// write each value.
+var base64url = base64.RawURLEncoding.Strict()
+
+// A contentKey encrypts the claims of tokens whose "enc" and "kid" it has.
+type contentKey struct {
+	enc     string
+	kid     string // empty: tokens may carry any "kid"
+	aead    cipher.AEAD
+	tagSize int
+}
+
+// header returns the protected header for k, without the "kid" when kid is "".
+func (k *contentKey) header(kid string) string {
+	h := `{"alg":"dir","enc":"` + k.enc + `"`
+	if kid != "" {
+		h += `,"kid":"` + kid + `"`
+	}
+	return base64url.EncodeToString([]byte(h + "}"))
+}
+
+// open decrypts "iv.ciphertext.tag", in one buffer. The segments have fixed
+// places: only the ciphertext has a length of its own, and a dot inside a
+// segment is not base64.
+func (k *contentKey) open(segments string, aad []byte) ([]byte, error) {
+	iv := k.aead.NonceSize()
+	first := base64url.EncodedLen(iv)
+	last := len(segments) - base64url.EncodedLen(k.tagSize) - 1
+	if last <= first || segments[first] != '.' || segments[last] != '.' {
+		return nil, errFormat
+	}
+	ciphertext := segments[first+1 : last]
+
+	buf := make([]byte, 0, iv+base64url.DecodedLen(len(ciphertext))+k.tagSize)
+	for _, s := range [...]string{segments[:first], ciphertext, segments[last+1:]} {
+		var err error
+		if buf, err = base64url.AppendDecode(buf, []byte(s)); err != nil {
+			return nil, errFormat
+		}
+	}
+	claims, err := k.aead.Open(buf[iv:iv], buf[:iv], buf[iv:], aad)
+	if err != nil {
+		return nil, errKey
+	}
+	return claims, nil
+}
+
+// protected is a protected header with the keys that may open its tokens.
+type protected struct {
+	aad  []byte // the encoded header, which the encryption authenticates too
+	keys []*contentKey
+}
+
+// jwe is a Codec for JWE in compact serialization with direct encryption
+// (RFC 7516 §7.1, RFC 7518 §4.5).
+type jwe struct {
+	keys  []*contentKey        // the first one seals
+	seal  protected            // of the tokens that Seal makes
+	known map[string]protected // by encoded header: those that need no parsing
+}
+
+func newJWE(keys []*contentKey) *jwe {
+	c := &jwe{keys: keys, known: make(map[string]protected)}
+	for _, k := range keys {
+		for _, kid := range [...]string{"", k.kid} {
+			h := k.header(kid)
+			c.known[h] = protected{[]byte(h), c.match(k.enc, kid)}
+		}
+	}
+	c.seal = c.known[keys[0].header(keys[0].kid)]
+	return c
+}
+
+// match returns the keys for a token with this "enc" and "kid"; a token without
+// a "kid" may be of any key.
+func (c *jwe) match(enc, kid string) []*contentKey {
+	var keys []*contentKey
+	for _, k := range c.keys {
+		if k.enc == enc && (kid == "" || k.kid == "" || k.kid == kid) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// Seal makes a token with the first key and a random initialization vector.
+func (c *jwe) Seal(claims []byte) (string, error) {
+	if err := checkClaims(claims); err != nil {
+		return "", err
+	}
+	k := c.keys[0]
+	iv := k.aead.NonceSize()
+	buf := make([]byte, iv, iv+len(claims)+k.aead.Overhead())
+	rand.Read(buf)
+	buf = k.aead.Seal(buf, buf[:iv], claims, c.seal.aad)
+	tag := len(buf) - k.tagSize
+
+	size := len(c.seal.aad) + len("....") +
+		base64url.EncodedLen(iv) + base64url.EncodedLen(tag-iv) + base64url.EncodedLen(k.tagSize)
+	if size > MaxSize {
+		return "", ErrTooLarge
+	}
+	token := make([]byte, 0, size)
+	token = append(token, c.seal.aad...)
+	token = append(token, ".."...) // direct encryption has no encrypted key
+	token = base64url.AppendEncode(token, buf[:iv])
+	token = append(token, '.')
+	token = base64url.AppendEncode(token, buf[iv:tag])
+	token = append(token, '.')
+	token = base64url.AppendEncode(token, buf[tag:])
+	return string(token), nil
+}
+
+// Open refuses what is cheap to refuse before any key does work.
+func (c *jwe) Open(token string) ([]byte, error) {
+	if err := checkToken(token); err != nil {
+		return nil, err
+	}
+	header, segments, ok := strings.Cut(token, "..")
+	if !ok || len(header) > maxHeader {
+		return nil, errFormat
+	}
+	p, ok := c.known[header]
+	if !ok {
+		var err error
+		if p, err = c.parse(header); err != nil {
+			return nil, err
+		}
+	}
+	err := errKey
+	for _, k := range p.keys {
+		// A failed attempt spoils its buffer, so each key decodes anew.
+		var claims []byte
+		if claims, err = k.open(segments, p.aad); err == nil {
+			return claims, nil
+		}
+	}
+	return nil, err
+}
+
+// parse reads a header that no codec of ours writes. Only five members are
+// allowed in it, all of them strings: whoever needs "zip", "crit", "jwk" or the
+// members of other algorithms needs another key management too.
+func (c *jwe) parse(header string) (protected, error) {
+	raw, err := base64url.DecodeString(header)
+	if err != nil {
+		return protected{}, errFormat
+	}
+	var members map[string]string
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return protected{}, errHeader
+	}
+	for name, value := range members {
+		switch name {
+		case "alg", "enc", "kid", "typ", "cty":
+		default:
+			return protected{}, errHeader
+		}
+		if value == "" {
+			return protected{}, errHeader
+		}
+	}
+	if members["alg"] != "dir" {
+		return protected{}, errHeader
+	}
+	return protected{[]byte(header), c.match(members["enc"], members["kid"])}, nil
+}

@@ -1,0 +1,326 @@
+package token_test
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/aes"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/nuxtauth/nuxtauth/token"
+)
+
+func TestOtherLibrariesReadOurTokens(t *testing.T) {
+	for _, f := range formats {
+		t.Run(f.name, func(t *testing.T) {
+			obj, err := jose.ParseEncryptedCompact(mustSeal(t, f.codec(t, newSecret), session),
+				[]jose.KeyAlgorithm{jose.DIRECT}, []jose.ContentEncryption{f.enc})
+			if err != nil {
+				t.Fatal(err)
+			}
+			claims, err := obj.Decrypt(f.key(t, newSecret, f.size))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(claims) != session {
+				t.Errorf("claims %s, want %s", claims, session)
+			}
+		})
+	}
+}
+
+func TestWeReadTokensOfOtherLibraries(t *testing.T) {
+	for _, f := range formats {
+		t.Run(f.name, func(t *testing.T) {
+			encrypter, err := jose.NewEncrypter(f.enc, jose.Recipient{Algorithm: jose.DIRECT, Key: f.key(t, newSecret, f.size)},
+				(&jose.EncrypterOptions{}).WithType("JWT"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Every length of the padding and of the last base64 group.
+			for n := range 50 {
+				claims := `{"a":"` + strings.Repeat("x", n) + `"}`
+				obj, err := encrypter.Encrypt([]byte(claims))
+				if err != nil {
+					t.Fatal(err)
+				}
+				sealed, err := obj.CompactSerialize()
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantOpen(t, f.codec(t, newSecret), sealed, claims)
+			}
+		})
+	}
+}
+
+func TestSealedTokensOpen(t *testing.T) {
+	for _, f := range formats {
+		t.Run(f.name, func(t *testing.T) {
+			codec := f.codec(t, newSecret)
+			wantOpen(t, codec, mustSeal(t, codec, session), session)
+			for n := range 50 {
+				claims := `{"a":"` + strings.Repeat("x", n) + `"}`
+				wantOpen(t, codec, mustSeal(t, codec, claims), claims)
+			}
+			wantOpen(t, codec, mustSeal(t, codec, `{}`), `{}`)
+			if first, second := mustSeal(t, codec, session), mustSeal(t, codec, session); first == second {
+				t.Error("two tokens of the same claims are equal")
+			}
+		})
+	}
+}
+
+func TestOnlyObjectsAreSealed(t *testing.T) {
+	for _, f := range formats {
+		for _, claims := range []string{"", "{", "}", "null", "[]", `"{}"`, `1`, `{}x`, ` {}`, "{}\n"} {
+			if sealed, err := f.codec(t, newSecret).Seal([]byte(claims)); err == nil {
+				t.Errorf("%s: sealed %q as %s", f.name, claims, sealed)
+			}
+		}
+	}
+}
+
+func TestTokensHaveALargestSize(t *testing.T) {
+	for _, f := range formats {
+		t.Run(f.name, func(t *testing.T) {
+			codec := f.codec(t, newSecret)
+			object := func(n int) string { return `{"a":"` + strings.Repeat("x", n-len(`{"a":""}`)) + `"}` }
+
+			largest := 0
+			for n := token.MaxSize * 3 / 4; n > 0 && largest == 0; n-- {
+				sealed, err := codec.Seal([]byte(object(n)))
+				if err == nil {
+					largest = n
+					if len(sealed) > token.MaxSize || len(sealed) < token.MaxSize-aes.BlockSize*4/3-4 {
+						t.Errorf("the largest token has %d bytes, want about %d", len(sealed), token.MaxSize)
+					}
+					wantOpen(t, codec, sealed, object(n))
+				} else if !errors.Is(err, token.ErrTooLarge) {
+					t.Fatal(err)
+				}
+			}
+			if _, err := codec.Seal([]byte(object(10 * token.MaxSize))); !errors.Is(err, token.ErrTooLarge) {
+				t.Errorf("error %v, want ErrTooLarge", err)
+			}
+			wantInvalid(t, codec, f.forge(t, newSecret, f.header(t, newSecret), []byte(object(token.MaxSize))))
+		})
+	}
+}
+
+func TestOldSecretsOpenAndTheNewOneSeals(t *testing.T) {
+	for _, f := range formats {
+		t.Run(f.name, func(t *testing.T) {
+			before, after := f.codec(t, oldSecret), f.codec(t, newSecret, "another secret of some length", oldSecret)
+			wantOpen(t, after, mustSeal(t, before, session), session)
+			wantInvalid(t, before, mustSeal(t, after, session))
+			wantOpen(t, f.codec(t, newSecret), mustSeal(t, after, session), session)
+			wantInvalid(t, f.codec(t, newSecret), mustSeal(t, before, session))
+		})
+	}
+}
+
+func TestTokensOfOneCookieDoNotPassForAnother(t *testing.T) {
+	for _, f := range formats {
+		t.Run(f.name, func(t *testing.T) {
+			other, err := f.new("__Secure-other.state", newSecret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantInvalid(t, other, mustSeal(t, f.codec(t, newSecret), session))
+			wantInvalid(t, f.codec(t, newSecret), mustSeal(t, other, session))
+		})
+	}
+}
+
+func TestTokensOfOneVersionDoNotPassForTheOther(t *testing.T) {
+	wantInvalid(t, formats[1].codec(t, newSecret), mustSeal(t, formats[0].codec(t, newSecret), session))
+	wantInvalid(t, formats[0].codec(t, newSecret), mustSeal(t, formats[1].codec(t, newSecret), session))
+}
+
+func TestAChangeOfAnyByteIsNoticed(t *testing.T) {
+	for _, f := range formats {
+		t.Run(f.name, func(t *testing.T) {
+			codec := f.codec(t, newSecret, oldSecret)
+			sealed := mustSeal(t, codec, session)
+			for i := range len(sealed) {
+				for _, c := range []byte{sealed[i] ^ 1, 'A', 'Q', '.', '=', '\n', '\r', ' ', 0, 0xff} {
+					if changed := sealed[:i] + string([]byte{c}) + sealed[i+1:]; changed != sealed {
+						wantInvalid(t, codec, changed)
+					}
+				}
+				wantInvalid(t, codec, sealed[:i])
+				wantInvalid(t, codec, sealed[i+1:])
+				wantInvalid(t, codec, sealed[:i]+sealed[i+1:])
+				wantInvalid(t, codec, sealed[:i]+"\n"+sealed[i:])
+				wantInvalid(t, codec, sealed[:i]+"\r"+sealed[i:])
+				wantInvalid(t, codec, sealed[:i]+"="+sealed[i:])
+				wantInvalid(t, codec, sealed[:i]+"."+sealed[i:])
+			}
+			wantInvalid(t, codec, sealed+"A")
+			wantInvalid(t, codec, sealed+".")
+			wantInvalid(t, codec, sealed+"=")
+			for _, c := range base64urlDigits { // the last one has bits that don't count
+				if changed := sealed[:len(sealed)-1] + string(c); changed != sealed {
+					wantInvalid(t, codec, changed)
+				}
+			}
+		})
+	}
+}
+
+func TestHeadersOfOtherProducers(t *testing.T) {
+	long := strings.Repeat("x", 2000)
+	for _, f := range formats {
+		kid := ""
+		if f.enc == jose.A256CBC_HS512 {
+			kid = token.Thumbprint(f.key(t, newSecret, 64))
+		}
+		enc := string(f.enc)
+		for _, test := range []struct {
+			header string
+			ok     bool
+		}{
+			{`{"alg":"dir","enc":"` + enc + `"}`, true},
+			{`{"enc":"` + enc + `","alg":"dir"}`, true},
+			{` { "alg" : "dir", "enc" : "` + enc + `" } `, true},
+			{`{"alg":"dir","enc":"` + enc + `","typ":"JWT","cty":"json"}`, true},
+			{`{"alg":"\u0064ir","enc":"` + enc + `"}`, true},
+			{`{"alg":"dir","enc":"` + enc + `","kid":"nope"}`, kid == ""}, // ignored by v4, unknown in v5
+			{`{"alg":"dir","enc":"` + enc + `","typ":"JWT","kid":"` + cmp.Or(kid, "any") + `"}`, true},
+
+			{`{"alg":"dir","enc":"` + enc + `","kid":null}`, false},
+			{`{"alg":"dir","enc":"` + enc + `","kid":""}`, false},
+			{`{"alg":"dir","enc":"` + enc + `","kid":7}`, false},
+			{`{"alg":"dir","enc":"` + enc + `","typ":["JWT"]}`, false},
+			{`{"alg":"dir","enc":"` + enc + `","zip":"DEF"}`, false},
+			{`{"alg":"dir","enc":"` + enc + `","crit":["b64"],"b64":true}`, false},
+			{`{"alg":"dir","enc":"` + enc + `","crit":[]}`, false},
+			{`{"alg":"dir","enc":"` + enc + `","jwk":{"kty":"oct","k":"AAAA"}}`, false},
+			{`{"alg":"dir","enc":"` + enc + `","jku":"https://example.com/keys"}`, false},
+			{`{"alg":"dir","enc":"` + enc + `","x5u":"https://example.com/cert"}`, false},
+			{`{"alg":"dir","enc":"` + enc + `","p2c":10000000,"p2s":"AAAA"}`, false},
+			{`{"alg":"dir","enc":"` + enc + `","p2s":"AAAA"}`, false},
+			{`{"alg":"dir","enc":"` + enc + `","unknown":"x"}`, false},
+			{`{"alg":"DIR","enc":"` + enc + `"}`, false},
+			{`{"alg":"none","enc":"` + enc + `"}`, false},
+			{`{"alg":"A256KW","enc":"` + enc + `"}`, false},
+			{`{"alg":"A256GCMKW","enc":"` + enc + `"}`, false},
+			{`{"alg":"RSA-OAEP","enc":"` + enc + `"}`, false},
+			{`{"alg":"PBES2-HS512+A256KW","enc":"` + enc + `"}`, false},
+			{`{"alg":null,"enc":"` + enc + `"}`, false},
+			{`{"alg":["dir"],"enc":"` + enc + `"}`, false},
+			{`{"enc":"` + enc + `"}`, false},
+			{`{"alg":"dir"}`, false},
+			{`{"alg":"dir","enc":"` + strings.ToLower(enc) + `"}`, false},
+			{`{"alg":"dir","enc":"A128GCM"}`, false},
+			{`{"alg":"dir","enc":"A128CBC-HS256"}`, false},
+			{`{"alg":"none","alg":"dir","enc":"` + enc + `"}`, false},
+			{`{"alg":"dir","Alg":"dir","enc":"` + enc + `"}`, false},
+			{`{"ALG":"dir","enc":"` + enc + `"}`, false},
+			{`{"alg":"dir","enc":"` + enc + `"}{}`, false},
+			{`{"alg":"dir","enc":"` + enc + `","typ":"` + "\xff" + `"}`, false},
+			{`{"alg":"dir","enc":"` + enc + `","typ":"` + long + `"}`, false},
+			{`[]`, false},
+			{`null`, false},
+			{``, false},
+			{`"dir"`, false},
+		} {
+			t.Run(f.name+"/"+test.header[:min(len(test.header), 80)], func(t *testing.T) {
+				forged := f.forge(t, newSecret, test.header, []byte(session))
+				if test.ok {
+					wantOpen(t, f.codec(t, newSecret), forged, session)
+					wantOpen(t, f.codec(t, oldSecret, newSecret), forged, session)
+				} else {
+					wantInvalid(t, f.codec(t, newSecret), forged)
+				}
+			})
+		}
+	}
+}
+
+func TestAuthJSRefusesGCMThatNodeNeverSeals(t *testing.T) {
+	f := formats[1]
+	key := f.key(t, newSecret, 32)
+	codec := f.codec(t, newSecret)
+	wantInvalid(t, codec, forgeGCM(t, key, `{"alg":"dir","enc":"A256GCM"}`, []byte(session)))
+	wantInvalid(t, codec, forgeGCM(t, key, `{"alg":"dir","enc":"A256GCM","kid":"`+token.Thumbprint(key)+`"}`, []byte(session)))
+
+	header, _, _ := strings.Cut(mustSeal(t, codec, session), ".")
+	if want := encode([]byte(f.header(t, newSecret))); header != want {
+		t.Errorf("header %s, want %s", header, want)
+	}
+}
+
+// A wrong padding is told from a wrong tag by nobody: the tag is checked first,
+// and what follows gives the same error.
+func TestPaddingThatNobodySealedIsRefused(t *testing.T) {
+	f := formats[1]
+	codec, key, header := f.codec(t, newSecret), f.key(t, newSecret, f.size), f.header(t, newSecret)
+	_, wrongTag := codec.Open(header + mustSeal(t, codec, session)[1:])
+	for name, blocks := range map[string][]byte{
+		"none":          []byte(`{"sub":"1234567"`),
+		"zero":          append([]byte(`{"sub":"123456"`), 0),
+		"too much":      append([]byte(`{"sub":"123456"`), 17),
+		"inconsistent":  append([]byte(`{"sub":"12345"`), 1, 2),
+		"nothing":       nil,
+		"more than all": bytes.Repeat([]byte{32}, aes.BlockSize),
+	} {
+		_, err := codec.Open(forgeCBC(t, key, header, blocks))
+		if !errors.Is(err, token.ErrInvalid) || !errors.Is(wrongTag, token.ErrInvalid) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	whole := append([]byte(`{"sub":"1"}`), bytes.Repeat([]byte{5}, 5)...)
+	wantOpen(t, codec, forgeCBC(t, key, header, whole), `{"sub":"1"}`)
+}
+
+func TestCodecsRefuseMissingSecretsAndSalts(t *testing.T) {
+	for name, f := range map[string]func() (token.Codec, error){
+		"no secret v4":    func() (token.Codec, error) { return token.NextAuth("") },
+		"no secret v5":    func() (token.Codec, error) { return token.AuthJS("name") },
+		"empty secret v4": func() (token.Codec, error) { return token.NextAuth("", newSecret, "") },
+		"empty secret v5": func() (token.Codec, error) { return token.AuthJS("name", "", newSecret) },
+		"no salt v5":      func() (token.Codec, error) { return token.AuthJS("", newSecret) },
+	} {
+		if c, err := f(); err == nil || c != nil {
+			t.Errorf("%s: got %v, %v", name, c, err)
+		}
+	}
+}
+
+func TestTheSameClaimsNeverMakeTheSameToken(t *testing.T) {
+	for _, f := range formats {
+		codec := f.codec(t, newSecret)
+		if a, b := mustSeal(t, codec, session), mustSeal(t, codec, session); a == b {
+			t.Errorf("%s: twice %s", f.name, a)
+		}
+	}
+}
+
+func TestACodecServesManyGoroutines(t *testing.T) {
+	for _, f := range formats {
+		codec := f.codec(t, newSecret, oldSecret)
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				for j := range 50 {
+					claims := fmt.Sprintf(`{"sub":"%d-%d"}`, i, j)
+					sealed, err := codec.Seal([]byte(claims))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if got, err := codec.Open(sealed); err != nil || string(got) != claims {
+						t.Errorf("%s: got %s, %v, want %s", f.name, got, err, claims)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
