@@ -1,0 +1,180 @@
+package page_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/nuxtauth/nuxtauth/internal/page"
+)
+
+var payloads = []string{
+	`"><script>alert(1)</script>`,
+	`'><img src=x onerror=alert(1)>`,
+	`</title></style></form><svg onload=alert(1)>`,
+	`" autofocus onfocus="alert(1)`,
+	`' onmouseover='alert(1)`,
+	"` onclick=`alert(1)",
+	`x onclick=alert(1) y=`,
+	`javascript:alert(1)`,
+	"java\tscript:alert(1)",
+	"\x01javascript:alert(1)",
+	`data:text/html,<script>alert(1)</script>`,
+	`vbscript:msgbox(1)`,
+	`//evil.example`,
+	`\\evil.example`,
+	`{{.CSRFToken}}{{printf "%s" .}}`,
+	`<!--`,
+	`--><script>alert(1)</script>`,
+	`]]><script>`,
+	`&lt;script&gt;&#x3c;script&#62;&quot;`,
+	`</svg><style>*{display:none}</style>`,
+	`red;background:url(//evil.example)`,
+	`#fff" onload="alert(1)`,
+	"a\r\nSet-Cookie: x=1\r\n\r\n<script>",
+	"\x00\xff\xfe<script>",
+	"\u2028\u202e<b>",
+	`<base href=//evil.example><meta http-equiv=refresh content=0>`,
+}
+
+// fields puts a string into one field of a sign-in page, by the field's name.
+var fields = map[string]func(*page.SignIn, string){
+	"Site":                  func(d *page.SignIn, s string) { d.Site = s },
+	"Site host":             func(d *page.SignIn, s string) { d.Site = "https://" + s },
+	"CSRFToken":             func(d *page.SignIn, s string) { d.CSRFToken = s },
+	"CallbackURL":           func(d *page.SignIn, s string) { d.CallbackURL = s },
+	"Email":                 func(d *page.SignIn, s string) { d.Email = s },
+	"ErrorCode":             func(d *page.SignIn, s string) { d.ErrorCode = s },
+	"Provider.ID":           func(d *page.SignIn, s string) { d.Providers[7].ID = s },
+	"Provider.Name":         func(d *page.SignIn, s string) { d.Providers[6].Name = s },
+	"Provider.Type":         func(d *page.SignIn, s string) { d.Providers[6].Type = s },
+	"Provider.Action":       func(d *page.SignIn, s string) { d.Providers[6].Action = s },
+	"Provider.Logo":         func(d *page.SignIn, s string) { d.Providers[7].Logo = s },
+	"Provider.Brand":        func(d *page.SignIn, s string) { d.Providers[6].Brand = s },
+	"email Provider.ID":     func(d *page.SignIn, s string) { d.Providers[8].ID = s },
+	"email Provider.Name":   func(d *page.SignIn, s string) { d.Providers[8].Name = s },
+	"email Provider.Action": func(d *page.SignIn, s string) { d.Providers[8].Action = s },
+	"form Provider.ID":      func(d *page.SignIn, s string) { d.Providers[9].ID = s },
+	"form Provider.Name":    func(d *page.SignIn, s string) { d.Providers[9].Name = s },
+	"form Provider.Action":  func(d *page.SignIn, s string) { d.Providers[9].Action = s },
+	"Field.Name":            func(d *page.SignIn, s string) { d.Providers[9].Fields[0].Name = s },
+	"Field.Label":           func(d *page.SignIn, s string) { d.Providers[9].Fields[0].Label = s },
+	"Field.Type":            func(d *page.SignIn, s string) { d.Providers[9].Fields[0].Type = s },
+	"Field.Placeholder":     func(d *page.SignIn, s string) { d.Providers[9].Fields[0].Placeholder = s },
+	"Field.Autocomplete":    func(d *page.SignIn, s string) { d.Providers[9].Fields[0].Autocomplete = s },
+}
+
+// tame is the sign-in page with an ordinary value in every field, its own copy.
+func tame() page.SignIn {
+	d := fullSignIn()
+	form := &d.Providers[9]
+	form.Fields = append([]page.Field(nil), form.Fields...)
+	form.Fields[0].Autocomplete = "username"
+	return d
+}
+
+func TestHostileStringsCannotBreakOutOfTheSignInPage(t *testing.T) {
+	p := newPages(t, page.Theme{})
+	shape := render(t, func(w http.ResponseWriter) { p.SignIn(w, tame()) }).shape()
+	for name, set := range fields {
+		for _, payload := range payloads {
+			d := tame()
+			set(&d, payload)
+			doc := render(t, func(w http.ResponseWriter) { p.SignIn(w, d) })
+			if bad := doc.breaches(); len(bad) != 0 {
+				t.Errorf("%s = %q: %v", name, payload, bad)
+			}
+			if doc.status != http.StatusOK {
+				t.Errorf("%s = %q: status %d, want 200", name, payload, doc.status)
+			}
+			assertStyleUntouched(t, doc)
+			switch name {
+			case "Site", "Site host", "Provider.Logo", "Provider.Brand":
+				continue // a bad one makes way for something else
+			}
+			if doc.shape() != shape {
+				t.Errorf("%s = %q changes the tree", name, payload)
+			}
+		}
+	}
+}
+
+func TestValuesComeBackFromTheFormsAsTheyWere(t *testing.T) {
+	p := newPages(t, page.Theme{})
+	for _, payload := range payloads {
+		if strings.ContainsAny(payload, "\x00\r") {
+			continue // HTML can't carry these in a value
+		}
+		d := tame()
+		d.CSRFToken, d.CallbackURL, d.Email = payload, payload, payload
+		doc := render(t, func(w http.ResponseWriter) { p.SignIn(w, d) })
+		for _, n := range doc.all("input") {
+			switch name := value(n, "name"); name {
+			case "csrfToken", "callbackUrl", "email":
+				if value(n, "value") != payload {
+					t.Errorf("%s: %q became %q", name, payload, value(n, "value"))
+				}
+			}
+		}
+	}
+}
+
+func TestHostileStringsCannotBreakOutOfTheOtherPages(t *testing.T) {
+	p := newPages(t, page.Theme{})
+	for _, payload := range payloads {
+		for name, write := range map[string]func(http.ResponseWriter){
+			"signout": func(w http.ResponseWriter) {
+				p.SignOut(w, page.SignOut{Site: payload, Action: payload, CSRFToken: payload})
+			},
+			"signout, host":     func(w http.ResponseWriter) { p.SignOut(w, page.SignOut{Site: "https://" + payload}) },
+			"verify-request":    func(w http.ResponseWriter) { p.VerifyRequest(w, page.VerifyRequest{Site: payload}) },
+			"verify-host":       func(w http.ResponseWriter) { p.VerifyRequest(w, page.VerifyRequest{Site: "https://" + payload}) },
+			"error":             func(w http.ResponseWriter) { p.Error(w, page.Error{Site: payload, Code: payload, SignInURL: payload}) },
+			"error, known code": func(w http.ResponseWriter) { p.Error(w, page.Error{Code: "AccessDenied", SignInURL: payload}) },
+		} {
+			doc := render(t, write)
+			if bad := doc.breaches(); len(bad) != 0 {
+				t.Errorf("%s with %q: %v", name, payload, bad)
+			}
+			assertStyleUntouched(t, doc)
+		}
+	}
+}
+
+// assertStyleUntouched checks that the style is the one that the policy allows,
+// and that the policy is one line.
+func assertStyleUntouched(t testing.TB, doc document) {
+	t.Helper()
+	sum := sha256.Sum256([]byte(doc.style(t)))
+	policy := doc.header.Get("Content-Security-Policy")
+	if !strings.Contains(policy, "style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"';") {
+		t.Errorf("the policy %q does not allow the page's style", policy)
+	}
+}
+
+func FuzzSignInPage(f *testing.F) {
+	f.Add("csrf-token", site+"/dashboard", "ada@example.com", "CredentialsSignin", "acme", "Acme", "/logo.svg", "#1d2125")
+	for _, s := range payloads {
+		f.Add(s, s, s, s, s, s, s, s)
+	}
+	p := newPages(f, page.Theme{Logo: "/logo.svg", BrandColor: "#5b5bd6"})
+	f.Fuzz(func(t *testing.T, csrf, callback, email, code, id, name, logo, brand string) {
+		d := page.SignIn{Site: "https://" + name, CSRFToken: csrf, CallbackURL: callback, Email: email, ErrorCode: code}
+		for _, kind := range []string{"oauth", "email", "credentials", name} {
+			d.Providers = append(d.Providers, page.Provider{
+				ID: id, Name: name, Type: kind, Action: callback, Logo: logo, Brand: brand,
+				Fields: []page.Field{{Name: id, Label: name, Type: code, Placeholder: email, Autocomplete: csrf}},
+			})
+		}
+		doc := render(t, func(w http.ResponseWriter) { p.SignIn(w, d) })
+		if bad := doc.breaches(); len(bad) != 0 {
+			t.Errorf("%v in:\n%s", bad, doc.source)
+		}
+		if doc.status != http.StatusOK || len(doc.all("form")) < 3 {
+			t.Errorf("status %d with %d forms", doc.status, len(doc.all("form")))
+		}
+		assertStyleUntouched(t, doc)
+	})
+}

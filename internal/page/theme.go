@@ -1,0 +1,186 @@
+package page
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"math"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+//go:embed styles/*.css
+var styleFiles embed.FS
+
+// Theme is how the built-in pages look. The zero value is a neutral theme,
+// light or dark as the visitor's system is.
+type Theme struct {
+	// ColorScheme is "auto", "light" or "dark". Empty means "auto": as the
+	// visitor's system is.
+	ColorScheme string
+
+	// BrandColor fills the main button. A CSS colour: #rgb, #rrggbb, a colour
+	// name, or rgb(), hsl() or oklch() with three numbers. Empty means nearly
+	// black on light pages and nearly white on dark ones.
+	BrandColor string
+
+	// ButtonText is the colour of the text on BrandColor, in the same syntax.
+	// Empty means black or white, whichever reads better, when BrandColor is
+	// in hexadecimal or rgb(); with any other BrandColor it means white.
+	ButtonText string
+
+	// Logo is the image on top of each page: an http(s) URL, or a path on this
+	// host that starts with "/". Empty means none.
+	Logo string
+}
+
+func (t Theme) check() error {
+	var problems []error
+	switch t.ColorScheme {
+	case "", "auto", "light", "dark":
+	default:
+		problems = append(problems, fmt.Errorf(`page: Theme.ColorScheme %q: want "auto", "light" or "dark"`, t.ColorScheme))
+	}
+	if t.BrandColor != "" && !isColor(t.BrandColor) {
+		problems = append(problems, fmt.Errorf("page: Theme.BrandColor %q is not a CSS colour such as #4f46e5", t.BrandColor))
+	}
+	if t.ButtonText != "" && !isColor(t.ButtonText) {
+		problems = append(problems, fmt.Errorf("page: Theme.ButtonText %q is not a CSS colour such as #ffffff", t.ButtonText))
+	}
+	if t.Logo != "" && !isImage(t.Logo) {
+		problems = append(problems, fmt.Errorf(`page: Theme.Logo %q is neither an http(s) URL nor a path that starts with "/"`, t.Logo))
+	}
+	return errors.Join(problems...)
+}
+
+func (t Theme) scheme() string {
+	if t.ColorScheme == "" {
+		return "auto"
+	}
+	return t.ColorScheme
+}
+
+// stylesheet puts the theme's colours into the embedded style. The theme must
+// have passed check: its values land in the style as they are.
+func (t Theme) stylesheet() (template.CSS, error) {
+	base, err := styleFiles.ReadFile("styles/page.css")
+	if err != nil {
+		return "", err
+	}
+	dark, err := styleFiles.ReadFile("styles/dark.css")
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.Write(base)
+	switch t.scheme() {
+	case "dark":
+		b.Write(dark)
+	case "auto":
+		fmt.Fprintf(&b, "@media (prefers-color-scheme: dark) {\n%s}\n", dark)
+	}
+	if t.BrandColor != "" {
+		text := t.ButtonText
+		if text == "" {
+			text = textOn(t.BrandColor)
+		}
+		fmt.Fprintf(&b, ":root { --brand-color: %s; --button-text-color: %s; }\n", t.BrandColor, text)
+	} else if t.ButtonText != "" {
+		fmt.Fprintf(&b, ":root { --button-text-color: %s; }\n", t.ButtonText)
+	}
+	return template.CSS(b.String()), nil
+}
+
+const (
+	number  = `-?(?:[0-9]{1,4}(?:\.[0-9]{1,6})?|\.[0-9]{1,6})`
+	percent = number + `%`
+	angle   = number + `(?:deg)?`
+	value   = number + `%?`
+	gap     = `(?: | ?, ?)`
+)
+
+var colorSyntax = regexp.MustCompile(`^(?:` + strings.Join([]string{
+	`#[0-9a-fA-F]{3}`,
+	`#[0-9a-fA-F]{6}`,
+	`[a-zA-Z]{3,30}`,
+	`rgb\(` + value + gap + value + gap + value + `\)`,
+	`hsl\(` + angle + gap + percent + gap + percent + `\)`,
+	`oklch\(` + value + ` ` + value + ` ` + angle + `\)`,
+}, "|") + `)$`)
+
+func isColor(s string) bool { return colorSyntax.MatchString(s) }
+
+// isImage reports whether s is something to show in an <img>: an http(s) URL or
+// an absolute path. A path with two slashes, or a backslash, names another host.
+func isImage(s string) bool {
+	if _, ok := httpURL(s); ok {
+		return true
+	}
+	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || strings.ContainsAny(s, "\\\t\r\n") {
+		return false
+	}
+	_, err := url.Parse(s)
+	return err == nil
+}
+
+func httpURL(s string) (*url.URL, bool) {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, false
+	}
+	return u, true
+}
+
+// textOn picks black or white for text on a colour, by the contrast ratio of
+// WCAG 2. The better of the two always has at least 4.5 : 1. It is white where
+// the colour's brightness isn't plain from its text.
+func textOn(color string) string {
+	l, ok := luminance(color)
+	if ok && (l+0.05)/0.05 > 1.05/(l+0.05) {
+		return "#000000"
+	}
+	return "#ffffff"
+}
+
+// luminance is the relative luminance of WCAG 2, from 0 to 1, of a colour in
+// hexadecimal or rgb() with plain numbers.
+func luminance(color string) (float64, bool) {
+	c, ok := channels(color)
+	if !ok {
+		return 0, false
+	}
+	for i, v := range c {
+		if v <= 0.04045 {
+			c[i] = v / 12.92
+		} else {
+			c[i] = math.Pow((v+0.055)/1.055, 2.4)
+		}
+	}
+	return 0.2126*c[0] + 0.7152*c[1] + 0.0722*c[2], true
+}
+
+func channels(color string) (c [3]float64, ok bool) {
+	if hex, found := strings.CutPrefix(color, "#"); found {
+		if len(hex) == 3 {
+			hex = string([]byte{hex[0], hex[0], hex[1], hex[1], hex[2], hex[2]})
+		}
+		n, err := strconv.ParseUint(hex, 16, 24)
+		return [3]float64{float64(n>>16) / 255, float64(n>>8&255) / 255, float64(n&255) / 255}, err == nil && len(hex) == 6
+	}
+	args, found := strings.CutPrefix(strings.TrimSuffix(color, ")"), "rgb(")
+	parts := strings.FieldsFunc(args, func(r rune) bool { return r == ' ' || r == ',' })
+	if !found || len(parts) != 3 {
+		return c, false
+	}
+	for i, part := range parts {
+		n, err := strconv.ParseFloat(part, 64)
+		if err != nil {
+			return c, false
+		}
+		c[i] = min(max(n/255, 0), 1)
+	}
+	return c, true
+}
