@@ -89,11 +89,18 @@ type Provider struct {
 
 	// MultiTenant accepts an Issuer that stands for many tenants (Microsoft's
 	// "common"): the provider's metadata name the issuer with "{tenantid}", and
-	// an ID token must name it with its own "tid" filled in.
+	// an ID token must name it with its own "tid" filled in. Where the metadata
+	// name one issuer it changes nothing.
 	MultiTenant bool
 
+	// fallbackIssuer is the Issuer when neither the application nor the
+	// environment gives one.
+	fallbackIssuer string
+
 	// AuthorizationURL, TokenURL and UserinfoURL are the endpoints of an
-	// OAuth 2 provider. For OpenID Connect they are discovered.
+	// OAuth 2 provider. For OpenID Connect they are discovered, and one that is
+	// set here takes the place of the discovered one. https, or http on a
+	// loopback address.
 	AuthorizationURL string
 	TokenURL         string
 	UserinfoURL      string
@@ -108,7 +115,8 @@ type Provider struct {
 
 	// AuthorizationParams are further parameters of the authorization request,
 	// such as "access_type": "offline". They can't replace client_id,
-	// redirect_uri, response_type, state, nonce or code_challenge.
+	// redirect_uri, response_type, state, nonce or code_challenge, and scope
+	// and response_mode have fields of their own.
 	AuthorizationParams map[string]string
 
 	// AllowedParams names authorization parameters that a caller of
@@ -122,7 +130,9 @@ type Provider struct {
 
 	// Profile makes the user out of what the provider says. Nil means the
 	// standard claims of OpenID Connect: sub (or id), name (or nickname, or
-	// preferred_username), email, picture. A user without an ID is refused.
+	// preferred_username), email, picture; see [DefaultProfile]. A user without
+	// an ID is refused, and [User.Normalize] is applied to every other. To send
+	// the browser a code of your own, return an [*Error].
 	Profile func(ctx context.Context, p ProfileRequest) (*User, error)
 
 	// Authorize checks the form of a credentials provider. See [Credentials].
@@ -156,9 +166,9 @@ type User struct {
 	// Account.ProviderAccountID and, as "sub", the subject of the token.
 	ID string `json:"id"`
 
-	Name  string `json:"name,omitempty"`
-	Email string `json:"email,omitempty"`
-	Image string `json:"image,omitempty"` // URL of a picture
+	Name  string `json:"name,omitzero"`
+	Email string `json:"email,omitzero"`
+	Image string `json:"image,omitzero"` // URL of a picture
 
 	// AccessToken is for Credentials: a token of the application's own user
 	// service, handed to the JWT callback as Account.AccessToken.
@@ -186,7 +196,12 @@ func (p Profile) Decode(v any) error {
 // A ProfileRequest is what a Profile function works with.
 type ProfileRequest struct {
 	Profile Profile  // what the provider said
-	Account *Account // the tokens
+	Account *Account // the tokens; ProviderAccountID is still empty
+
+	// Params are the other parameters of the provider's answer, such as Apple's
+	// "user". They came through the browser and nobody signed them: good for a
+	// display name, never for an ID or an e-mail address.
+	Params url.Values
 
 	// Get fetches a further resource of the provider's API with the access
 	// token, under the library's time and size limits. Anything but a 200 is
@@ -200,14 +215,15 @@ type Account struct {
 	Provider          string `json:"provider"`
 	Type              Type   `json:"type"`
 	ProviderAccountID string `json:"providerAccountId"`
-	AccessToken       string `json:"access_token,omitempty"`
-	RefreshToken      string `json:"refresh_token,omitempty"`
-	IDToken           string `json:"id_token,omitempty"`
-	TokenType         string `json:"token_type,omitempty"`
-	Scope             string `json:"scope,omitempty"`
-	ExpiresAt         int64  `json:"expires_at,omitempty"` // seconds since 1970; 0 when the provider did not say
+	AccessToken       string `json:"access_token,omitzero"`
+	RefreshToken      string `json:"refresh_token,omitzero"`
+	IDToken           string `json:"id_token,omitzero"`
+	TokenType         string `json:"token_type,omitzero"`
+	Scope             string `json:"scope,omitzero"`
+	ExpiresAt         int64  `json:"expires_at,omitzero"` // seconds since 1970; 0 when the provider did not say
 
-	// Extra holds every other member of the token response.
+	// Extra holds every other member of the token response as it was sent, but
+	// for expires_in, which became ExpiresAt.
 	Extra jsontext.Value `json:",embed"`
 }
 

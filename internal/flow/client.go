@@ -1,0 +1,163 @@
+package flow
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	maxBody    = 1 << 20  // bytes of an answer, after decompression
+	maxHeaders = 64 << 10 // bytes of an answer's headers
+)
+
+// A client is the only way out to the provider. It talks https (http to a
+// loopback address), follows no redirect, keeps no cookie, and reads answers of
+// at most 1 MB. How long it may take is up to the context.
+type client struct {
+	http *http.Client
+}
+
+// newClient takes the transport and the timeout of base, which may be nil.
+func newClient(base *http.Client) *client {
+	if base == nil {
+		base = &http.Client{}
+	}
+	next := base.Transport
+	if next == nil {
+		next = http.DefaultTransport
+		if shared, ok := next.(*http.Transport); ok {
+			own := shared.Clone()
+			own.MaxResponseHeaderBytes = maxHeaders
+			next = own
+		}
+	}
+	return &client{&http.Client{Transport: &transport{next}, Timeout: base.Timeout}}
+}
+
+// get fetches a resource, as the bearer of accessToken if there is one.
+func (c *client) get(ctx context.Context, rawURL, accessToken string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
+	if err != nil {
+		return nil, errors.New("not a URL")
+	}
+	if accessToken != "" {
+		req.Header.Set("Authorization", "Bearer "+accessToken)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, withoutQuery(err)
+	}
+	defer resp.Body.Close()
+
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answered with status %d", place(req.URL), resp.StatusCode)
+	}
+	return io.ReadAll(resp.Body)
+}
+
+// A transport holds every request to the rules of client.
+type transport struct {
+	next http.RoundTripper
+}
+
+// RoundTrip reads the whole answer, so that its size and the deadline are
+// settled before anybody parses it.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := checkURL(req.URL); err != nil {
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		return nil, err
+	}
+	req = req.Clone(req.Context())
+	req.Header.Set("User-Agent", "nuxtauth")
+	req.Header.Set("Accept", "application/json")
+
+	resp, err := t.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+
+	if resp.StatusCode >= 300 && resp.StatusCode <= 399 {
+		return nil, fmt.Errorf("status %d: redirects are not followed", resp.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxBody {
+		return nil, fmt.Errorf("the answer is larger than %d bytes", maxBody)
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	resp.ContentLength = int64(len(body))
+	return resp, nil
+}
+
+// checkURL accepts https, and http to this machine.
+func checkURL(u *url.URL) error {
+	if u.Host == "" || u.User != nil || u.Fragment != "" {
+		return fmt.Errorf("%s is not the URL of an endpoint", quote(place(u)))
+	}
+	ip := net.ParseIP(u.Hostname())
+	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if u.Scheme == "https" || u.Scheme == "http" && loopback {
+		return nil
+	}
+	return fmt.Errorf("%s is not https", quote(place(u)))
+}
+
+// place is where u leads, without what may be secret in it.
+func place(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// withoutQuery takes the query out of what net/http says of a failed request.
+func withoutQuery(err error) error {
+	failed, ok := errors.AsType[*url.Error](err)
+	if !ok {
+		return err
+	}
+	u, parseErr := url.Parse(failed.URL)
+	if parseErr != nil {
+		return failed.Err
+	}
+	return fmt.Errorf("%s: %w", place(u), failed.Err)
+}
+
+// share runs fetch once for all who want its result at the same time. None of
+// them can cut it short for the others by leaving, so it has a time limit of its
+// own.
+func share[T any](ctx context.Context, group *singleflight.Group, timeout time.Duration, fetch func(context.Context) (T, error)) (T, error) {
+	results := group.DoChan("", func() (value any, err error) {
+		// Outside of the request's goroutine a panic, in a transport of the
+		// application say, would end the process.
+		defer func() {
+			if r := recover(); r != nil {
+				err = fmt.Errorf("panic: %v", r)
+			}
+		}()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+		defer cancel()
+		return fetch(ctx)
+	})
+	var none T
+	select {
+	case <-ctx.Done():
+		return none, ctx.Err()
+	case result := <-results:
+		if result.Err != nil {
+			return none, result.Err
+		}
+		return result.Val.(T), nil
+	}
+}

@@ -1,0 +1,137 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/nuxtauth/nuxtauth/provider"
+)
+
+// refreshAfter is how long the provider's metadata and keys are taken for true.
+// A key that the provider withdraws is dead after that time at the latest.
+const refreshAfter = time.Hour
+
+// metadata is what a flow has to know of a provider: OpenID Connect Discovery
+// §3 and RFC 9207 §3.
+type metadata struct {
+	Issuer                string `json:"issuer"`
+	AuthorizationURL      string `json:"authorization_endpoint"`
+	TokenURL              string `json:"token_endpoint"`
+	UserinfoURL           string `json:"userinfo_endpoint"`
+	KeysURL               string `json:"jwks_uri"`
+	IssParameterSupported bool   `json:"authorization_response_iss_parameter_supported"`
+
+	tenants bool // Issuer has "{tenantid}" in it
+	keys    *keySet
+	fetched time.Time
+}
+
+// metadata returns what the configuration says of an OAuth 2 provider, and what
+// an OpenID provider says of itself. A failure is not remembered: the next
+// sign-in asks again.
+func (f *Flow) metadata(ctx context.Context) (*metadata, error) {
+	if f.provider.Type != provider.TypeOIDC {
+		m := &metadata{Issuer: f.provider.Issuer}
+		return m, f.complete(m)
+	}
+	if m := f.known.Load(); m != nil && f.now().Sub(m.fetched) < refreshAfter {
+		return m, nil
+	}
+	m, err := share(ctx, &f.discovery, f.timeout, f.discover)
+	if err != nil {
+		return nil, fmt.Errorf("discovery: %w", err)
+	}
+	return m, nil
+}
+
+// discover is OpenID Connect Discovery §4.
+func (f *Flow) discover(ctx context.Context) (*metadata, error) {
+	wellKnown := strings.TrimSuffix(f.provider.Issuer, "/") + "/.well-known/openid-configuration"
+	body, err := f.client.get(ctx, wellKnown, "")
+	if err != nil {
+		return nil, err
+	}
+	m := &metadata{fetched: f.now()}
+	if err := json.Unmarshal(body, m); err != nil {
+		return nil, err
+	}
+	if m.Issuer != f.provider.Issuer {
+		if !f.provider.MultiTenant || !isTenantOf(m.Issuer, f.provider.Issuer) {
+			return nil, fmt.Errorf("the provider calls itself %s, but Issuer is %s", quote(m.Issuer), quote(f.provider.Issuer))
+		}
+		m.tenants = true
+	}
+	if err := f.complete(m); err != nil {
+		return nil, err
+	}
+	if err := checkEndpoint(m.KeysURL); err != nil {
+		return nil, fmt.Errorf("jwks_uri: %w", err)
+	}
+	m.keys = &keySet{url: m.KeysURL, client: f.client, timeout: f.timeout}
+	f.known.Store(m)
+	return m, nil
+}
+
+// complete puts the configured endpoints over the discovered ones and checks
+// what comes out.
+func (f *Flow) complete(m *metadata) error {
+	for _, endpoint := range []struct {
+		name       string
+		url        *string
+		configured string
+		optional   bool
+	}{
+		{"authorization endpoint", &m.AuthorizationURL, f.provider.AuthorizationURL, false},
+		{"token endpoint", &m.TokenURL, f.provider.TokenURL, false},
+		{"userinfo endpoint", &m.UserinfoURL, f.provider.UserinfoURL, f.provider.Type == provider.TypeOIDC},
+	} {
+		if endpoint.configured != "" {
+			*endpoint.url = endpoint.configured
+		}
+		if *endpoint.url == "" && endpoint.optional {
+			continue
+		}
+		if err := checkEndpoint(*endpoint.url); err != nil {
+			return fmt.Errorf("%s: %w", endpoint.name, err)
+		}
+	}
+	return nil
+}
+
+func checkEndpoint(raw string) error {
+	if raw == "" {
+		return errors.New("the provider names none")
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return fmt.Errorf("%s is not a URL", quote(raw))
+	}
+	return checkURL(u)
+}
+
+// tenantPlaceholder stands for the tenant in the issuer of Microsoft's metadata.
+const tenantPlaceholder = "{tenantid}"
+
+// isTenantOf reports whether issuer is template with something in the place of
+// the tenant.
+func isTenantOf(template, issuer string) bool {
+	before, after, ok := strings.Cut(template, tenantPlaceholder)
+	if !ok || len(issuer) < len(before)+len(after) || !strings.HasPrefix(issuer, before) || !strings.HasSuffix(issuer, after) {
+		return false
+	}
+	return isTenant(issuer[len(before) : len(issuer)-len(after)])
+}
+
+// isTenant reports whether s can stand in one segment of an issuer's path.
+func isTenant(s string) bool {
+	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '.'
+	})
+}

@@ -1,0 +1,317 @@
+package flow_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nuxtauth/nuxtauth/internal/flow"
+	"github.com/nuxtauth/nuxtauth/provider"
+)
+
+// The endpoints that a sign-in talks to.
+const (
+	metadataPath = "/.well-known/openid-configuration"
+	keysPath     = "/jwks"
+	tokenPath    = "/token"
+	userinfoPath = "/userinfo"
+)
+
+// onNetwork puts the idp on a loopback address.
+func (i *idp) onNetwork(t *testing.T) {
+	server := httptest.NewServer(i)
+	t.Cleanup(server.Close)
+	i.issuer = server.URL
+	i.claims["iss"] = server.URL
+	for name, path := range map[string]string{
+		"issuer": "", "authorization_endpoint": "/authorize", "token_endpoint": tokenPath,
+		"userinfo_endpoint": userinfoPath, "jwks_uri": keysPath,
+	} {
+		i.metadata[name] = server.URL + path
+	}
+}
+
+func TestSignInOverTheNetwork(t *testing.T) {
+	i := newIDP()
+	i.onNetwork(t)
+	if _, err := i.signIn(t, flow.New(i.oidc(), flow.Config{Now: clock})); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Each fault at each endpoint ends in a clean error, in time, and the next
+// sign-in works.
+func TestFaultsOfTheNetwork(t *testing.T) {
+	huge := `{"a":"` + strings.Repeat("x", 2<<20) + `"}`
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	io.WriteString(z, strings.Repeat(huge, 4))
+	z.Close()
+	faults := map[string]http.HandlerFunc{
+		"slow": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"dripping": func(w http.ResponseWriter, r *http.Request) {
+			tick := time.NewTicker(time.Millisecond)
+			defer tick.Stop()
+			for {
+				select {
+				case <-r.Context().Done():
+					return
+				case <-tick.C:
+					io.WriteString(w, " ")
+					http.NewResponseController(w).Flush()
+				}
+			}
+		},
+		"huge": serve(huge),
+		"gzip bomb": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			w.Write(bomb.Bytes())
+		},
+		"headers without end": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Huge", strings.Repeat("x", 128<<10))
+		},
+		"HTML":       serve("<!doctype html><title>Maintenance</title>"),
+		"no content": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) },
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		},
+		"redirect loop": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, r.URL.Path, http.StatusFound)
+		},
+		"truncated": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			io.WriteString(w, `{"sub":`)
+		},
+		"hung up": func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				conn.Close()
+			}
+		},
+	}
+	for fault, handler := range faults {
+		for _, path := range []string{metadataPath, keysPath, tokenPath, userinfoPath} {
+			t.Run(fault+" "+path, func(t *testing.T) {
+				i := newIDP()
+				i.onNetwork(t)
+				p := i.oidc()
+
+				i.handlers[path] = handler
+				timeout := 10 * time.Second
+				if fault == "slow" || fault == "dripping" {
+					timeout = 50 * time.Millisecond
+				}
+				f := flow.New(p, flow.Config{Timeout: timeout, Now: clock})
+				if path == metadataPath {
+					_, _, err := f.Start(context.Background(), redirectURI, nil)
+					wantCode(t, err, "OAuthSignin")
+				} else {
+					// A machine under load may need more than the time that is
+					// left to the faulty request: start with a patient flow.
+					check, params := i.start(t, flow.New(p, flow.Config{Now: clock}))
+					_, err := f.Finish(context.Background(), check, redirectURI, params)
+					wantCode(t, err, "OAuthCallback")
+				}
+				if n := len(i.seen("/elsewhere")); n != 0 {
+					t.Error("a redirect was followed")
+				}
+				if n := len(i.seen(tokenPath)); n > 1 {
+					t.Errorf("the code was sent %d times", n)
+				}
+			})
+		}
+	}
+}
+
+// An answer that begins well is refused all the same when it is too large.
+func TestGoodAnswersThatAreTooLarge(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"body": serve(`{"sub":"user-1"}` + strings.Repeat(" ", 1<<20)),
+		"headers": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Huge", strings.Repeat("x", 128<<10))
+			io.WriteString(w, `{"sub":"user-1"}`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			i.onNetwork(t)
+			i.handlers[userinfoPath] = handler
+			_, err := i.signIn(t, flow.New(i.oidc(), flow.Config{Now: clock}))
+			wantCode(t, err, "OAuthCallback")
+		})
+	}
+}
+
+func TestCompressedAnswersAreRead(t *testing.T) {
+	i := newIDP()
+	i.onNetwork(t)
+	i.handlers[userinfoPath] = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		io.WriteString(z, `{"sub":"user-1"}`)
+		z.Close()
+	}
+	if _, err := i.signIn(t, flow.New(i.oidc(), flow.Config{Now: clock})); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// slowly lets every request take its time.
+type slowly struct {
+	next http.RoundTripper
+	each time.Duration
+}
+
+func (s slowly) RoundTrip(r *http.Request) (*http.Response, error) {
+	select {
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	case <-time.After(s.each):
+		return s.next.RoundTrip(r)
+	}
+}
+
+// Three requests of four seconds each are more than the ten that a sign-in has.
+func TestDeadlineIsForTheWholeSignIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := newIDP()
+		f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: slowly{i, 4 * time.Second}}, Now: clock})
+		check, params := i.start(t, f)
+
+		began := time.Now()
+		_, err := f.Finish(context.Background(), check, redirectURI, params)
+		wantCode(t, err, "OAuthCallback")
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v, want the deadline", err)
+		}
+		if took := time.Since(began); took != 10*time.Second {
+			t.Errorf("the sign-in took %v", took)
+		}
+	})
+}
+
+func TestBrowserThatLeavesEndsTheSignIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := newIDP()
+		f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: slowly{i, time.Second}}, Now: clock})
+		check, params := i.start(t, f)
+
+		ctx, leave := context.WithTimeout(context.Background(), 500*time.Millisecond)
+		defer leave()
+		_, err := f.Finish(ctx, check, redirectURI, params)
+		wantCode(t, err, "OAuthCallback")
+		if len(i.seen(tokenPath)) != 0 {
+			t.Error("the token request went on")
+		}
+	})
+}
+
+func TestApplicationsClientLendsTransportAndTimeoutOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := newIDP()
+		base := &http.Client{
+			Transport:     slowly{i, 3 * time.Second},
+			Timeout:       2 * time.Second,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return nil },
+		}
+		f := flow.New(i.oidc(), flow.Config{HTTPClient: base, Now: clock})
+		began := time.Now()
+		_, _, err := f.Start(context.Background(), redirectURI, nil)
+		wantCode(t, err, "OAuthSignin")
+		if took := time.Since(began); took != 2*time.Second {
+			t.Errorf("the client's own timeout is not kept: %v", took)
+		}
+	})
+}
+
+func TestNothingGoesOutInTheClear(t *testing.T) {
+	for name, tt := range map[string]struct {
+		url string
+		ok  bool
+	}{
+		"https":            {"https://idp.example/userinfo", true},
+		"http to here":     {"http://127.0.0.1/userinfo", true},
+		"http to here, v6": {"http://[::1]:8080/userinfo", true},
+		"http, localhost":  {"http://localhost:3000/userinfo", true},
+		"http":             {"http://idp.example/userinfo", false},
+		"http, look-alike": {"http://localhost.evil.example/userinfo", false},
+		"http, 127 prefix": {"http://127.0.0.1.evil.example/userinfo", false},
+		"other scheme":     {"ftp://idp.example/userinfo", false},
+		"no host":          {"https:///userinfo", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			_, err := i.signIn(t, i.flow(i.oauth2(func(p *provider.Provider) {
+				p.UserinfoURL = i.issuer + "/userinfo"
+				p.Profile = func(ctx context.Context, r provider.ProfileRequest) (*provider.User, error) {
+					_, err := r.Get(ctx, tt.url)
+					return &provider.User{ID: "1"}, err
+				}
+			})))
+			if tt.ok && err != nil {
+				t.Errorf("refused: %v", err)
+			}
+			if !tt.ok {
+				wantCode(t, err, "OAuthCallback")
+			}
+		})
+	}
+}
+
+// A panic in a goroutine of ours would end the whole server.
+func TestPanicInTheTransportIsAnError(t *testing.T) {
+	i := newIDP()
+	i.handlers[metadataPath] = func(http.ResponseWriter, *http.Request) { panic("boom") }
+	_, _, err := i.flow(i.oidc()).Start(context.Background(), redirectURI, nil)
+	wantCode(t, err, "OAuthSignin")
+}
+
+func TestProviderThatIsDownIsAnError(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := newIDP()
+	i.issuer = "http://" + listener.Addr().String()
+	listener.Close()
+	_, _, err = flow.New(i.oidc(), flow.Config{}).Start(context.Background(), redirectURI, nil)
+	wantCode(t, err, "OAuthSignin")
+}
+
+func TestManySignInsAtOnce(t *testing.T) {
+	i := newIDP()
+	// Without the nonce of each browser the ID token can't be good: OAuth 2 does
+	// here, and the OpenID half goes as far as the nonce.
+	oauth, oidc := i.flow(i.oauth2()), i.flow(i.oidc())
+	failures := make(chan error, 16)
+	for range cap(failures) / 2 {
+		go func() {
+			check, params := startParams(oauth)
+			_, err := oauth.Finish(context.Background(), check, redirectURI, params)
+			failures <- err
+		}()
+		go func() {
+			check, params := startParams(oidc)
+			_, err := oidc.Finish(context.Background(), check, redirectURI, params)
+			if err == nil || !strings.Contains(err.Error(), "nonce") {
+				failures <- errors.Join(errors.New("the nonce of another browser"), err)
+				return
+			}
+			failures <- nil
+		}()
+	}
+	for range cap(failures) {
+		if err := <-failures; err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,295 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/nuxtauth/nuxtauth/internal/flow"
+	"github.com/nuxtauth/nuxtauth/provider"
+)
+
+func TestFinishSignsIn(t *testing.T) {
+	i := newIDP()
+	i.answer["session_state"] = "s"
+	result, err := i.signIn(t, i.flow(i.oidc()))
+	if err != nil {
+		t.Fatalf("Finish: %v", err)
+	}
+
+	wantUser := &provider.User{ID: "user-1", Name: "Ada Lovelace", Email: "ada@example.com", Image: "https://img.example/ada.png"}
+	if diff := cmp.Diff(wantUser, result.User); diff != "" {
+		t.Errorf("user (-want +got):\n%s", diff)
+	}
+	wantAccount := &provider.Account{
+		Provider: "idp", Type: provider.TypeOIDC, ProviderAccountID: "user-1",
+		AccessToken: "the access token", RefreshToken: "the refresh token", TokenType: "Bearer",
+		Scope: "openid profile email", ExpiresAt: now.Unix() + 3600,
+		Extra: jsontext.Value(`{"session_state":"s"}`),
+	}
+	if diff := cmp.Diff(wantAccount, result.Account, cmpopts.IgnoreFields(provider.Account{}, "IDToken")); diff != "" {
+		t.Errorf("account (-want +got):\n%s", diff)
+	}
+	if strings.Count(result.Account.IDToken, ".") != 2 {
+		t.Errorf("the account's ID token is %q", result.Account.IDToken)
+	}
+	var profile struct {
+		Issuer string `json:"iss"`
+		Email  string `json:"email"`
+	}
+	if err := result.Profile.Decode(&profile); err != nil || profile.Issuer != issuer || profile.Email != "Ada@Example.com" {
+		t.Errorf("profile %s, %v", result.Profile, err)
+	}
+}
+
+func TestFinishSendsTheCodeOnceWithVerifierAndSameRedirectURI(t *testing.T) {
+	i := newIDP()
+	f := i.flow(i.oidc())
+	check, params := i.start(t, f)
+	if _, err := f.Finish(context.Background(), check, redirectURI, params); err != nil {
+		t.Fatal(err)
+	}
+	requests := i.seen("/token")
+	if len(requests) != 1 {
+		t.Fatalf("%d token requests", len(requests))
+	}
+	want := url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {"the-code"},
+		"redirect_uri":  {redirectURI},
+		"code_verifier": {check.Verifier},
+	}
+	if diff := cmp.Diff(want, requests[0].PostForm); diff != "" {
+		t.Errorf("token request (-want +got):\n%s", diff)
+	}
+	if got := requests[0].Header.Get("User-Agent"); got != "nuxtauth" {
+		t.Errorf("User-Agent %q", got)
+	}
+	if got := i.seen("/userinfo")[0].Header.Get("Authorization"); got != "Bearer the access token" {
+		t.Errorf("userinfo was asked with %q", got)
+	}
+}
+
+func TestFinishRefusesAnAnswerThatIsNotThisBrowsers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(check *flow.Check, params url.Values)
+		code   string
+	}{
+		"no state":                  {func(_ *flow.Check, p url.Values) { p.Del("state") }, "OAuthCallback"},
+		"empty state":               {func(_ *flow.Check, p url.Values) { p.Set("state", "") }, "OAuthCallback"},
+		"other state":               {func(_ *flow.Check, p url.Values) { p.Set("state", "x") }, "OAuthCallback"},
+		"state twice":               {func(_ *flow.Check, p url.Values) { p.Add("state", p.Get("state")) }, "OAuthCallback"},
+		"empty state on both sides": {func(c *flow.Check, p url.Values) { c.State = ""; p.Set("state", "") }, "OAuthCallback"},
+		"check of another provider": {func(c *flow.Check, _ url.Values) { c.Provider = "other" }, "OAuthCallback"},
+		"check of another issuer":   {func(c *flow.Check, _ url.Values) { c.Issuer = "https://evil.example" }, "OAuthCallback"},
+		"check of another callback": {func(c *flow.Check, _ url.Values) { c.RedirectURI += "2" }, "OAuthCallback"},
+		"check without verifier":    {func(c *flow.Check, _ url.Values) { c.Verifier = "" }, "OAuthCallback"},
+		"check without nonce":       {func(c *flow.Check, _ url.Values) { c.Nonce = "" }, "OAuthCallback"},
+		"no code":                   {func(_ *flow.Check, p url.Values) { p.Del("code") }, "OAuthCallback"},
+		"empty code":                {func(_ *flow.Check, p url.Values) { p.Set("code", "") }, "OAuthCallback"},
+		"code twice":                {func(_ *flow.Check, p url.Values) { p.Add("code", "b") }, "OAuthCallback"},
+		"huge code":                 {func(_ *flow.Check, p url.Values) { p.Set("code", strings.Repeat("c", 5000)) }, "OAuthCallback"},
+		"other issuer (RFC 9207)":   {func(_ *flow.Check, p url.Values) { p.Set("iss", "https://evil.example") }, "OAuthCallback"},
+		"issuer with another slash": {func(_ *flow.Check, p url.Values) { p.Set("iss", issuer+"/") }, "OAuthCallback"},
+		"empty issuer":              {func(_ *flow.Check, p url.Values) { p.Set("iss", "") }, "OAuthCallback"},
+		"issuer twice":              {func(_ *flow.Check, p url.Values) { p["iss"] = []string{issuer, issuer} }, "OAuthCallback"},
+		"access denied":             {func(_ *flow.Check, p url.Values) { p.Del("code"); p.Set("error", "access_denied") }, "AccessDenied"},
+		"error":                     {func(_ *flow.Check, p url.Values) { p.Del("code"); p.Set("error", "server_error") }, "Callback"},
+		"error beside a code":       {func(_ *flow.Check, p url.Values) { p.Set("error", "server_error") }, "Callback"},
+		"empty error beside a code": {func(_ *flow.Check, p url.Values) { p.Set("error", "") }, "Callback"},
+		"error without state":       {func(_ *flow.Check, p url.Values) { p.Del("state"); p.Set("error", "access_denied") }, "OAuthCallback"},
+		"error with a huge, wild tale": {func(_ *flow.Check, p url.Values) {
+			p.Set("error", "e\r\nx")
+			p.Set("error_description", strings.Repeat("\n<b>", 5000))
+		}, "Callback"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			f := i.flow(i.oidc())
+			check, params := i.start(t, f)
+			tt.change(check, params)
+			result, err := f.Finish(context.Background(), check, redirectURI, params)
+			wantCode(t, err, tt.code)
+			if result != nil {
+				t.Error("a result came with the error")
+			}
+			if n := len(i.seen("/token")); n != 0 {
+				t.Errorf("%d token requests went out", n)
+			}
+		})
+	}
+}
+
+func TestFinishRefusesWithoutACheck(t *testing.T) {
+	i := newIDP()
+	f := i.flow(i.oidc())
+	_, params := i.start(t, f)
+	_, err := f.Finish(context.Background(), nil, redirectURI, params)
+	wantCode(t, err, "OAuthCallback")
+}
+
+func TestFinishRefusesAtAnotherCallback(t *testing.T) {
+	i := newIDP()
+	f := i.flow(i.oidc())
+	check, params := i.start(t, f)
+	_, err := f.Finish(context.Background(), check, "https://evil.example/callback", params)
+	wantCode(t, err, "OAuthCallback")
+}
+
+// One provider's check must not open another's callback (GHSA-x445-f3h2-j279).
+func TestFinishRefusesTheCheckOfAnotherProvider(t *testing.T) {
+	i := newIDP()
+	check, params := i.start(t, i.flow(i.oidc(func(p *provider.Provider) { p.ID = "one" })))
+	_, err := i.flow(i.oidc(func(p *provider.Provider) { p.ID = "two" })).Finish(context.Background(), check, redirectURI, params)
+	wantCode(t, err, "OAuthCallback")
+}
+
+func TestAnnouncedIssParameterIsRequired(t *testing.T) {
+	i := newIDP()
+	i.metadata["authorization_response_iss_parameter_supported"] = true
+	f := i.flow(i.oidc())
+	_, err := i.signIn(t, f)
+	wantCode(t, err, "OAuthCallback")
+
+	check, params := i.start(t, f)
+	params.Set("iss", issuer)
+	if _, err := f.Finish(context.Background(), check, redirectURI, params); err != nil {
+		t.Errorf("with iss: %v", err)
+	}
+}
+
+func TestOAuth2ChecksIssWhereTheIssuerIsKnown(t *testing.T) {
+	for name, tt := range map[string]struct {
+		issuer, iss string
+		code        string
+	}{
+		"same":          {issuer, issuer, ""},
+		"other":         {issuer, "https://evil.example", "OAuthCallback"},
+		"absent":        {issuer, "", ""},
+		"not known":     {"", "https://any.example", ""},
+		"differs by /":  {issuer, issuer + "/", "OAuthCallback"},
+		"differs by AA": {issuer, strings.ToUpper(issuer), "OAuthCallback"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			f := i.flow(i.oauth2(func(p *provider.Provider) { p.Issuer = tt.issuer }))
+			check, params := i.start(t, f)
+			if tt.iss != "" {
+				params.Set("iss", tt.iss)
+			}
+			_, err := f.Finish(context.Background(), check, redirectURI, params)
+			if tt.code != "" {
+				wantCode(t, err, tt.code)
+			} else if err != nil {
+				t.Errorf("Finish: %v", err)
+			}
+		})
+	}
+}
+
+func TestProfileFunctionDecidesAndItsCodeReachesTheBrowser(t *testing.T) {
+	for name, tt := range map[string]struct {
+		user *provider.User
+		err  error
+		code string
+	}{
+		"no user":     {nil, nil, "OAuthCallback"},
+		"no id":       {&provider.User{Name: "x"}, nil, "OAuthCallback"},
+		"error":       {nil, errors.New("boom"), "OAuthCallback"},
+		"own code":    {nil, &provider.Error{Code: "NotInvited"}, "NotInvited"},
+		"normalized":  {&provider.User{ID: "1", Email: "A@B.C", Image: "javascript:alert(1)"}, nil, ""},
+		"user, error": {&provider.User{ID: "1"}, errors.New("boom"), "OAuthCallback"},
+		"wild error":  {nil, errors.New(strings.Repeat("boom\r\n", 1000)), "OAuthCallback"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			result, err := i.signIn(t, i.flow(i.oidc(func(p *provider.Provider) {
+				p.Profile = func(context.Context, provider.ProfileRequest) (*provider.User, error) { return tt.user, tt.err }
+			})))
+			if tt.code != "" {
+				wantCode(t, err, tt.code)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(&provider.User{ID: "1", Email: "a@b.c"}, result.User); diff != "" {
+				t.Errorf("user (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestProfileFunctionSeesTokensAndParamsButNoCode(t *testing.T) {
+	i := newIDP()
+	i.handlers["/more"] = func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, object{"auth": r.Header.Get("Authorization")})
+	}
+	i.handlers["/moved"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/more", http.StatusFound) }
+	var got provider.ProfileRequest
+	var more, missing, moved error
+	f := i.flow(i.oidc(func(p *provider.Provider) {
+		p.Profile = func(ctx context.Context, r provider.ProfileRequest) (*provider.User, error) {
+			got = r
+			body, err := r.Get(ctx, issuer+"/more")
+			more = err
+			if string(body) != `{"auth":"Bearer the access token"}` {
+				t.Errorf("Get returned %s", body)
+			}
+			_, missing = r.Get(ctx, issuer+"/none?token=the-code")
+			_, moved = r.Get(ctx, issuer+"/moved?token=the-code")
+			return &provider.User{ID: "1"}, nil
+		}
+	}))
+	check, params := i.start(t, f)
+	params.Set("user", "u")
+	params.Set("iss", issuer)
+	if _, err := f.Finish(context.Background(), check, redirectURI, params); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(url.Values{"user": {"u"}}, got.Params); diff != "" {
+		t.Errorf("params (-want +got):\n%s", diff)
+	}
+	if got.Account.AccessToken != "the access token" || params.Get("code") == "" {
+		t.Errorf("account %+v, params %v", got.Account, params)
+	}
+	if more != nil || missing == nil || moved == nil {
+		t.Errorf("Get: %v, %v, %v", more, missing, moved)
+	}
+	if text := errors.Join(missing, moved).Error(); strings.Contains(text, "the-code") {
+		t.Errorf("a token is in the error: %s", text)
+	}
+}
+
+// Ids are larger than a float64 holds: two users must not become one.
+func TestNumericIDsKeepTheirDigits(t *testing.T) {
+	i := newIDP()
+	i.userinfo = jsontext.Value(`{"id":9007199254740993}`)
+	result, err := i.signIn(t, i.flow(i.oauth2()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.User.ID != "9007199254740993" || result.Account.ProviderAccountID != "9007199254740993" {
+		t.Errorf("id %q, account %q", result.User.ID, result.Account.ProviderAccountID)
+	}
+}
+
+func TestCheckSurvivesItsCookie(t *testing.T) {
+	want := flow.Check{Provider: "a", Issuer: "b", RedirectURI: "c", State: "d", Nonce: "e", Verifier: "f"}
+	sealed, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got flow.Check
+	if err := json.Unmarshal(sealed, &got); err != nil || got != want {
+		t.Errorf("%s became %+v, %v", sealed, got, err)
+	}
+}

@@ -1,0 +1,248 @@
+package flow_test
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nuxtauth/nuxtauth/provider"
+)
+
+// The secret has characters that have to be form-encoded before base64 (RFC
+// 6749 §2.3.1).
+func TestClientAuthenticatesInOneWayOnly(t *testing.T) {
+	common := []string{"code", "code_verifier", "grant_type", "redirect_uri"}
+	for name, tt := range map[string]struct {
+		change func(*provider.Provider)
+		header string
+		form   map[string]string
+	}{
+		"default":   {func(*provider.Provider) {}, "Basic dGhlK2NsaWVudDpzM2NyZXQrJTI2K21vcmU=", nil},
+		"basic":     {func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretBasic }, "Basic dGhlK2NsaWVudDpzM2NyZXQrJTI2K21vcmU=", nil},
+		"post":      {func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretPost }, "", map[string]string{"client_id": clientID, "client_secret": secret}},
+		"none":      {func(p *provider.Provider) { p.AuthMethod = provider.NoClientAuth }, "", map[string]string{"client_id": clientID}},
+		"minted":    {mint("minted"), "", map[string]string{"client_id": clientID, "client_secret": "minted"}},
+		"by secret": {func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretJWT }, "", map[string]string{"client_id": clientID, "client_assertion": "", "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}},
+		"by key":    {signWith(ecKey()), "", map[string]string{"client_id": clientID, "client_assertion": "", "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			if _, err := i.signIn(t, i.flow(i.oidc(tt.change))); err != nil {
+				t.Fatal(err)
+			}
+			r := i.seen("/token")[0]
+			if got := r.Header.Get("Authorization"); got != tt.header {
+				t.Errorf("Authorization %q, want %q", got, tt.header)
+			}
+			want := slices.Sorted(slices.Values(slices.Concat(common, slices.Collect(maps.Keys(tt.form)))))
+			if diff := cmp.Diff(want, slices.Sorted(maps.Keys(r.PostForm))); diff != "" {
+				t.Errorf("fields (-want +got):\n%s", diff)
+			}
+			for field, value := range tt.form {
+				if got := r.PostForm.Get(field); value != "" && got != value {
+					t.Errorf("%s = %q, want %q", field, got, value)
+				}
+			}
+			if r.URL.RawQuery != "" {
+				t.Errorf("the token request has the query %q", r.URL.RawQuery)
+			}
+		})
+	}
+}
+
+func mint(secret string) func(*provider.Provider) {
+	return func(p *provider.Provider) {
+		p.AuthMethod = provider.ClientSecretPost
+		p.MintSecret = func(context.Context) (string, error) { return secret, nil }
+	}
+}
+
+func signWith(key crypto.Signer) func(*provider.Provider) {
+	return func(p *provider.Provider) {
+		p.AuthMethod, p.SigningKey, p.SigningKeyID = provider.PrivateKeyJWT, key, "k1"
+	}
+}
+
+// remoteKey hides the type of a key, as one in a key management service does.
+type remoteKey struct{ key crypto.Signer }
+
+func (k remoteKey) Public() crypto.PublicKey { return k.key.Public() }
+func (k remoteKey) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return k.key.Sign(rand, digest, opts)
+}
+
+func TestClientAssertionVerifies(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*provider.Provider)
+		alg    string
+		key    any
+	}{
+		"client secret":    {func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretJWT }, "HS256", []byte(secret)},
+		"RSA":              {signWith(rsaKey()), "RS256", &rsaKey().PublicKey},
+		"P-256":            {signWith(ecKey()), "ES256", &ecKey().PublicKey},
+		"Ed25519":          {signWith(edKey()), "EdDSA", edKey().Public()},
+		"RSA elsewhere":    {signWith(remoteKey{rsaKey()}), "RS256", &rsaKey().PublicKey},
+		"P-256 elsewhere":  {signWith(remoteKey{ecKey()}), "ES256", &ecKey().PublicKey},
+		"Ed25519 elsewher": {signWith(remoteKey{edKey()}), "EdDSA", edKey().Public()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			if _, err := i.signIn(t, i.flow(i.oidc(tt.change))); err != nil {
+				t.Fatal(err)
+			}
+			var claims jwt.RegisteredClaims
+			assertion := i.seen("/token")[0].PostForm.Get("client_assertion")
+			token, err := jwt.ParseWithClaims(assertion, &claims, func(*jwt.Token) (any, error) { return tt.key, nil },
+				jwt.WithValidMethods([]string{tt.alg}), jwt.WithTimeFunc(clock), jwt.WithExpirationRequired(),
+				jwt.WithIssuer(clientID), jwt.WithSubject(clientID), jwt.WithAudience(issuer+"/token"))
+			if err != nil {
+				t.Fatalf("the assertion: %v", err)
+			}
+			if claims.ID == "" || claims.ExpiresAt.Sub(now) > 5*time.Minute {
+				t.Errorf("an assertion that can be used again: %+v", claims)
+			}
+			if kid := token.Header["kid"]; tt.alg != "HS256" && kid != "k1" {
+				t.Errorf("kid %v", kid)
+			}
+		})
+	}
+}
+
+func TestClientThatCannotAuthenticateSendsNoCode(t *testing.T) {
+	for name, change := range map[string]func(*provider.Provider){
+		"no signing key": func(p *provider.Provider) { p.AuthMethod = provider.PrivateKeyJWT },
+		"unknown method": func(p *provider.Provider) { p.AuthMethod = "tls" },
+		"minting fails": func(p *provider.Provider) {
+			p.MintSecret = func(context.Context) (string, error) { return "", errors.New("no key") }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			_, err := i.signIn(t, i.flow(i.oidc(change)))
+			wantCode(t, err, "OAuthCallback")
+			if len(i.seen("/token")) != 0 {
+				t.Error("a token request went out")
+			}
+		})
+	}
+}
+
+func TestTokenAnswers(t *testing.T) {
+	base := `"access_token":"at","token_type":"bearer"`
+	for name, tt := range map[string]struct {
+		body string
+		want provider.Account
+	}{
+		"least":              {`{` + base + `}`, provider.Account{}},
+		"lifetime":           {`{` + base + `,"expires_in":60}`, provider.Account{ExpiresAt: now.Unix() + 60}},
+		"lifetime in string": {`{` + base + `,"expires_in":"60"}`, provider.Account{ExpiresAt: now.Unix() + 60}},
+		"no lifetime":        {`{` + base + `,"expires_in":null}`, provider.Account{}},
+		"endless lifetime":   {`{` + base + `,"expires_in":99999999999}`, provider.Account{ExpiresAt: now.Unix() + 1<<31 - 1}},
+		"negative lifetime":  {`{` + base + `,"expires_in":-5}`, provider.Account{}},
+		"end":                {`{` + base + `,"expires_at":1795429999}`, provider.Account{ExpiresAt: 1795429999}},
+		"end and lifetime":   {`{` + base + `,"expires_at":1,"expires_in":60}`, provider.Account{ExpiresAt: now.Unix() + 60}},
+		"negative end":       {`{` + base + `,"expires_at":-1}`, provider.Account{}},
+		"null refresh token": {`{` + base + `,"refresh_token":null}`, provider.Account{}},
+		"scope":              {`{` + base + `,"scope":"a b"}`, provider.Account{Scope: "a b"}},
+		"scope in an array":  {`{` + base + `,"scope":["a","b"]}`, provider.Account{Scope: "a b"}},
+		"scope of no sense":  {`{` + base + `,"scope":1}`, provider.Account{}},
+		"more":               {`{` + base + `,"team":{"id":9007199254740993},"x":1.0}`, provider.Account{Extra: jsontext.Value(`{"team":{"id":9007199254740993},"x":1.0}`)}},
+		"names of our own":   {`{` + base + `,"provider":"evil","type":"x","providerAccountId":"admin"}`, provider.Account{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			i.handlers["/token"] = serve(tt.body)
+			result, err := i.signIn(t, i.flow(i.oauth2()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := tt.want
+			want.Provider, want.Type, want.ProviderAccountID = "idp", provider.TypeOAuth, "user-1"
+			want.AccessToken, want.TokenType = "at", "bearer"
+			if diff := cmp.Diff(&want, result.Account); diff != "" {
+				t.Errorf("account (-want +got):\n%s", diff)
+			}
+			if _, err := json.Marshal(result.Account); err != nil {
+				t.Errorf("the account can't be written: %v", err)
+			}
+		})
+	}
+}
+
+// Some providers name no content type, or another one.
+func TestTokenAnswerIsJSONWhateverItCallsItself(t *testing.T) {
+	for _, contentType := range []string{"", "text/plain", "text/javascript", "application/x-www-form-urlencoded"} {
+		i := newIDP()
+		i.handlers["/token"] = func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["Content-Type"] = []string{contentType}
+			w.Write([]byte(`{"access_token":"at","token_type":"Bearer"}`))
+		}
+		if _, err := i.signIn(t, i.flow(i.oauth2())); err != nil {
+			t.Errorf("%q: %v", contentType, err)
+		}
+	}
+}
+
+func TestTokenAnswersThatAreRefused(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"no access token":      serve(`{"token_type":"Bearer"}`),
+		"access token, number": serve(`{"access_token":1,"token_type":"Bearer"}`),
+		"no token type":        serve(`{"access_token":"at"}`),
+		"other token type":     serve(`{"access_token":"at","token_type":"DPoP"}`),
+		"two access tokens":    serve(`{"access_token":"at","access_token":"b","token_type":"Bearer"}`),
+		"lifetime, no number":  serve(`{"access_token":"at","token_type":"Bearer","expires_in":"soon"}`),
+		"null":                 serve(`null`),
+		"array":                serve(`[]`),
+		"HTML":                 serve(`<html>`),
+		"truncated":            serve(`{"access_token":"the access token`),
+		"two values":           serve(`{"access_token":"at","token_type":"Bearer"}{}`),
+		"empty":                serve(``),
+		"no content":           func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) },
+		"a form": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/x-www-form-urlencoded")
+			w.Write([]byte("access_token=at&token_type=bearer"))
+		},
+		"invalid_grant": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(400)
+			w.Write([]byte(`{"error":"invalid_grant","error_description":"the-code is spent"}`))
+		},
+		"error in a 200": serve(`{"error":"invalid_grant","access_token":"the access token","token_type":"Bearer"}`),
+		"the code in a 500": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(500)
+			w.Write([]byte("dump: " + r.PostForm.Encode() + r.Header.Get("Authorization")))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			i.handlers["/token"] = handler
+			_, err := i.signIn(t, i.flow(i.oauth2()))
+			wantCode(t, err, "OAuthCallback")
+			if n := len(i.seen("/token")); n != 1 {
+				t.Errorf("%d token requests", n)
+			}
+		})
+	}
+}
+
+func TestSecretInTheTokenURLStaysOutOfErrors(t *testing.T) {
+	i := newIDP()
+	f := i.flow(i.oauth2(func(p *provider.Provider) {
+		p.TokenURL += "?key=" + url.QueryEscape("the refresh token")
+	}))
+	i.handlers["/token"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusTemporaryRedirect) }
+	_, err := i.signIn(t, f)
+	wantCode(t, err, "OAuthCallback")
+}

@@ -1,0 +1,115 @@
+package flow_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nuxtauth/nuxtauth/provider"
+)
+
+func TestUserinfoIsMergedOverTheClaims(t *testing.T) {
+	i := newIDP()
+	i.claims["name"] = "From the ID token"
+	i.claims["department"] = "Engines"
+	i.claims["email"], i.claims["email_verified"] = "signed@example.com", true
+	i.userinfo = jsontext.Value(`{"sub":"user-1","name":"From userinfo","email":"other@example.com","iss":"https://evil.example","big":9007199254740993}`)
+	result, err := i.signIn(t, i.flow(i.oidc()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]jsontext.Value
+	if err := json.Unmarshal(jsontext.Value(result.Profile), &got); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"sub": `"user-1"`, "iss": `"` + issuer + `"`, "name": `"From userinfo"`, "department": `"Engines"`,
+		"email": `"other@example.com"`, "big": `9007199254740993`,
+	} {
+		if diff := cmp.Diff(want, string(got[name])); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if v, ok := got["email_verified"]; ok {
+		t.Errorf("email_verified is %s, and was said of another address", v)
+	}
+}
+
+func TestUserinfoIsNotAskedWhereItIsSkippedOrAbsent(t *testing.T) {
+	i := newIDP()
+	if _, err := i.signIn(t, i.flow(i.oidc(fromIDToken))); err != nil {
+		t.Errorf("skipped: %v", err)
+	}
+	delete(i.metadata, "userinfo_endpoint")
+	if _, err := i.signIn(t, i.flow(i.oidc())); err != nil {
+		t.Errorf("absent: %v", err)
+	}
+	if n := len(i.seen("/userinfo")); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestUserinfoThatIsRefused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		handler   http.HandlerFunc
+		oidc, oau bool // refused by an OpenID, an OAuth 2 sign-in
+	}{
+		"other sub":       {serve(`{"sub":"user-2"}`), true, false},
+		"no sub":          {serve(`{"id":"user-1"}`), true, false},
+		"sub is a number": {serve(`{"sub":1}`), true, false},
+		"no id":           {serve(`{"name":"x"}`), true, true},
+		"sub twice":       {serve(`{"sub":"user-2","sub":"user-1"}`), true, true},
+		"id is an object": {serve(`{"sub":{}}`), true, true},
+		"null":            {serve(`null`), true, true},
+		"array":           {serve(`[{"sub":"user-1"}]`), true, true},
+		"string":          {serve(`"user-1"`), true, true},
+		"HTML":            {serve(`<html>`), true, true},
+		"truncated":       {serve(`{"sub":"user-1"`), true, true},
+		"two values":      {serve(`{"sub":"user-1"}{"sub":"user-2"}`), true, true},
+		"empty":           {serve(``), true, true},
+		"not UTF-8":       {serve("{\"sub\":\"user-1\",\"name\":\"\xff\"}"), true, true},
+		"no content":      {status(204, ""), true, true},
+		"created":         {status(201, `{"sub":"user-1"}`), true, true},
+		"unauthorized":    {status(401, `{"sub":"user-1"}`), true, true},
+		"error":           {status(500, `{"sub":"user-1"}`), true, true},
+		"redirect":        {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", http.StatusFound) }, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			i.handlers["/userinfo"] = tt.handler
+			for _, c := range []struct {
+				p       provider.Provider
+				refused bool
+			}{{i.oidc(), tt.oidc}, {i.oauth2(), tt.oau}} {
+				_, err := i.signIn(t, i.flow(c.p))
+				if c.refused {
+					wantCode(t, err, "OAuthCallback")
+				} else if err != nil {
+					t.Errorf("%s: %v", c.p.Type, err)
+				}
+			}
+			if n := len(i.seen("/other")); n != 0 {
+				t.Error("the access token followed a redirect")
+			}
+		})
+	}
+}
+
+// A Profile function may look at one member only: what it gets has to be whole.
+func TestProfileFunctionNeverSeesABrokenAnswer(t *testing.T) {
+	for _, body := range []string{`{"sub":"user-1"`, `{"sub":"a","sub":"b"}`, `[]`, `null`, ``} {
+		i := newIDP()
+		i.handlers["/userinfo"] = serve(body)
+		_, err := i.signIn(t, i.flow(i.oauth2(func(p *provider.Provider) {
+			p.Profile = func(_ context.Context, r provider.ProfileRequest) (*provider.User, error) {
+				t.Errorf("the Profile function got %q", r.Profile)
+				return &provider.User{ID: "1"}, nil
+			}
+		})))
+		wantCode(t, err, "OAuthCallback")
+	}
+}

@@ -1,0 +1,197 @@
+package flow_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nuxtauth/nuxtauth/provider"
+)
+
+// github is the catalogue's GitHub, led to the idp.
+func github(i *idp) provider.Provider {
+	return provider.GitHub(func(p *provider.Provider) {
+		p.ClientID, p.ClientSecret = clientID, secret
+		p.TokenURL, p.UserinfoURL = i.issuer+"/token", i.issuer+"/user"
+	})
+}
+
+func TestGitHubFindsTheVerifiedPrimaryAddress(t *testing.T) {
+	private := `{"id":583231,"login":"octocat","name":null,"email":null,"avatar_url":"https://img.example/1"}`
+	for name, tt := range map[string]struct {
+		profile string
+		emails  http.HandlerFunc
+		email   string
+		fails   bool
+	}{
+		"public":               {`{"id":583231,"login":"octocat","email":"Octo@Cat.example"}`, status(500, ""), "octo@cat.example", false},
+		"primary and verified": {private, serve(`[{"email":"a@x.example","verified":true},{"email":"B@x.example","primary":true,"verified":true}]`), "b@x.example", false},
+		"primary, unverified":  {private, serve(`[{"email":"victim@x.example","primary":true,"verified":false},{"email":"a@x.example","verified":true}]`), "", false},
+		"none":                 {private, serve(`[]`), "", false},
+		"scope refused":        {private, status(404, ""), "", false},
+		"not a list":           {private, serve(`{"email":"a@x.example"}`), "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			i.handlers["/user"] = serve(tt.profile)
+			i.handlers["/user/emails"] = tt.emails
+			result, err := i.signIn(t, i.flow(github(i)))
+			if tt.fails {
+				wantCode(t, err, "OAuthCallback")
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if result.User.ID != "583231" || result.User.Name != "octocat" || result.User.Email != tt.email {
+				t.Errorf("user %+v", result.User)
+			}
+			for _, r := range i.seen("/user/emails") {
+				if r.Header.Get("Authorization") != "Bearer the access token" {
+					t.Error("the addresses were asked for without the token")
+				}
+			}
+		})
+	}
+}
+
+func TestAppleAnswersWithAFormAndNamesTheUserOnce(t *testing.T) {
+	for name, tt := range map[string]struct{ form, want string }{
+		"first consent":    {`{"name":{"firstName":"Ada","lastName":"Lovelace"},"email":"evil@example.com"}`, "Ada Lovelace"},
+		"later":            {``, "ada@privaterelay.example"},
+		"no name":          {`{"name":{}}`, "ada@privaterelay.example"},
+		"not what it says": {`{"name":["x"]`, "ada@privaterelay.example"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			delete(i.metadata, "userinfo_endpoint")
+			i.claims["email"] = "Ada@PrivateRelay.example"
+			f := i.flow(provider.Apple(func(p *provider.Provider) {
+				p.ClientID, p.ClientSecret, p.Issuer = clientID, "minted", issuer
+			}))
+			_, q, _ := startQuery(t, f, nil)
+			if q.Get("response_mode") != "form_post" || q.Get("scope") != "name email" {
+				t.Errorf("authorization request %v", q)
+			}
+
+			check, form := i.start(t, f)
+			if tt.form != "" {
+				form.Set("user", tt.form)
+			}
+			result, err := f.Finish(context.Background(), check, redirectURI, form)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := &provider.User{ID: "user-1", Name: tt.want, Email: "ada@privaterelay.example"}
+			if diff := cmp.Diff(want, result.User); diff != "" {
+				t.Errorf("user (-want +got):\n%s", diff)
+			}
+			if got := i.seen("/token")[0].PostForm.Get("client_secret"); got != "minted" {
+				t.Errorf("client_secret %q", got)
+			}
+			if strings.Contains(string(result.Profile), "evil") {
+				t.Errorf("the unsigned form got into the profile: %s", result.Profile)
+			}
+		})
+	}
+}
+
+func TestEntraIssuerFollowsTheTenant(t *testing.T) {
+	const (
+		template = issuer + "/{tenantid}/v2.0"
+		tenant   = "9188040d-6c67-4c5b-b112-36a304b66dad"
+	)
+	for name, tt := range map[string]struct {
+		configured, discovered string
+		iss                    string
+		tid                    any
+		answered               string // the iss parameter
+		code                   string
+	}{
+		"any tenant":                 {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", tenant, "", ""},
+		"iss parameter":              {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", tenant, issuer + "/" + tenant + "/v2.0", ""},
+		"other iss parameter":        {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", tenant, "https://evil.example", "OAuthCallback"},
+		"one tenant":                 {issuer + "/" + tenant + "/v2.0", issuer + "/" + tenant + "/v2.0", issuer + "/" + tenant + "/v2.0", tenant, "", ""},
+		"one tenant, token of other": {issuer + "/" + tenant + "/v2.0", issuer + "/" + tenant + "/v2.0", issuer + "/other/v2.0", "other", "", "OAuthCallback"},
+		"no tid":                     {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", nil, "", "OAuthCallback"},
+		"tid of another tenant":      {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", "other", "", "OAuthCallback"},
+		"tid is a path":              {issuer + "/common/v2.0", template, issuer + "/a/../b/v2.0", "a/../b", "", "OAuthCallback"},
+		"tid is the placeholder":     {issuer + "/common/v2.0", template, template, "{tenantid}", "", "OAuthCallback"},
+		"issuer is the template":     {issuer + "/common/v2.0", template, template, nil, "", "OAuthCallback"},
+		"foreign issuer":             {issuer + "/common/v2.0", template, "https://evil.example/" + tenant + "/v2.0", tenant, "", "OAuthCallback"},
+		"foreign template":           {issuer + "/common/v2.0", "https://evil.example/{tenantid}/v2.0", "", tenant, "", "OAuthSignin"},
+		"template too short":         {issuer + "/v2.0", template, "", tenant, "", "OAuthSignin"},
+		"template over two segments": {issuer + "/a/b/v2.0", template, "", tenant, "", "OAuthSignin"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			i.metadata["issuer"] = tt.discovered
+			i.handlers[strings.TrimPrefix(tt.configured, issuer)+metadataPath] = func(w http.ResponseWriter, _ *http.Request) {
+				writeJSON(w, i.metadata)
+			}
+			i.claims["iss"], i.claims["tid"] = tt.iss, tt.tid
+			f := i.flow(provider.MicrosoftEntraID(func(p *provider.Provider) {
+				p.ClientID, p.ClientSecret, p.Issuer = clientID, secret, tt.configured
+			}))
+			if tt.code == "OAuthSignin" {
+				_, _, err := f.Start(context.Background(), redirectURI, nil)
+				wantCode(t, err, tt.code)
+				return
+			}
+			check, params := i.start(t, f)
+			if tt.answered != "" {
+				params.Set("iss", tt.answered)
+			}
+			_, err := f.Finish(context.Background(), check, redirectURI, params)
+			if tt.code != "" {
+				wantCode(t, err, tt.code)
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Only the catalogue's Entra, or a provider that asks for it, knows tenants.
+func TestTemplateIsAnIssuerLikeAnyOtherWithoutMultiTenant(t *testing.T) {
+	i := newIDP()
+	i.metadata["issuer"] = issuer + "/{tenantid}/v2.0"
+	i.handlers["/common/v2.0"+metadataPath] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, i.metadata) }
+	_, _, err := i.flow(i.oidc(func(p *provider.Provider) { p.Issuer = issuer + "/common/v2.0" })).Start(context.Background(), redirectURI, nil)
+	wantCode(t, err, "OAuthSignin")
+}
+
+func TestDiscordSignsIn(t *testing.T) {
+	i := newIDP()
+	i.userinfo = jsontext.Value(`{"id":"80351110224678912","username":"nelly","global_name":"Nelly","avatar":"a_1","email":"N@x.example","verified":true}`)
+	result, err := i.signIn(t, i.flow(provider.Discord(func(p *provider.Provider) {
+		p.ClientID, p.ClientSecret = clientID, secret
+		p.TokenURL, p.UserinfoURL = issuer+"/token", issuer+"/userinfo"
+	})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &provider.User{ID: "80351110224678912", Name: "Nelly", Email: "n@x.example", Image: "https://cdn.discordapp.com/avatars/80351110224678912/a_1.gif"}
+	if diff := cmp.Diff(want, result.User); diff != "" {
+		t.Errorf("user (-want +got):\n%s", diff)
+	}
+}
+
+// What Google's constructor asks for, to the letter.
+func TestGoogleAsksForTheStandardScopes(t *testing.T) {
+	i := newIDP()
+	i.metadata["issuer"] = "https://accounts.google.com"
+	f := i.flow(provider.Google(func(p *provider.Provider) {
+		p.ClientID, p.ClientSecret = clientID, secret
+		p.AuthorizationParams = map[string]string{"access_type": "offline"}
+	}))
+	_, q, _ := startQuery(t, f, url.Values{"login_hint": {"ada@example.com"}})
+	if q.Get("scope") != "openid profile email" || q.Get("access_type") != "offline" || q.Get("login_hint") != "ada@example.com" {
+		t.Errorf("authorization request %v", q)
+	}
+}

@@ -1,0 +1,123 @@
+package provider_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/nuxtauth/nuxtauth/provider"
+)
+
+// p8 is a key as Apple's site lets one download it.
+func p8(t *testing.T, curve elliptic.Curve) ([]byte, *ecdsa.PublicKey) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), &key.PublicKey
+}
+
+func TestAppleSecretIsSignedAndUsedAgainUntilShortlyBeforeItsEnd(t *testing.T) {
+	private, public := p8(t, elliptic.P256())
+	at := time.Unix(1795420000, 0)
+	mint, err := provider.AppleSecret(provider.AppleKey{
+		TeamID: "TEAM123456", KeyID: "KEY1234567", ClientID: "com.example.web", PrivateKey: private,
+		Now: func() time.Time { return at },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := mint(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var claims jwt.RegisteredClaims
+	token, err := jwt.ParseWithClaims(first, &claims, func(*jwt.Token) (any, error) { return public, nil },
+		jwt.WithValidMethods([]string{"ES256"}), jwt.WithTimeFunc(func() time.Time { return at }), jwt.WithExpirationRequired(),
+		jwt.WithIssuedAt(), jwt.WithIssuer("TEAM123456"), jwt.WithSubject("com.example.web"), jwt.WithAudience("https://appleid.apple.com"))
+	if err != nil {
+		t.Fatalf("Apple would refuse the secret: %v", err)
+	}
+	if token.Header["kid"] != "KEY1234567" {
+		t.Errorf("kid %v", token.Header["kid"])
+	}
+	if lifetime := claims.ExpiresAt.Sub(at); lifetime > 180*24*time.Hour {
+		t.Errorf("Apple refuses a secret that lives for %v", lifetime)
+	}
+
+	at = claims.ExpiresAt.Add(-6 * time.Minute)
+	if again, err := mint(context.Background()); err != nil || again != first {
+		t.Errorf("a good secret is not used again: %v", err)
+	}
+	at = claims.ExpiresAt.Add(-4 * time.Minute)
+	if next, err := mint(context.Background()); err != nil || next == first {
+		t.Errorf("the secret would end under way: %v", err)
+	}
+}
+
+func TestAppleKeyMistakesAreNamed(t *testing.T) {
+	good, _ := p8(t, elliptic.P256())
+	big, _ := p8(t, elliptic.P384())
+	for name, tt := range map[string]struct {
+		key  provider.AppleKey
+		want []string
+	}{
+		"all empty":   {provider.AppleKey{}, []string{"TeamID", "KeyID", "ClientID", "PrivateKey"}},
+		"no PEM":      {provider.AppleKey{TeamID: "t", KeyID: "k", ClientID: "c", PrivateKey: []byte("secret-in-it")}, []string{".p8 file"}},
+		"other curve": {provider.AppleKey{TeamID: "t", KeyID: "k", ClientID: "c", PrivateKey: big}, []string{"P-256"}},
+		"no team":     {provider.AppleKey{KeyID: "k", ClientID: "c", PrivateKey: good}, []string{"TeamID"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mint, err := provider.AppleSecret(tt.key)
+			if err == nil || mint != nil {
+				t.Fatal("accepted")
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error does not say %q: %v", want, err)
+				}
+			}
+			if strings.Contains(err.Error(), "secret-in-it") {
+				t.Errorf("the error holds the key: %v", err)
+			}
+		})
+	}
+}
+
+func TestAppleMintsOnceForACrowd(t *testing.T) {
+	private, _ := p8(t, elliptic.P256())
+	mint, err := provider.AppleSecret(provider.AppleKey{TeamID: "t", KeyID: "k", ClientID: "c", PrivateKey: private})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := make(chan string, 8)
+	for range cap(secrets) {
+		go func() {
+			secret, err := mint(context.Background())
+			if err != nil {
+				t.Error(err)
+			}
+			secrets <- secret
+		}()
+	}
+	first := <-secrets
+	for range cap(secrets) - 1 {
+		if <-secrets != first {
+			t.Error("two secrets at once")
+		}
+	}
+}

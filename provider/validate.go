@@ -1,0 +1,243 @@
+package provider
+
+import (
+	"cmp"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// WithEnv returns p with an empty ClientID, ClientSecret and Issuer filled from
+// the variables AUTH_<ID>_ID, AUTH_<ID>_SECRET and AUTH_<ID>_ISSUER, where <ID>
+// is p.ID in upper case with '-' and '.' as '_'. What is set already wins.
+// getenv is os.Getenv, or a stand-in that answers "" for an unknown name.
+func (p Provider) WithEnv(getenv func(string) string) Provider {
+	if p.Type != TypeOAuth && p.Type != TypeOIDC {
+		return p
+	}
+	p.ClientID = cmp.Or(p.ClientID, getenv(p.env("ID")))
+	p.ClientSecret = cmp.Or(p.ClientSecret, getenv(p.env("SECRET")))
+	p.Issuer = cmp.Or(p.Issuer, getenv(p.env("ISSUER")), p.fallbackIssuer)
+	return p
+}
+
+// env is the name of the variable that holds a value of p, such as "ID".
+func (p Provider) env(value string) string {
+	return "AUTH_" + strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToUpper(p.ID)) + "_" + value
+}
+
+// Validate reports everything that is wrong with p, joined: each problem with
+// what to write instead. It does not look at the environment (see WithEnv) or
+// at the network.
+func (p Provider) Validate() error {
+	var v problems
+	if !validID.MatchString(p.ID) {
+		v.add("ID must be 1 to 64 lower-case letters, digits, '-', '_' or '.', and start with a letter or a digit")
+	}
+	switch p.Type {
+	case TypeOAuth:
+		p.validateClient(&v)
+		p.validateRequest(&v)
+		p.validateURLs(&v)
+	case TypeOIDC:
+		if p.Issuer == "" {
+			v.add("no issuer: set Issuer or the environment variable %s to the URL that the provider's metadata name as \"issuer\"", p.env("ISSUER"))
+		}
+		p.validateClient(&v)
+		p.validateRequest(&v)
+		p.validateURLs(&v)
+	case TypeCredentials:
+		p.validateForm(&v)
+	case TypeEmail:
+		v.add("e-mail sign-in is not available in this version; use an OAuth, OpenID Connect or credentials provider")
+	default:
+		v.add("Type %q is unknown: make the provider with OIDC, OAuth2, Credentials or a constructor of the catalogue", p.Type)
+	}
+	return v.join(p.ID)
+}
+
+var validID = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+
+// problems collects what is wrong with one provider.
+type problems []string
+
+func (v *problems) add(format string, args ...any) {
+	*v = append(*v, fmt.Sprintf(format, args...))
+}
+
+func (v problems) join(id string) error {
+	errs := make([]error, len(v))
+	for i, problem := range v {
+		errs[i] = fmt.Errorf("provider %q: %s", id, problem)
+	}
+	return errors.Join(errs...)
+}
+
+// validateClient checks how the application identifies itself to the provider.
+func (p Provider) validateClient(v *problems) {
+	if p.ClientID == "" {
+		v.add("no client id: set ClientID or the environment variable %s", p.env("ID"))
+	}
+	switch p.AuthMethod {
+	case "", ClientSecretBasic, ClientSecretPost:
+		if p.ClientSecret == "" && p.MintSecret == nil {
+			v.add("no client secret: set ClientSecret or the environment variable %s, or AuthMethod to NoClientAuth if the client is a public one", p.env("SECRET"))
+		}
+	case ClientSecretJWT:
+		if p.ClientSecret == "" {
+			v.add("no client secret: set ClientSecret or the environment variable %s; ClientSecretJWT signs with it", p.env("SECRET"))
+		}
+	case PrivateKeyJWT:
+		p.validateSigningKey(v)
+	case NoClientAuth:
+	default:
+		v.add("AuthMethod %q is unknown: use ClientSecretBasic, ClientSecretPost, ClientSecretJWT, PrivateKeyJWT or NoClientAuth", p.AuthMethod)
+	}
+}
+
+func (p Provider) validateSigningKey(v *problems) {
+	const supported = "use an RSA key of 2048 bits or more, an ECDSA P-256 key or an Ed25519 key"
+	if p.SigningKey == nil {
+		v.add("no SigningKey: PrivateKeyJWT signs with it; %s", supported)
+		return
+	}
+	switch key := p.SigningKey.Public().(type) {
+	case *rsa.PublicKey:
+		if key.N.BitLen() < 2048 {
+			v.add("SigningKey is an RSA key of %d bits: %s", key.N.BitLen(), supported)
+		}
+	case *ecdsa.PublicKey:
+		if key.Curve != elliptic.P256() {
+			v.add("SigningKey is an ECDSA key on %s: %s", key.Curve.Params().Name, supported)
+		}
+	case ed25519.PublicKey:
+	default:
+		v.add("SigningKey is a %T: %s", p.SigningKey, supported)
+	}
+}
+
+// ownParams are the parameters of an authorization request that this module
+// fills in, or that could say otherwise what it fills in, and where an
+// application says what it wants instead.
+var ownParams = map[string]string{
+	"client_id":             "set ClientID",
+	"client_secret":         "set ClientSecret; it never goes through the browser",
+	"client_assertion":      "set AuthMethod",
+	"client_assertion_type": "set AuthMethod",
+	"redirect_uri":          "it follows from the URL of the application",
+	"response_type":         "it is always \"code\"",
+	"response_mode":         "set ResponseMode",
+	"state":                 "it is fresh for every sign-in",
+	"nonce":                 "it is fresh for every sign-in",
+	"code":                  "it is the provider's answer",
+	"code_verifier":         "it is fresh for every sign-in",
+	"code_challenge":        "it is fresh for every sign-in",
+	"code_challenge_method": "it is always \"S256\"",
+	"request":               "it would replace every other parameter",
+	"request_uri":           "it would replace every other parameter",
+	"registration":          "the client is registered beforehand",
+}
+
+// pageParams are the fields of the sign-in form that are not for the provider.
+var pageParams = []string{"csrfToken", "callbackUrl", "json", "redirect"}
+
+// validateRequest checks what the application adds to the authorization request.
+func (p Provider) validateRequest(v *problems) {
+	for _, name := range slices.Sorted(maps.Keys(p.AuthorizationParams)) {
+		if reason, ok := ownParams[name]; ok {
+			v.add("AuthorizationParams can't have %q: %s", name, reason)
+		}
+		if name == "scope" {
+			v.add("AuthorizationParams can't have \"scope\": set Scopes")
+		}
+	}
+	for _, name := range p.AllowedParams {
+		if reason, ok := ownParams[name]; ok {
+			v.add("AllowedParams can't have %q: %s", name, reason)
+		}
+		if slices.Contains(pageParams, name) || name == "" {
+			v.add("AllowedParams can't have %q: it is not for the provider", name)
+		}
+	}
+	for _, scope := range p.Scopes {
+		if scope == "" || strings.ContainsFunc(scope, spaceOrControl) {
+			v.add("the scope %q is not one word: write each scope as an element of Scopes of its own", scope)
+		}
+	}
+	if p.ResponseMode != "" && p.ResponseMode != "query" && p.ResponseMode != "form_post" {
+		v.add("ResponseMode %q is not supported: use \"form_post\", or leave it empty for the query", p.ResponseMode)
+	}
+}
+
+// validateURLs checks the issuer and the endpoints.
+func (p Provider) validateURLs(v *problems) {
+	if u := v.parse("Issuer", p.Issuer); u != nil && u.RawQuery != "" {
+		v.add("Issuer %q must not have a query", p.Issuer) // OpenID Connect Discovery §3
+	}
+	if u := v.parse("AuthorizationURL", p.AuthorizationURL); u != nil {
+		for _, name := range slices.Sorted(maps.Keys(u.Query())) {
+			if reason, ok := ownParams[name]; ok || name == "scope" {
+				v.add("AuthorizationURL can't have %q in its query: %s", name, cmp.Or(reason, "set Scopes"))
+			}
+		}
+	}
+	v.parse("TokenURL", p.TokenURL)
+	v.parse("UserinfoURL", p.UserinfoURL)
+
+	if p.Type == TypeOAuth && (p.AuthorizationURL == "" || p.TokenURL == "" || p.UserinfoURL == "") {
+		v.add("an OAuth 2 provider has no discovery: set AuthorizationURL, TokenURL and UserinfoURL")
+	}
+}
+
+// parse returns the URL of a field, nil when it is empty or was reported.
+func (v *problems) parse(field, value string) *url.URL {
+	if value == "" {
+		return nil
+	}
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		v.add("%s %q is not an absolute URL: write it as https://host/path", field, value)
+	case u.User != nil || u.Fragment != "":
+		v.add("%s must have neither a user name nor a fragment", field)
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		v.add("%s %q is not https: only a loopback address may be http", field, value)
+	default:
+		return u
+	}
+	return nil
+}
+
+// isLoopback reports whether host is this machine.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// validateForm checks a credentials provider.
+func (p Provider) validateForm(v *problems) {
+	if p.Authorize == nil {
+		v.add("no Authorize function: give Credentials the function that checks the form")
+	}
+	seen := map[string]bool{}
+	for _, field := range p.Fields {
+		switch {
+		case field.Name == "":
+			v.add("a field has no Name: it is the key in the form that Authorize gets")
+		case slices.Contains(pageParams, field.Name):
+			v.add("a field can't have the Name %q: the sign-in form uses it itself", field.Name)
+		case seen[field.Name]:
+			v.add("two fields have the Name %q: give each its own", field.Name)
+		}
+		seen[field.Name] = true
+	}
+}

@@ -1,0 +1,190 @@
+package provider_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"io"
+	"math/big"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/nuxtauth/nuxtauth/provider"
+)
+
+// oauth is a valid provider after the changes.
+func oauth(change func(*provider.Provider)) provider.Provider {
+	p := provider.OAuth2(provider.Provider{
+		ID: "acme", ClientID: "id", ClientSecret: "secret",
+		AuthorizationURL: "https://acme.example/authorize?tenant=1", TokenURL: "https://acme.example/token", UserinfoURL: "http://127.0.0.1:8080/me",
+	})
+	change(&p)
+	return p
+}
+
+func oidc(change func(*provider.Provider)) provider.Provider {
+	p := provider.OIDC(provider.Provider{ID: "acme", ClientID: "id", ClientSecret: "secret", Issuer: "https://acme.example/realm"})
+	change(&p)
+	return p
+}
+
+// publicKey is a key of which only the public half matters.
+type publicKey struct{ crypto.PublicKey }
+
+func (k publicKey) Public() crypto.PublicKey { return k.PublicKey }
+func (publicKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("there is no private half")
+}
+
+func rsaOf(bits uint) crypto.Signer {
+	n := new(big.Int).Lsh(big.NewInt(1), bits-1)
+	return publicKey{&rsa.PublicKey{N: n, E: 65537}}
+}
+
+func TestValidConfigurationsPass(t *testing.T) {
+	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := func(*provider.Provider) {}
+	withKey := func(key crypto.Signer) func(*provider.Provider) {
+		return func(p *provider.Provider) {
+			p.ClientSecret, p.AuthMethod, p.SigningKey = "", provider.PrivateKeyJWT, key
+		}
+	}
+	for name, p := range map[string]provider.Provider{
+		"OAuth 2":             oauth(none),
+		"OpenID Connect":      oidc(none),
+		"loopback issuer":     oidc(func(p *provider.Provider) { p.Issuer = "http://localhost:8080" }),
+		"loopback, IPv6":      oidc(func(p *provider.Provider) { p.Issuer = "http://[::1]:8080" }),
+		"public client":       oidc(func(p *provider.Provider) { p.ClientSecret, p.AuthMethod = "", provider.NoClientAuth }),
+		"secret by assertion": oidc(func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretJWT }),
+		"minted secret": oidc(func(p *provider.Provider) {
+			p.ClientSecret = ""
+			p.MintSecret = func(context.Context) (string, error) { return "", nil }
+		}),
+		"RSA key":     oidc(withKey(rsaOf(2048))),
+		"P-256 key":   oidc(withKey(p256)),
+		"Ed25519 key": oidc(withKey(ed)),
+		"parameters": oidc(func(p *provider.Provider) {
+			p.AuthorizationParams = map[string]string{"access_type": "offline"}
+			p.AllowedParams = []string{"scope", "hd"}
+			p.ResponseMode = "form_post"
+		}),
+	} {
+		if err := p.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestMistakesAreNamedWithWhatToWriteInstead(t *testing.T) {
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	withKey := func(key crypto.Signer) func(*provider.Provider) {
+		return func(p *provider.Provider) { p.AuthMethod, p.SigningKey = provider.PrivateKeyJWT, key }
+	}
+	for name, tt := range map[string]struct {
+		p    provider.Provider
+		want string
+	}{
+		"no id":               {oidc(func(p *provider.Provider) { p.ID = "" }), "lower-case letters"},
+		"id in capitals":      {oidc(func(p *provider.Provider) { p.ID = "Acme" }), "lower-case letters"},
+		"id with a slash":     {oidc(func(p *provider.Provider) { p.ID = "a/b" }), "lower-case letters"},
+		"id is dots":          {oidc(func(p *provider.Provider) { p.ID = ".." }), "start with a letter"},
+		"id with line break":  {oidc(func(p *provider.Provider) { p.ID = "acme\n" }), "lower-case letters"},
+		"id too long":         {oidc(func(p *provider.Provider) { p.ID = strings.Repeat("a", 65) }), "1 to 64"},
+		"no client id":        {oidc(func(p *provider.Provider) { p.ClientID = "" }), "set ClientID or the environment variable AUTH_ACME_ID"},
+		"no secret":           {oidc(func(p *provider.Provider) { p.ClientSecret = "" }), "AUTH_ACME_SECRET, or AuthMethod to NoClientAuth"},
+		"no secret to sign":   {oidc(func(p *provider.Provider) { p.ClientSecret, p.AuthMethod = "", provider.ClientSecretJWT }), "AUTH_ACME_SECRET"},
+		"unknown method":      {oidc(func(p *provider.Provider) { p.AuthMethod = "tls_client_auth" }), "use ClientSecretBasic"},
+		"no signing key":      {oidc(withKey(nil)), "no SigningKey"},
+		"short RSA key":       {oidc(withKey(rsaOf(1024))), "RSA key of 1024 bits"},
+		"P-384 key":           {oidc(withKey(p384)), "ECDSA P-256"},
+		"unknown key":         {oidc(withKey(publicKey{"x"})), "SigningKey is a provider_test.publicKey"},
+		"no issuer":           {oidc(func(p *provider.Provider) { p.Issuer = "" }), "AUTH_ACME_ISSUER"},
+		"issuer in the clear": {oidc(func(p *provider.Provider) { p.Issuer = "http://acme.example" }), "is not https"},
+		"issuer, look-alike":  {oidc(func(p *provider.Provider) { p.Issuer = "http://localhost.acme.example" }), "is not https"},
+		"issuer, no URL":      {oidc(func(p *provider.Provider) { p.Issuer = "acme.example" }), "write it as https://host/path"},
+		"issuer, bad URL":     {oidc(func(p *provider.Provider) { p.Issuer = "https://a b" }), "write it as https://host/path"},
+		"issuer, script":      {oidc(func(p *provider.Provider) { p.Issuer = "javascript:alert(1)" }), "write it as https://host/path"},
+		"issuer with a query": {oidc(func(p *provider.Provider) { p.Issuer = "https://acme.example?a=b" }), "must not have a query"},
+		"issuer with a user":  {oidc(func(p *provider.Provider) { p.Issuer = "https://u:p@acme.example" }), "neither a user name"},
+		"no endpoints":        {oauth(func(p *provider.Provider) { p.TokenURL = "" }), "set AuthorizationURL, TokenURL and UserinfoURL"},
+		"token in the clear":  {oauth(func(p *provider.Provider) { p.TokenURL = "http://acme.example/token" }), "TokenURL \"http://acme.example/token\" is not https"},
+		"fragment":            {oauth(func(p *provider.Provider) { p.AuthorizationURL = "https://acme.example/#a" }), "nor a fragment"},
+		"client id in a URL":  {oauth(func(p *provider.Provider) { p.AuthorizationURL += "&client_id=x" }), "set ClientID"},
+		"scope in a URL":      {oauth(func(p *provider.Provider) { p.AuthorizationURL += "&scope=x" }), "set Scopes"},
+		"scope as parameter":  {oauth(func(p *provider.Provider) { p.AuthorizationParams = map[string]string{"scope": "a"} }), "set Scopes"},
+		"mode as parameter":   {oauth(func(p *provider.Provider) { p.AuthorizationParams = map[string]string{"response_mode": "form_post"} }), "set ResponseMode"},
+		"two scopes in one":   {oauth(func(p *provider.Provider) { p.Scopes = []string{"openid email"} }), "write each scope as an element"},
+		"unknown mode":        {oauth(func(p *provider.Provider) { p.ResponseMode = "fragment" }), "use \"form_post\""},
+		"csrf token passed":   {oauth(func(p *provider.Provider) { p.AllowedParams = []string{"csrfToken"} }), "not for the provider"},
+		"no Authorize":        {provider.Credentials(nil), "no Authorize function"},
+		"field without name":  {withFields(provider.Field{Label: "x"}), "a field has no Name"},
+		"field of the form":   {withFields(provider.Field{Name: "csrfToken"}), "uses it itself"},
+		"two fields, a name":  {withFields(provider.Field{Name: "a"}, provider.Field{Name: "a"}), "give each its own"},
+		"e-mail":              {provider.Provider{ID: "email", Type: provider.TypeEmail}, "e-mail sign-in is not available in this version"},
+		"no type":             {provider.Provider{ID: "acme"}, "make the provider with OIDC, OAuth2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := tt.p.Validate()
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("the error does not say %q:\n%v", tt.want, err)
+			}
+			if strings.Count(err.Error(), "\n") > 0 {
+				t.Errorf("one mistake makes several problems:\n%v", err)
+			}
+		})
+	}
+}
+
+func withFields(fields ...provider.Field) provider.Provider {
+	return provider.Credentials(func(context.Context, url.Values) (*provider.User, error) { return nil, nil }, fields...)
+}
+
+func TestParametersThatGuardTheSignInAreRefused(t *testing.T) {
+	for _, name := range []string{
+		"client_id", "client_secret", "redirect_uri", "response_type", "response_mode", "state", "nonce",
+		"code_challenge", "code_challenge_method", "code_verifier", "request", "request_uri",
+	} {
+		if oauth(func(p *provider.Provider) { p.AuthorizationParams = map[string]string{name: "x"} }).Validate() == nil {
+			t.Errorf("AuthorizationParams may replace %s", name)
+		}
+		if oauth(func(p *provider.Provider) { p.AllowedParams = []string{name} }).Validate() == nil {
+			t.Errorf("a caller may replace %s", name)
+		}
+	}
+}
+
+func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
+	err := provider.OIDC(provider.Provider{ID: "acme", Scopes: []string{""}}).Validate()
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{"AUTH_ACME_ID", "AUTH_ACME_SECRET", "AUTH_ACME_ISSUER", "the scope \"\""} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q:\n%v", want, err)
+		}
+	}
+	for line := range strings.Lines(err.Error()) {
+		if !strings.HasPrefix(line, `provider "acme": `) {
+			t.Errorf("a problem without its provider: %s", line)
+		}
+	}
+}
