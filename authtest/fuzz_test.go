@@ -1,0 +1,52 @@
+package authtest_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/nuxtauth/nuxtauth/authtest"
+)
+
+// FuzzServeHTTP sends anything to the provider. Whatever it is, the provider
+// must not fail, and must not send the browser to an unregistered address.
+func FuzzServeHTTP(f *testing.F) {
+	idp, err := authtest.NewProvider(authtest.ProviderConfig{
+		Issuer: "http://idp.test", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256",
+		ClientSecret: "secret", RedirectURIs: []string{callbackURL},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	query := strings.TrimPrefix(authorizationURL(idp), "http://idp.test/authorize?")
+	f.Add(true, "/authorize", query+"&response_mode=form_post", "", "")
+	f.Add(false, "/login", "", query+"&username=alice&password=alice", "")
+	f.Add(false, "/login", "", query+"&decision=deny", "")
+	f.Add(false, "/token", "", codeForm(idp, "code").Encode(), "Basic YXV0aHRlc3Q6c2VjcmV0")
+	f.Add(false, "/token", "", "client_assertion=a.b.c&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "")
+	f.Add(true, "/userinfo", "", "", "Bearer token")
+	f.Add(true, "/jwks", "", "", "")
+	f.Add(true, "//authorize", query, "%zz=;", "Basic %%%")
+
+	f.Fuzz(func(t *testing.T, get bool, path, query, body, authorization string) {
+		method := http.MethodPost
+		if get {
+			method = http.MethodGet
+		}
+		r := httptest.NewRequest(method, "/", strings.NewReader(body))
+		r.URL.Path, r.URL.RawQuery = path, query
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Authorization", authorization)
+		w := httptest.NewRecorder()
+		idp.ServeHTTP(w, r)
+
+		if w.Code >= 500 {
+			t.Errorf("%s %s answered %d: %s", method, path, w.Code, w.Body)
+		}
+		to := w.Header().Get("Location")
+		if w.Code == http.StatusSeeOther && !strings.HasPrefix(to, callbackURL+"?") {
+			t.Errorf("%s %s leads to %q", method, path, to)
+		}
+	})
+}

@@ -1,0 +1,213 @@
+package authtest_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
+
+	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/provider"
+)
+
+func TestAConfigurationIsToldAllItsProblemsAtOnce(t *testing.T) {
+	_, err := authtest.NewProvider(authtest.ProviderConfig{
+		Issuer:        "ftp://idp.example",
+		RedirectURIs:  []string{"/callback"},
+		AuthMethods:   []provider.AuthMethod{"telepathy", provider.PrivateKeyJWT},
+		Users:         []authtest.User{{Username: "a"}, {Username: "a"}, {}, {Username: "b", Claims: map[string]any{"f": func() {}}}},
+		TokenLifetime: -time.Second,
+	})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{`"ftp://idp.example"`, `"/callback"`, `"telepathy"`, "ClientKey", `"a" is there twice`, "no Username", `Claims of "b"`, "-1s"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not mention %s:\n%v", want, err)
+		}
+	}
+}
+
+func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
+	users := authtest.DefaultUsers()
+	for name, cfg := range map[string]authtest.ProviderConfig{
+		"no users":           {Issuer: "https://idp.example"},
+		"no issuer":          {Users: users},
+		"issuer with query":  {Issuer: "https://idp.example/?x", Users: users},
+		"issuer with user":   {Issuer: "https://me@idp.example", Users: users},
+		"relative issuer":    {Issuer: "/idp", Users: users},
+		"unknown algorithm":  {Issuer: "https://idp.example", Users: users, SigningAlgorithm: "HS256"},
+		"a key of no use":    {Issuer: "https://idp.example", Users: users, ClientKey: []byte("secret")},
+		"the same subject":   {Issuer: "https://idp.example", Users: []authtest.User{{Username: "a", Subject: "1"}, {Username: "b", Subject: "1"}}},
+		"key method, no key": {Issuer: "https://idp.example", Users: users, AuthMethods: []provider.AuthMethod{provider.PrivateKeyJWT}},
+	} {
+		if _, err := authtest.NewProvider(cfg); err == nil || !strings.HasPrefix(err.Error(), "authtest: ") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+func TestAProviderInventsSecretsThatNobodyCanGuess(t *testing.T) {
+	cfg := authtest.ProviderConfig{Issuer: "https://idp.example", Users: []authtest.User{{Username: "a"}}, SigningAlgorithm: "ES256"}
+	one, err := authtest.NewProvider(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := authtest.NewProvider(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one.ClientSecret() == two.ClientSecret() || len(one.ClientSecret()) < 20 {
+		t.Errorf("client secrets %q and %q", one.ClientSecret(), two.ClientSecret())
+	}
+	if one.Users()[0].Password == two.Users()[0].Password || len(one.Users()[0].Password) < 20 {
+		t.Error("passwords can be guessed")
+	}
+	if one.Users()[0].Subject != "a" {
+		t.Errorf("subject %q", one.Users()[0].Subject)
+	}
+	if cfg.Users[0].Password != "" {
+		t.Error("the caller's configuration was changed")
+	}
+}
+
+func TestStartProviderNeedsNoConfiguration(t *testing.T) {
+	idp := authtest.StartProvider(t)
+	rp := newRelyingParty(t, idp)
+	rp.algorithm = "RS256"
+	for _, username := range []string{"alice", "bob"} {
+		if _, err := rp.signIn(username); err != nil {
+			t.Errorf("%s: %v", username, err)
+		}
+	}
+	if url.QueryEscape(idp.ClientSecret()) == idp.ClientSecret() {
+		t.Error("a client that forgets to encode its secret would go unnoticed")
+	}
+
+	other := authtest.StartProvider(t, authtest.User{Username: "carol"})
+	if users := other.Users(); len(users) != 1 || users[0].Username != "carol" {
+		t.Errorf("the users are %v", users)
+	}
+}
+
+func TestAProviderServesBelowThePathOfItsIssuer(t *testing.T) {
+	for _, path := range []string{"", "/", "/idp", "/idp/", "/a/b"} {
+		t.Run("path "+path, func(t *testing.T) {
+			var idp *authtest.Provider
+			mux := http.NewServeMux()
+			mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { idp.ServeHTTP(w, r) })
+			server := httptest.NewServer(mux)
+			defer server.Close()
+
+			var err error
+			idp, err = authtest.NewProvider(authtest.ProviderConfig{Issuer: server.URL + path, Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := newRelyingParty(t, idp).signIn("bob"); err != nil {
+				t.Error(err)
+			}
+			if len(idp.Requests()) != 0 {
+				t.Error("requests are recorded although nobody asked for it")
+			}
+			res, err := http.Get(server.URL + "/elsewhere")
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if res.StatusCode != http.StatusNotFound {
+				t.Errorf("/elsewhere answered %d", res.StatusCode)
+			}
+		})
+	}
+}
+
+func TestAProviderCanBeMountedInGin(t *testing.T) {
+	gin.SetMode(gin.TestMode)
+	idp, err := authtest.NewProvider(authtest.ProviderConfig{Issuer: "http://app.test/idp", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	router := gin.New()
+	router.Any("/idp/*path", gin.WrapH(idp))
+	for _, path := range []string{"/idp/.well-known/openid-configuration", "/idp/jwks"} {
+		w := httptest.NewRecorder()
+		router.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("%s answered %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+func TestDiscoverySaysWhatClientsDependOn(t *testing.T) {
+	idp := fastProvider(t)
+	w := httptest.NewRecorder()
+	idp.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/.well-known/openid-configuration", nil))
+	var metadata struct {
+		Issuer      string
+		Iss         bool     `json:"authorization_response_iss_parameter_supported"`
+		PKCE        []string `json:"code_challenge_methods_supported"`
+		AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
+		Algorithms  []string `json:"id_token_signing_alg_values_supported"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &metadata, json.MatchCaseInsensitiveNames(true)); err != nil {
+		t.Fatal(err)
+	}
+	if metadata.Issuer != idp.Issuer() || !metadata.Iss ||
+		strings.Join(metadata.PKCE, " ") != "S256" || strings.Join(metadata.Algorithms, " ") != "ES256" ||
+		strings.Join(metadata.AuthMethods, " ") != "client_secret_basic client_secret_post client_secret_jwt" {
+		t.Errorf("got %+v", metadata)
+	}
+}
+
+func TestTheProviderFitsIntoAConfiguration(t *testing.T) {
+	idp := fastProvider(t)
+	entry := idp.AsProvider("test")
+	if entry.ID != "test" || entry.Type != provider.TypeOIDC || entry.Issuer != idp.Issuer() ||
+		entry.ClientID != idp.ClientID() || entry.ClientSecret != idp.ClientSecret() || entry.AuthMethod != provider.ClientSecretBasic {
+		t.Errorf("got %+v", entry)
+	}
+	public := authtest.ProviderConfig{SigningAlgorithm: "ES256", AuthMethods: []provider.AuthMethod{provider.NoClientAuth}}.Start(t)
+	if entry := public.AsProvider("test"); entry.ClientSecret != "" || entry.AuthMethod != provider.NoClientAuth {
+		t.Errorf("a public client got %+v", entry)
+	}
+}
+
+func TestRequestsShowWhatTheClientSent(t *testing.T) {
+	idp := fastProvider(t)
+	if _, err := newRelyingParty(t, idp).signIn("alice"); err != nil {
+		t.Fatal(err)
+	}
+	authorize, token, userinfo := idp.Requests("/authorize"), idp.Requests("/token"), idp.Requests("/userinfo")
+	if len(authorize) != 1 || len(token) != 1 || len(userinfo) != 1 {
+		t.Fatalf("recorded %d, %d, %d requests", len(authorize), len(token), len(userinfo))
+	}
+	if authorize[0].Query.Get("nonce") != "nonce-of-this-flow" {
+		t.Errorf("authorize: %v", authorize[0].Query)
+	}
+	if token[0].Method != http.MethodPost || token[0].Form.Get("code_verifier") == "" || !strings.HasPrefix(token[0].Header.Get("Authorization"), "Basic ") {
+		t.Errorf("token: %+v", token[0])
+	}
+	if !strings.HasPrefix(userinfo[0].Header.Get("Authorization"), "Bearer ") {
+		t.Errorf("userinfo: %+v", userinfo[0])
+	}
+	if len(idp.Requests()) != len(idp.Requests("/.well-known/openid-configuration", "/authorize", "/login", "/token", "/jwks", "/userinfo")) {
+		t.Error("there were other requests")
+	}
+}
+
+func TestAnOversizedRequestIsRefused(t *testing.T) {
+	idp := fastProvider(t)
+	r := httptest.NewRequest(http.MethodPost, "/token", strings.NewReader("code="+strings.Repeat("x", 1<<20)))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	idp.ServeHTTP(w, r)
+	if w.Code != http.StatusBadRequest {
+		t.Errorf("answered %d", w.Code)
+	}
+}

@@ -1,0 +1,173 @@
+package authtest
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+)
+
+// The paths of the provider, below that of its issuer.
+const (
+	discoveryPath = "/.well-known/openid-configuration"
+	jwksPath      = "/jwks"
+	authorizePath = "/authorize"
+	loginPath     = "/login"
+	tokenPath     = "/token"
+	userinfoPath  = "/userinfo"
+
+	movedPath        = "/moved"         // where the redirect faults lead: /moved/token and so on
+	attackerKeysPath = "/attacker/jwks" // where a forged "jku" leads
+	attackerCertPath = "/attacker/cert" // where a forged "x5u" leads
+)
+
+// maxBody is more than any honest request to the provider has, in bytes.
+const maxBody = 64 << 10
+
+// routes returns the handler of all paths, without that of the issuer.
+func (p *Provider) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+authorizePath, p.authorize)
+	mux.HandleFunc("POST "+authorizePath, p.authorize)
+	mux.HandleFunc("POST "+loginPath, p.login)
+
+	for _, endpoint := range []struct {
+		method, path string
+		handler      http.HandlerFunc
+	}{
+		{"GET", discoveryPath, p.discovery},
+		{"GET", jwksPath, p.jwks},
+		{"POST", tokenPath, p.token},
+		{"GET", userinfoPath, p.userinfo},
+		{"POST", userinfoPath, p.userinfo},
+	} {
+		mux.Handle(endpoint.method+" "+endpoint.path, p.faulty(endpoint.path, endpoint.handler))
+		mux.Handle(endpoint.method+" "+movedPath+endpoint.path, p.onlyWithFaults(endpoint.handler))
+	}
+	mux.Handle("GET "+attackerKeysPath, p.onlyWithFaults(p.attackerKeys))
+	mux.Handle("GET "+attackerCertPath, p.onlyWithFaults(p.attackerCert))
+	return mux
+}
+
+// ServeHTTP serves the paths of the provider, below that of its issuer.
+func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if r.Body != nil { // a handler may be called without a server
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	}
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "malformed request", http.StatusBadRequest)
+		return
+	}
+	p.record(r)
+	p.handler.ServeHTTP(w, r)
+}
+
+// A Received is a request that the provider got.
+type Received struct {
+	Method string
+	Path   string      // below the path of the issuer, such as "/token"
+	Query  url.Values  // parameters of the URL
+	Form   url.Values  // parameters of a form in the body, passwords and secrets included
+	Header http.Header // Authorization and cookies included
+}
+
+// record remembers r.
+func (p *Provider) record(r *http.Request) {
+	if !p.cfg.RecordRequests {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.received = append(p.received, Received{
+		Method: r.Method,
+		Path:   strings.TrimPrefix(r.URL.Path, p.base),
+		Query:  r.URL.Query(),
+		Form:   r.PostForm,
+		Header: r.Header.Clone(),
+	})
+}
+
+// Requests returns what the provider received at these paths, or at all of
+// them when none is given, oldest first:
+//
+//	idp.Requests("/token")[0].Form.Get("code_verifier")
+//
+// A provider made by NewProvider records only with RecordRequests. A client
+// that follows a redirect fault shows up below "/moved", and one that trusts
+// the header of a forged ID token below "/attacker".
+func (p *Provider) Requests(paths ...string) []Received {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var found []Received
+	for _, r := range p.received {
+		if len(paths) == 0 || slices.Contains(paths, r.Path) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// discovery serves the provider's metadata (OpenID Connect Discovery §4.2).
+func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
+	p.mu.Lock()
+	alg := p.key.method.Alg()
+	p.mu.Unlock()
+
+	metadata := map[string]any{
+		"issuer":                                           p.cfg.Issuer,
+		"authorization_endpoint":                           p.url(authorizePath),
+		"token_endpoint":                                   p.url(tokenPath),
+		"userinfo_endpoint":                                p.url(userinfoPath),
+		"jwks_uri":                                         p.url(jwksPath),
+		"scopes_supported":                                 []string{"openid", "profile", "email", "offline_access"},
+		"claims_supported":                                 []string{"sub", "iss", "aud", "azp", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "preferred_username", "picture", "email", "email_verified"},
+		"response_types_supported":                         []string{"code"},
+		"response_modes_supported":                         []string{"query", "form_post"},
+		"grant_types_supported":                            []string{"authorization_code", "refresh_token"},
+		"subject_types_supported":                          []string{"public"},
+		"prompt_values_supported":                          []string{"none", "login", "consent", "select_account"},
+		"id_token_signing_alg_values_supported":            []string{alg},
+		"code_challenge_methods_supported":                 []string{"S256"},
+		"token_endpoint_auth_methods_supported":            p.cfg.AuthMethods,
+		"token_endpoint_auth_signing_alg_values_supported": []string{"HS256", "RS256", "ES256", "EdDSA"},
+		"authorization_response_iss_parameter_supported":   true,
+		"request_parameter_supported":                      false,
+		"request_uri_parameter_supported":                  false,
+		"claims_parameter_supported":                       false,
+	}
+	for _, change := range effects[onDiscovery](p) {
+		change(metadata)
+	}
+	writeJSON(w, http.StatusOK, metadata)
+}
+
+// jwks serves the public keys (RFC 7517 §5).
+func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
+	p.mu.Lock()
+	keys := []map[string]any{p.key.jwk()}
+	p.mu.Unlock()
+
+	for _, change := range effects[onJWKS](p) {
+		keys = change(p, keys)
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"keys": keys})
+}
+
+// writeJSON answers with v, its members in a fixed order.
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	var body bytes.Buffer
+	if err := json.MarshalWrite(&body, v, json.Deterministic(true)); err != nil {
+		http.Error(w, "authtest: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	w.WriteHeader(status)
+	w.Write(body.Bytes())
+}

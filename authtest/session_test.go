@@ -1,0 +1,157 @@
+package authtest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/nuxtauth/nuxtauth/authtest"
+)
+
+// These have the shape of nuxtauth's own types: constraints that only an
+// embedded type satisfies, and an Auth with two parameters.
+type (
+	jwtConstraint     interface{ isJWT() }
+	sessionConstraint interface{ isSession() }
+
+	defaultJWT     struct{ Subject string }
+	defaultSession struct{}
+)
+
+func (defaultJWT) isJWT()         {}
+func (defaultSession) isSession() {}
+
+type appToken struct {
+	defaultJWT
+	Role string
+}
+
+type appSession struct{ defaultSession }
+
+// A fakeAuth issues sessions as nuxtauth.Auth does.
+type fakeAuth[T jwtConstraint, S sessionConstraint] struct {
+	cookies func(*T) ([]*http.Cookie, error)
+}
+
+func (a *fakeAuth[T, S]) Issue(_ context.Context, token *T) ([]*http.Cookie, error) {
+	return a.cookies(token)
+}
+
+// newAuth returns a fakeAuth that puts the token into two cookies, as a long
+// one has to be, and clears a third.
+func newAuth(secure bool) *fakeAuth[appToken, appSession] {
+	return &fakeAuth[appToken, appSession]{func(token *appToken) ([]*http.Cookie, error) {
+		return []*http.Cookie{
+			{Name: "session.0", Value: token.Subject, Path: "/", HttpOnly: true, Secure: secure},
+			{Name: "session.1", Value: token.Role, Path: "/", HttpOnly: true, Secure: secure},
+			{Name: "session.2", Path: "/", MaxAge: -1},
+		}, nil
+	}}
+}
+
+// whoami answers with the session's cookies and the method.
+func whoami(w http.ResponseWriter, r *http.Request) {
+	var parts []string
+	for _, c := range r.Cookies() {
+		parts = append(parts, c.Name+"="+c.Value)
+	}
+	body, _ := io.ReadAll(r.Body)
+	fmt.Fprintf(w, "%s %s %s %s", r.Method, r.URL, strings.Join(parts, ";"), body)
+}
+
+func TestARequestIsSignedIn(t *testing.T) {
+	auth := newAuth(true) // a Request carries the cookies of an https application, too
+	token := &appToken{defaultJWT{"42"}, "admin"}
+	for _, tc := range []struct{ target, want string }{
+		{"/me?x=1", "POST /me?x=1 session.0=42;session.1=admin hello"},
+		{"https://app.example/me", "POST https://app.example/me session.0=42;session.1=admin hello"},
+	} {
+		w := httptest.NewRecorder()
+		whoami(w, authtest.Request(t, auth, token, http.MethodPost, tc.target, strings.NewReader("hello")))
+		if got := w.Body.String(); got != tc.want {
+			t.Errorf("%s: got %q, want %q", tc.target, got, tc.want)
+		}
+	}
+}
+
+func TestAJarIsSignedIn(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprintf("https %t", secure), func(t *testing.T) {
+			server := httptest.NewUnstartedServer(http.HandlerFunc(whoami))
+			if secure {
+				server.StartTLS()
+			} else {
+				server.Start()
+			}
+			defer server.Close()
+			client := server.Client()
+			client.Jar = authtest.Jar(t, newAuth(secure), &appToken{defaultJWT{"42"}, "admin"}, server.URL)
+			res, err := client.Get(server.URL + "/deep/path")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := read(t, res), "GET /deep/path session.0=42;session.1=admin "; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// A failingT keeps a failure to itself.
+type failingT struct {
+	*testing.T
+	message string
+}
+
+func (t *failingT) Fatalf(format string, args ...any) {
+	t.message = fmt.Sprintf(format, args...)
+	panic(t) // what runtime.Goexit is to a real test
+}
+
+func (t *failingT) Fatal(args ...any) { t.Fatalf("%s", fmt.Sprint(args...)) }
+
+// failure returns the message with which f fails the test, or "".
+func failure(t *testing.T, f func(t testing.TB)) (message string) {
+	failing := &failingT{T: t}
+	defer func() {
+		if r := recover(); r != nil && r != any(failing) {
+			panic(r)
+		}
+		message = failing.message
+	}()
+	f(failing)
+	return ""
+}
+
+func TestAMistakeInATestIsExplained(t *testing.T) {
+	token := &appToken{defaultJWT{"42"}, "admin"}
+	broken := &fakeAuth[appToken, appSession]{func(*appToken) ([]*http.Cookie, error) { return nil, errors.New("the store is down") }}
+	empty := &fakeAuth[appToken, appSession]{func(*appToken) ([]*http.Cookie, error) { return nil, nil }}
+	idp := fastProvider(t)
+	for name, tc := range map[string]struct {
+		run  func(t testing.TB)
+		want string
+	}{
+		"secure cookies over http": {func(t testing.TB) { authtest.Jar(t, newAuth(true), token, "http://app.example") }, "Secure: true"},
+		"base URL without a host":  {func(t testing.TB) { authtest.Jar(t, newAuth(false), token, "/") }, "not an absolute URL"},
+		"issue fails":              {func(t testing.TB) { authtest.Request(t, broken, token, "GET", "/", nil) }, "the store is down"},
+		"no cookies":               {func(t testing.TB) { authtest.Request(t, empty, token, "GET", "/", nil) }, "no cookie"},
+		"nil token":                {func(t testing.TB) { authtest.Request(t, newAuth(false), nil, "GET", "/", nil) }, "token is nil"},
+		"no target":                {func(t testing.TB) { authtest.Request(t, newAuth(false), token, "GET", "", nil) }, "target"},
+		"unknown user":             {func(t testing.TB) { idp.SignIn(t, authorizationURL(idp), "mallory") }, `no user "mallory"`},
+		"foreign URL":              {func(t testing.TB) { idp.SignIn(t, "https://other.example/authorize?x", "alice") }, "not an authorization URL"},
+		"unknown client": {func(t testing.TB) {
+			idp.SignIn(t, authorizationURL(idp, "client_id", "other"), "alice")
+		}, "shows no form"},
+		"issuer given to Start": {func(t testing.TB) { authtest.ProviderConfig{Issuer: "https://idp.example"}.Start(t) }, "leave Issuer empty"},
+	} {
+		if got := failure(t, tc.run); !strings.Contains(got, tc.want) {
+			t.Errorf("%s: the test fails with %q, want %q", name, got, tc.want)
+		}
+	}
+}
