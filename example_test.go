@@ -1,0 +1,195 @@
+package nuxtauth_test
+
+// Every Go block of README.md stands in this file, word for word
+// (TestREADMECompiles), so that it can't go stale.
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/provider"
+)
+
+// The application around the README's snippets.
+type userAPI struct{}
+
+type apiUser struct{ Name, Avatar, Role string }
+
+func (userAPI) User(ctx context.Context, sessionToken string) (*apiUser, error) {
+	if sessionToken == "" {
+		return nil, fmt.Errorf("no such session")
+	}
+	return &apiUser{"Ada Lovelace", "/ada.svg", "admin"}, nil
+}
+
+func (userAPI) SignIn(ctx context.Context, username, password string) (*provider.User, error) {
+	if username != "ada" || password != "lovelace" {
+		return nil, nil
+	}
+	return &provider.User{ID: "1", Name: "Ada Lovelace", AccessToken: "session-token-of-the-user-api"}, nil
+}
+
+var people userAPI
+
+func Example() {
+	for name, value := range map[string]string{"AUTH_SECRET": secret, "AUTH_URL": "http://localhost:3000", "AUTH_GITHUB_ID": "id", "AUTH_GITHUB_SECRET": "secret"} {
+		os.Setenv(name, value)
+		defer os.Unsetenv(name)
+	}
+
+	type Token struct {
+		nuxtauth.DefaultJWT        // name, email, picture, sub, iat, exp, jti
+		SessionToken        string `json:"sessionToken,omitzero"`
+	}
+	type User struct {
+		Name   string `json:"name"`
+		Avatar string `json:"avatar"`
+		Role   string `json:"role"`
+	}
+	type Session = nuxtauth.DefaultSession[User]
+
+	r := gin.New()
+	r.Use(nuxtauth.Middleware(nuxtauth.Config[Token, Session]{
+		Providers: []provider.Provider{provider.GitHub(), provider.Credentials(checkPassword)},
+		Callbacks: nuxtauth.Callbacks[Token, Session]{
+			JWT: func(ctx context.Context, p nuxtauth.JWTParams[Token]) (*Token, error) {
+				if p.Account != nil { // only at sign-in
+					p.Token.SessionToken = p.Account.AccessToken
+				}
+				return p.Token, nil
+			},
+			Session: func(ctx context.Context, p nuxtauth.SessionParams[Token, Session]) (*Session, error) {
+				u, err := people.User(ctx, p.Token.SessionToken)
+				if err != nil {
+					return nil, err // the session ends, the user is signed out
+				}
+				p.Session.User = User{u.Name, u.Avatar, u.Role}
+				return p.Session, nil
+			},
+		},
+	}))
+	r.GET("/me", func(c *gin.Context) {
+		s := c.MustGet("session").(*Session) // nil when signed out
+		c.JSON(http.StatusOK, s)
+	})
+
+	w := httptest.NewRecorder()
+	r.ServeHTTP(w, httptest.NewRequest("GET", "/api/auth/session", nil))
+	fmt.Println(w.Code, w.Body)
+	w = httptest.NewRecorder()
+	r.ServeHTTP(w, httptest.NewRequest("GET", "/me", nil))
+	fmt.Println(w.Code, w.Body)
+	// Output:
+	// 200 {}
+	// 200 null
+}
+
+func checkPassword(ctx context.Context, form url.Values) (*provider.User, error) {
+	// nil, nil means: wrong name or password.
+	return people.SignIn(ctx, form.Get("username"), form.Get("password"))
+}
+
+func ExampleNew() {
+	auth, err := nuxtauth.New(nuxtauth.Config[Token, Session]{
+		Secret:    secret,
+		URL:       "https://app.example.com",
+		Providers: []provider.Provider{provider.Credentials(checkPassword)},
+	})
+	if err != nil {
+		fmt.Println(err) // every mistake of the configuration at once
+		return
+	}
+	r := gin.New()
+	r.Use(auth.Handler())
+
+	r.GET("/profile", auth.Require(), showProfile)
+	r.GET("/admin", auth.Require(isAdmin), showAdmin)
+	r.POST("/nickname", auth.Require(), func(c *gin.Context) {
+		err := auth.Update(c, func(t *Token) error {
+			t.Nickname = c.PostForm("nickname")
+			return nil
+		})
+		if err != nil {
+			c.AbortWithStatus(http.StatusInternalServerError)
+			return
+		}
+		c.JSON(http.StatusOK, auth.Session(c))
+	})
+
+	w := httptest.NewRecorder()
+	r.ServeHTTP(w, httptest.NewRequest("GET", "/profile", nil))
+	fmt.Println(w.Code, w.Body)
+	// Output: 401 {"message":"Sign in first."}
+}
+
+func isAdmin(s *Session) bool { return s.User.Role == "admin" }
+
+func showProfile(c *gin.Context) {
+	s := nuxtauth.SessionFrom[Session](c)
+	c.String(http.StatusOK, "Hello, %s", s.User.Name)
+}
+
+func showAdmin(c *gin.Context) {}
+
+func ExampleGetToken() {
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		t, err := nuxtauth.GetToken[Token](r, nuxtauth.TokenOptions{Secret: secret})
+		if err != nil {
+			http.Error(w, "Sign in first.", http.StatusUnauthorized)
+			return
+		}
+		fmt.Fprintln(w, t.Subject, t.SessionToken)
+	}
+
+	w := httptest.NewRecorder()
+	handler(w, httptest.NewRequest("GET", "/", nil))
+	fmt.Println(w.Code)
+	// Output: 401
+}
+
+func ExampleKeepSession() {
+	callback := func(ctx context.Context, p nuxtauth.SessionParams[Token, Session]) (*Session, error) {
+		u, err := people.User(ctx, p.Token.SessionToken)
+		if isTemporary(err) {
+			return nil, nuxtauth.KeepSession(err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.Session.User = User{u.Name, u.Avatar, u.Role}
+		return p.Session, nil
+	}
+	_, err := callback(context.Background(), nuxtauth.SessionParams[Token, Session]{Token: &Token{}})
+	fmt.Println(err)
+	// Output: no such session
+}
+
+func isTemporary(err error) bool { return false }
+
+// The README's test of an application.
+func newApplication(t *testing.T) (*nuxtauth.Auth[Token, Session], *gin.Engine) {
+	auth := newAuth(t)
+	r := newRouter(auth)
+	r.GET("/profile", auth.Require(), showProfile)
+	return auth, r
+}
+
+func TestProfile(t *testing.T) {
+	auth, router := newApplication(t)
+	token := &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: "Ada"}}
+
+	w := httptest.NewRecorder()
+	router.ServeHTTP(w, authtest.Request(t, auth, token, "GET", "/profile", nil))
+	if w.Body.String() != "Hello, Ada" {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}

@@ -1,0 +1,12 @@
+// want: does not satisfy nuxtauth.Session
+package main
+
+import "github.com/nuxtauth/nuxtauth"
+
+type Token struct{ nuxtauth.DefaultJWT }
+
+type Session struct{ Name string }
+
+var _ = nuxtauth.Middleware(nuxtauth.Config[Token, Session]{})
+
+func main() {}

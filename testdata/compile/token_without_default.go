@@ -1,0 +1,12 @@
+// want: does not satisfy nuxtauth.JWT
+package main
+
+import "github.com/nuxtauth/nuxtauth"
+
+type Token struct{ SessionToken string }
+
+type User struct{ Name string }
+
+var _ = nuxtauth.Middleware(nuxtauth.Config[Token, nuxtauth.DefaultSession[User]]{})
+
+func main() {}

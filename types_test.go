@@ -1,0 +1,115 @@
+package nuxtauth_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	jsonv1 "encoding/json"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/nuxtauth/nuxtauth"
+)
+
+// Each program of testdata/compile says in its first line what the compiler
+// must say about it.
+func TestWrongTypesDoNotCompile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the compiler")
+	}
+	programs, err := filepath.Glob("testdata/compile/*.go")
+	if err != nil || len(programs) < 6 {
+		t.Fatalf("found %d programs: %v", len(programs), err)
+	}
+	for _, program := range programs {
+		t.Run(filepath.Base(program), func(t *testing.T) {
+			t.Parallel()
+			source, err := os.ReadFile(program)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, _, _ := strings.Cut(string(source), "\n")
+			want := strings.TrimPrefix(first, "// want: ")
+			out, err := exec.Command("go", "vet", program).CombinedOutput()
+			if want == "nothing" {
+				if err != nil {
+					t.Fatalf("the compiler refuses it: %s", out)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(string(out), want) {
+				t.Fatalf("the compiler says %q, want %q", out, want)
+			}
+		})
+	}
+}
+
+type bareUser struct {
+	Name string `json:"name"`
+}
+
+// A promoted String, (Un)Marshal or exported pointer method would swallow the
+// fields of the user's own type, or panic on a nil *Session.
+func TestDefaultsPromoteNoMethod(t *testing.T) {
+	for _, typ := range []reflect.Type{
+		reflect.TypeFor[*nuxtauth.DefaultJWT](), reflect.TypeFor[*nuxtauth.DefaultUser](), reflect.TypeFor[*nuxtauth.DefaultSession[bareUser]](),
+	} {
+		if n := typ.NumMethod(); n != 0 {
+			t.Errorf("%v has the exported method %s", typ, typ.Method(0).Name)
+		}
+	}
+}
+
+func TestClaimsThatNoFieldDeclaresSurvive(t *testing.T) {
+	type appToken struct {
+		nuxtauth.DefaultJWT
+		Role string `json:"role,omitzero"`
+	}
+	in := `{"name":"Ada","sub":"1","iat":1,"exp":2,"jti":"x","big":9007199254740993,"nested":{"a":[1,null]},"role":"admin"}`
+	var tok appToken
+	if err := json.Unmarshal([]byte(in), &tok); err != nil {
+		t.Fatal(err)
+	}
+	if tok.Role != "admin" || tok.Subject != "1" {
+		t.Fatalf("got %+v", tok)
+	}
+	out, err := json.Marshal(tok)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"big":9007199254740993`, `"nested":{"a":[1,null]}`, `"role":"admin"`, `"name":"Ada"`} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%s is lost in %s", want, out)
+		}
+	}
+}
+
+func TestISOTimeIsWhatJavaScriptWrites(t *testing.T) {
+	at := time.Date(2026, 12, 23, 9, 0, 0, 987654321, time.FixedZone("", 3600))
+	for _, tt := range []struct {
+		in   time.Time
+		want string
+	}{
+		{at, `"2026-12-23T08:00:00.987Z"`},
+		{at.Truncate(time.Second), `"2026-12-23T08:00:00.000Z"`},
+	} {
+		v1, err1 := jsonv1.Marshal(nuxtauth.ISOTime(tt.in))
+		v2, err2 := json.Marshal(nuxtauth.ISOTime(tt.in))
+		if string(v1) != tt.want || string(v2) != tt.want || err1 != nil || err2 != nil {
+			t.Errorf("got %s (%v) and %s (%v), want %s", v1, err1, v2, err2, tt.want)
+		}
+		var back nuxtauth.ISOTime
+		if err := json.Unmarshal(v2, &back); err != nil || back.String() != strings.Trim(tt.want, `"`) {
+			t.Errorf("%s came back as %v: %v", v2, back, err)
+		}
+	}
+	var bad nuxtauth.ISOTime
+	if err := json.Unmarshal([]byte(`"tomorrow"`), &bad); err == nil {
+		t.Error("\"tomorrow\" was taken for a time")
+	}
+}
