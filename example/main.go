@@ -1,0 +1,152 @@
+// The example signs people in, keeps what identifies them on the server, and
+// shows the session that a front end gets of it:
+//
+//	go run ./example
+//
+// Everything that it talks to is in this one process: a user API (users.go) and
+// an OpenID provider with a sign-in form (providers.go). What an application of
+// your own would have is in this file: three types, newAuth and some routes.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/provider"
+)
+
+// Role is what somebody may do.
+type Role string
+
+// The roles.
+const (
+	Admin   Role = "admin"
+	Manager Role = "manager"
+	Member  Role = "user"
+)
+
+// User is what the front end knows of the person who is signed in.
+type User struct {
+	Name   string `json:"name"`
+	Avatar string `json:"avatar"`
+	Role   Role   `json:"role"`
+}
+
+// Token is what the server remembers of a session, sealed in a cookie that no
+// script can read.
+type Token struct {
+	nuxtauth.DefaultJWT
+	SessionToken string `json:"sessionToken,omitzero"` // of the user API
+}
+
+// Session is what the front end gets from GET /api/auth/session.
+type Session = nuxtauth.DefaultSession[User]
+
+func isAdmin(s *Session) bool { return s.User.Role == Admin }
+
+func main() {
+	if err := run(os.Getenv); err != nil {
+		fmt.Fprintln(os.Stderr, "example:", err)
+		os.Exit(1)
+	}
+}
+
+// newAuth says who may sign in, and what becomes of them.
+func newAuth(s settings, users *UserAPI, idp *authtest.Provider) (*nuxtauth.Auth[Token, Session], error) {
+	return nuxtauth.New(nuxtauth.Config[Token, Session]{
+		URL:       s.url,
+		Secret:    s.secret,
+		Protocol:  s.protocol,
+		Providers: append([]provider.Provider{passwords(users), idp.AsProvider("demo")}, s.providers...),
+
+		Callbacks: nuxtauth.Callbacks[Token, Session]{
+			// At sign-in, the token learns the session token of the user API.
+			JWT: func(ctx context.Context, p nuxtauth.JWTParams[Token]) (*Token, error) {
+				if p.Account == nil { // nobody is signing in: the token stays as it is
+					return p.Token, nil
+				}
+				if p.Account.Type == provider.TypeCredentials { // see passwords
+					p.Token.SessionToken = p.Account.AccessToken
+					return p.Token, nil
+				}
+				in, err := users.SignInWith(ctx, p.Account.Provider, p.Account.ProviderAccountID, p.User.Name)
+				if err != nil {
+					return nil, err
+				}
+				p.Token.Subject, p.Token.Name, p.Token.SessionToken = in.ID, in.Name, in.SessionToken
+				return p.Token, nil
+			},
+
+			// Whenever session data is asked for, the user API says who it is. Its
+			// error signs the browser out. For a fault that passes, return
+			// nuxtauth.KeepSession(err).
+			Session: func(ctx context.Context, p nuxtauth.SessionParams[Token, Session]) (*Session, error) {
+				user, err := users.User(ctx, p.Token.SessionToken)
+				if err != nil {
+					return nil, err // the session ends here
+				}
+				p.Session.User = user
+				return p.Session, nil
+			},
+		},
+
+		Events: nuxtauth.Events[Token, Session]{
+			SignOut: func(ctx context.Context, e nuxtauth.SignOutEvent[Token]) {
+				if err := users.Expire(ctx, e.Token.SessionToken); err != nil {
+					slog.WarnContext(ctx, "example: a session goes on at the user API", "error", err)
+				}
+			},
+		},
+	})
+}
+
+// newApp puts the middleware before the routes that need a session.
+func newApp(s settings) (http.Handler, error) {
+	users := NewUserAPI(s.origin + "/avatars/")
+	idp, err := newDemoProvider(s)
+	if err != nil {
+		return nil, err
+	}
+	auth, err := newAuth(s, users, idp)
+	if err != nil {
+		return nil, err
+	}
+	web, err := newPages(s, auth, users)
+	if err != nil {
+		return nil, err
+	}
+
+	r := gin.New()
+	r.Use(gin.Recovery())
+	if err := r.SetTrustedProxies(nil); err != nil { // believe no X-Forwarded-For
+		return nil, err
+	}
+
+	r.Any("/demo-provider/*path", gin.WrapH(idp))
+	r.GET("/avatars/:file", static("avatars"))
+	r.GET("/style/:file", static("style"))
+	r.GET("/favicon.ico", func(c *gin.Context) { c.Redirect(http.StatusFound, "/style/icon.svg") })
+
+	r.Use(auth.Handler(), web.sameOrigin)
+	r.NoRoute(web.notFound)
+
+	r.GET("/", web.home)
+	r.GET("/admin", auth.Require(), web.admin)
+	r.POST("/profile", web.rename)
+	r.POST("/signout", web.signOut)
+
+	r.GET("/api/me", auth.Require(), func(c *gin.Context) {
+		session := c.MustGet("session").(*Session)
+		c.JSON(http.StatusOK, session)
+	})
+	r.GET("/api/users", auth.Require(isAdmin), web.listUsers)
+	r.POST("/api/expire", auth.Require(), web.expire)
+	return r, nil
+}

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nuxtauth/nuxtauth"
+)
+
+//go:embed avatars style templates
+var files embed.FS
+
+// static serves the files of a folder that is embedded in the program.
+func static(folder string) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		name := path.Join(folder, c.Param("file"))
+		b, err := files.ReadFile(name)
+		if err != nil {
+			c.AbortWithStatus(http.StatusNotFound)
+			return
+		}
+		c.Header("Cache-Control", "public, max-age=600")
+		c.Header("Content-Security-Policy", "default-src 'none'") // an SVG is a document, too
+		c.Header("X-Content-Type-Options", "nosniff")
+		c.Data(http.StatusOK, mime.TypeByExtension(path.Ext(name)), b)
+	}
+}
+
+// pages serves what people look at, and the forms on it.
+type pages struct {
+	settings
+	auth      *nuxtauth.Auth[Token, Session]
+	users     *UserAPI
+	templates *template.Template
+	guard     *http.CrossOriginProtection
+	policy    string // Content-Security-Policy
+}
+
+func newPages(s settings, auth *nuxtauth.Auth[Token, Session], users *UserAPI) (*pages, error) {
+	templates, err := template.ParseFS(files, "templates/*.gohtml")
+	if err != nil {
+		return nil, err
+	}
+	guard := http.NewCrossOriginProtection()
+	if err := guard.AddTrustedOrigin(s.site); err != nil {
+		return nil, err
+	}
+	return &pages{
+		settings:  s,
+		auth:      auth,
+		users:     users,
+		templates: templates,
+		guard:     guard,
+		policy: "default-src 'none'; style-src 'self'; img-src 'self' " + s.origin +
+			"; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+	}, nil
+}
+
+// sameOrigin refuses forms that another site sends. The API below /api/auth
+// guards itself.
+func (p *pages) sameOrigin(c *gin.Context) {
+	if err := p.guard.Check(c.Request); err != nil {
+		p.message(c, http.StatusForbidden, "This form came from another site", "Nothing was changed. Go back to the start page and try again.")
+		c.Abort()
+	}
+}
+
+// A page is what every template gets to see.
+type page struct {
+	Title   string
+	API     string   // address of the sign-in API
+	Session *Session // nil when signed out
+
+	Notice                 notice
+	SessionJSON, TokenJSON string
+	IsAdmin                bool
+	Accounts               []demoAccount
+	Users                  []User
+	Status                 int
+	Heading, Text          string
+}
+
+func (p *pages) page(c *gin.Context, title string) page {
+	return page{Title: title, API: p.api, Session: p.auth.Session(c)}
+}
+
+// A notice tells what the last form did. The form leads to /?notice=<key>.
+type notice struct {
+	Text    string
+	Problem bool
+}
+
+var notices = map[string]notice{
+	"renamed":    {"Your new name is at the user API, in the token and in the session.", false},
+	"name":       {"Write a name of 1 to 60 characters.", true},
+	"expired":    {"The user API ended your session. The Session callback got an error, so you are signed out.", false},
+	"ended":      {"Your session has ended.", true},
+	"signed-out": {"You are signed out, here and at the user API.", false},
+}
+
+func (p *pages) home(c *gin.Context) {
+	view := p.page(c, "nuxtauth example")
+	view.Notice = notices[c.Query("notice")]
+	view.Accounts = demoAccounts(p.users.avatars)
+	if view.Session != nil {
+		token := *p.auth.Token(c)
+		token.SessionToken = mask(token.SessionToken) // the whole of it stays on the server
+		view.SessionJSON, view.TokenJSON = pretty(view.Session), pretty(token)
+		view.IsAdmin = isAdmin(view.Session)
+	}
+	p.render(c, http.StatusOK, "home", view)
+}
+
+// admin is a page for admins. Require(isAdmin), as for /api/users, would
+// answer the others in JSON; people get a page.
+func (p *pages) admin(c *gin.Context) {
+	if s := p.auth.Session(c); !isAdmin(s) {
+		p.message(c, http.StatusForbidden, "Only admins may see this page",
+			fmt.Sprintf("You are signed in as %s, with the role %s.", s.User.Name, s.User.Role))
+		return
+	}
+	users, err := p.users.Users(c.Request.Context(), p.auth.Token(c).SessionToken)
+	if err != nil {
+		p.fail(c, err)
+		return
+	}
+	view := p.page(c, "Users")
+	view.Users = users
+	p.render(c, http.StatusOK, "admin", view)
+}
+
+// rename changes the name at the user API and then in the token. Update runs
+// the Session callback, which fetches the new name.
+func (p *pages) rename(c *gin.Context) {
+	token := p.auth.Token(c)
+	if token == nil { // signed out in another tab, say
+		p.back(c, "ended")
+		return
+	}
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 4<<10)
+	name, err := p.users.Rename(c.Request.Context(), token.SessionToken, c.PostForm("name"))
+	if errors.Is(err, ErrName) {
+		p.back(c, "name")
+		return
+	}
+	if err == nil {
+		err = p.auth.Update(c, func(t *Token) error {
+			t.Name = name
+			return nil
+		})
+	}
+	if err != nil {
+		p.fail(c, err)
+		return
+	}
+	p.back(c, "renamed")
+}
+
+func (p *pages) signOut(c *gin.Context) {
+	if err := p.auth.SignOut(c); err != nil {
+		p.fail(c, err)
+		return
+	}
+	p.back(c, "signed-out")
+}
+
+// expire ends the session at the user API and leaves the cookie alone: the
+// next request finds out in the Session callback.
+func (p *pages) expire(c *gin.Context) {
+	if err := p.users.Expire(c.Request.Context(), p.auth.Token(c).SessionToken); err != nil {
+		p.fail(c, err)
+		return
+	}
+	if strings.Contains(c.GetHeader("Accept"), "text/html") {
+		p.back(c, "expired")
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
+func (p *pages) listUsers(c *gin.Context) {
+	users, err := p.users.Users(c.Request.Context(), p.auth.Token(c).SessionToken)
+	if err != nil {
+		p.fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, users)
+}
+
+func (p *pages) notFound(c *gin.Context) {
+	p.message(c, http.StatusNotFound, "There is no such page", "The address may be mistyped.")
+}
+
+// back leads to the start page after a form.
+func (p *pages) back(c *gin.Context, notice string) {
+	c.Redirect(http.StatusSeeOther, "/?notice="+notice)
+}
+
+// fail logs an error and tells nothing of it.
+func (p *pages) fail(c *gin.Context, err error) {
+	slog.ErrorContext(c.Request.Context(), "example: a page failed", "path", c.FullPath(), "error", err)
+	p.message(c, http.StatusInternalServerError, "Something went wrong", "Try again in a moment.")
+}
+
+func (p *pages) message(c *gin.Context, status int, heading, text string) {
+	view := p.page(c, heading)
+	view.Status, view.Heading, view.Text = status, heading, text
+	p.render(c, status, "message", view)
+}
+
+// render writes a whole page or none.
+func (p *pages) render(c *gin.Context, status int, name string, view page) {
+	var b bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&b, name, view); err != nil {
+		slog.ErrorContext(c.Request.Context(), "example: a template failed", "template", name, "error", err)
+		c.String(http.StatusInternalServerError, "This page can't be shown right now.\n")
+		return
+	}
+	c.Header("Cache-Control", "no-store")
+	c.Header("Content-Security-Policy", p.policy)
+	c.Header("Referrer-Policy", "same-origin")
+	c.Header("X-Content-Type-Options", "nosniff")
+	c.Data(status, "text/html; charset=utf-8", b.Bytes())
+}
+
+// pretty writes v as indented JSON.
+func pretty(v any) string {
+	b, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// mask keeps the two ends of a secret, enough to recognise it.
+func mask(secret string) string {
+	if len(secret) < 20 {
+		return "…"
+	}
+	return secret[:4] + "…" + secret[len(secret)-4:]
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/nuxtauth/nuxtauth/authtest"
+)
+
+func TestEveryDemoAccountSignsInWithDemoID(t *testing.T) {
+	site := start(t, nil)
+	for _, p := range people {
+		t.Run(p.username, func(t *testing.T) {
+			b := newBrowser(t, site)
+			b.signInWithDemoID(p.username, p.password)
+			b.expectPerson(p.username, p.name, p.role)
+		})
+	}
+}
+
+// signInWithDemoID types a password into the form of the demo provider.
+func (b *browser) signInWithDemoID(username, password string) {
+	b.Helper()
+	form := b.get(b.begin("demo"))
+	back := b.submit(form, "/demo-provider/login", map[string]string{"username": username, "password": password})
+	if back.StatusCode != http.StatusSeeOther {
+		b.Fatalf("the demo provider answers %d:\n%s", back.StatusCode, back.body)
+	}
+	b.get(back.Header.Get("Location"))
+}
+
+func TestTheEnvironmentAddsAnyOpenIDProvider(t *testing.T) {
+	const hostile = `"><script>alert('x')</script>&lt;`
+	idp := authtest.StartProvider(t, authtest.User{Username: "eve", Subject: "ada", Name: hostile, Email: "ada@example.com", EmailVerified: true})
+	env := map[string]string{"AUTH_OIDC_ISSUER": idp.Issuer(), "AUTH_OIDC_ID": idp.ClientID(), "AUTH_OIDC_SECRET": idp.ClientSecret()}
+	for name, value := range env {
+		t.Setenv(name, value) // the library reads them itself
+	}
+	site := start(t, env)
+
+	var ids []string
+	for range 2 {
+		b := newBrowser(t, site)
+		b.do(idp.SignIn(t, b.begin("oidc"), "eve"))
+		user := b.session().User
+		if user.Name != hostile || user.Role != Member || user.Avatar != site+"/avatars/guest.svg" {
+			t.Fatalf("the session is that of %+v", user)
+		}
+		ids = append(ids, b.token().Subject)
+		b.expectHarmless("/", hostile)
+		b.expectHarmless("/admin", hostile) // the page for those who may not see it
+	}
+	if ids[0] != "oidc:ada" || ids[1] != ids[0] {
+		t.Errorf("two sign-ins of the same person have the accounts %q", ids)
+	}
+
+	ada := newBrowser(t, site)
+	ada.signIn("ada", "lovelace")
+	ada.submit(ada.get("/"), "/profile", map[string]string{"name": hostile})
+	ada.expectHarmless("/", hostile)
+	ada.expectHarmless("/admin", hostile)
+}
+
+// expectHarmless fails when a page writes a hostile name as markup.
+func (b *browser) expectHarmless(path, name string) {
+	b.Helper()
+	page := b.get(path)
+	if strings.Contains(page.body, "<script") || !strings.Contains(page.body, "&lt;script&gt;") {
+		b.Errorf("%s does not escape the name %q:\n%s", path, name, page.body)
+	}
+}
+
+func TestProvidersAppearWithTheirCredentials(t *testing.T) {
+	env := map[string]string{}
+	for _, id := range []string{"GITHUB", "GOOGLE"} {
+		env["AUTH_"+id+"_ID"], env["AUTH_"+id+"_SECRET"] = "id", "secret"
+		t.Setenv("AUTH_"+id+"_ID", "id")
+		t.Setenv("AUTH_"+id+"_SECRET", "secret")
+	}
+	for name, want := range map[string]struct {
+		env       map[string]string
+		providers []string
+	}{
+		"without": {nil, []string{"credentials", "demo"}},
+		"with":    {env, []string{"credentials", "demo", "github", "google"}},
+	} {
+		b := newBrowser(t, start(t, want.env))
+		var got map[string]struct{ ID string }
+		if err := json.Unmarshal([]byte(b.api("GET", "/api/auth/providers").body), &got); err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != len(want.providers) {
+			t.Errorf("%s: the providers are %v, want %v", name, got, want.providers)
+		}
+		for _, id := range want.providers {
+			if _, ok := got[id]; !ok {
+				t.Errorf("%s: there is no provider %q", name, id)
+			}
+		}
+	}
+}
+
+func TestTheExampleSpeaksAuthJS(t *testing.T) {
+	b := newBrowser(t, start(t, map[string]string{"AUTH_PROTOCOL": "authjs"}))
+	if got := b.api("GET", "/api/auth/session").body; got != "null" {
+		t.Errorf("signed out, the session is %q", got)
+	}
+	b.signIn("grace", "hopper")
+	if c := b.cookie(); c == nil || c.Name != "authjs.session-token" {
+		t.Errorf("the session cookie is %v", c)
+	}
+	if got := b.session().User.Role; got != Manager {
+		t.Errorf("the role is %q", got)
+	}
+	b.signInWithDemoID("ada", "lovelace")
+	if got := b.session().User.Role; got != Admin {
+		t.Errorf("with Demo ID, the role is %q", got)
+	}
+}

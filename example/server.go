@@ -1,0 +1,139 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/provider"
+)
+
+// settings is what the environment says.
+type settings struct {
+	listen    string // HOST and PORT
+	origin    string // this process as browsers see it, such as "http://localhost:3000"
+	url       string // AUTH_URL: the application as browsers see it; a front end may stand before this process
+	site      string // the origin of url
+	api       string // the address of the sign-in API
+	secret    string // AUTH_SECRET
+	protocol  nuxtauth.Protocol
+	providers []provider.Provider
+
+	randomSecret bool
+}
+
+// readSettings reads PORT (3000), HOST (localhost), AUTH_URL (the origin of
+// this process), AUTH_SECRET (a random one), AUTH_PROTOCOL (next-auth) and what
+// furtherProviders reads.
+func readSettings(getenv func(string) string) (settings, error) {
+	port := cmp.Or(getenv("PORT"), "3000")
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return settings{}, fmt.Errorf("PORT is %q: write a number from 1 to 65535", port)
+	}
+	s := settings{
+		listen:    net.JoinHostPort(cmp.Or(getenv("HOST"), "localhost"), port),
+		origin:    "http://localhost:" + port,
+		secret:    getenv("AUTH_SECRET"),
+		providers: furtherProviders(getenv),
+	}
+
+	s.url = strings.TrimSuffix(cmp.Or(getenv("AUTH_URL"), s.origin), "/")
+	u, err := url.Parse(s.url)
+	if err != nil || u.Host == "" {
+		return settings{}, fmt.Errorf("AUTH_URL is %q: write the address that browsers see, such as %q", s.url, s.origin)
+	}
+	s.site = u.Scheme + "://" + u.Host
+	s.api = s.site + cmp.Or(u.Path, "/api/auth")
+
+	if s.secret == "" {
+		s.secret, s.randomSecret = rand.Text()+rand.Text(), true
+	}
+
+	switch protocol := getenv("AUTH_PROTOCOL"); protocol {
+	case "", "next-auth":
+		s.protocol = nuxtauth.NextAuth
+	case "authjs":
+		s.protocol = nuxtauth.AuthJS
+	default:
+		return settings{}, fmt.Errorf("AUTH_PROTOCOL is %q: write next-auth or authjs", protocol)
+	}
+	return s, nil
+}
+
+// run starts the example and returns when it was told to stop.
+func run(getenv func(string) string) error {
+	gin.SetMode(gin.ReleaseMode)
+	s, err := readSettings(getenv)
+	if err != nil {
+		return err
+	}
+	app, err := newApp(s)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.listen)
+	if err != nil {
+		return fmt.Errorf("%w (another PORT may be free)", err)
+	}
+	greet(os.Stdout, s)
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	return serve(ctx, listener, app)
+}
+
+// serve answers requests until ctx is done, and then those under way.
+func serve(ctx context.Context, listener net.Listener, app http.Handler) error {
+	server := &http.Server{
+		Handler:           app,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second, // a sign-in waits for the provider up to 10 seconds
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    64 << 10, // a session cookie has up to 40 KB
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("stop: %w", err), server.Close())
+	}
+	return nil
+}
+
+// greet says what to open and how to sign in.
+func greet(w io.Writer, s settings) {
+	fmt.Fprintf(w, "\n  Open %s and sign in:\n\n", s.origin)
+	for _, d := range demoAccounts("") {
+		fmt.Fprintf(w, "    %-7s %-10s %s\n", d.Username, d.Password, d.User.Role)
+	}
+	fmt.Fprintln(w)
+	if s.site != s.origin {
+		fmt.Fprintf(w, "  Browsers see the application at %s (AUTH_URL).\n\n", s.site)
+	}
+	if s.randomSecret {
+		fmt.Fprint(w, "  AUTH_SECRET is not set: a random one is used, and sessions end with this process.\n\n")
+	}
+}

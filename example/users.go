@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Errors of the user API.
+var (
+	ErrWrongPassword = errors.New("user API: wrong user name or password")
+	ErrNoSession     = errors.New("user API: the session is unknown or has ended")
+	ErrForbidden     = errors.New("user API: only admins may do this")
+	ErrName          = errors.New("user API: a name has 1 to 60 printable characters")
+)
+
+// UserAPI stands for the service that knows the users of a company. Elsewhere
+// its methods would be calls over the network, so each takes a context and may
+// fail. Whoever signs in gets a session token, and the token says who is calling.
+//
+// It forgets everything at exit, and its sessions last until then.
+type UserAPI struct {
+	avatars string // URL of the folder with the avatars
+
+	mu       sync.Mutex
+	accounts []*account // in the order in which they were made
+	links    map[link]*account
+	sessions map[string]*account // by session token
+}
+
+// An account is what the user API stores of one person.
+type account struct {
+	id       string
+	username string            // empty for those who have no password here
+	password [sha256.Size]byte // a real service stores argon2id or bcrypt
+	user     User
+}
+
+// A link says which account somebody has who signs in elsewhere.
+type link struct{ provider, id string }
+
+// A SignedIn is the answer to a sign-in.
+type SignedIn struct {
+	ID           string
+	Name         string
+	SessionToken string
+}
+
+// A demoAccount is somebody who can sign in from the start.
+type demoAccount struct {
+	Username, Password string
+	User               User
+}
+
+func demoAccounts(avatars string) []demoAccount {
+	return []demoAccount{
+		{"ada", "lovelace", User{"Ada Lovelace", avatars + "ada.svg", Admin}},
+		{"grace", "hopper", User{"Grace Hopper", avatars + "grace.svg", Manager}},
+		{"alan", "turing", User{"Alan Turing", avatars + "alan.svg", Member}},
+	}
+}
+
+// NewUserAPI returns a user API that knows the demo accounts, each by its
+// password and as the person of that name at the demo provider.
+func NewUserAPI(avatars string) *UserAPI {
+	api := &UserAPI{avatars: avatars, links: map[link]*account{}, sessions: map[string]*account{}}
+	for _, d := range demoAccounts(avatars) {
+		a := &account{id: d.Username, username: d.Username, password: sha256.Sum256([]byte(d.Password)), user: d.User}
+		api.accounts = append(api.accounts, a)
+		api.links[link{"demo", d.Username}] = a
+	}
+	return api
+}
+
+// SignIn checks a password. The error is ErrWrongPassword for an unknown name
+// as well, after the same work.
+func (api *UserAPI) SignIn(_ context.Context, username, password string) (SignedIn, error) {
+	api.mu.Lock()
+	defer api.mu.Unlock()
+	found := new(account) // nobody's: no password has a hash of zeros
+	for _, a := range api.accounts {
+		if a.username != "" && a.username == username {
+			found = a
+		}
+	}
+	given := sha256.Sum256([]byte(password))
+	if subtle.ConstantTimeCompare(given[:], found.password[:]) != 1 {
+		return SignedIn{}, ErrWrongPassword
+	}
+	return api.open(found), nil
+}
+
+// SignInWith signs in somebody for whom a provider vouches, and makes an
+// account for them the first time. The provider's ID decides and never the
+// e-mail address: at some providers anybody can claim an address.
+func (api *UserAPI) SignInWith(_ context.Context, provider, id, name string) (SignedIn, error) {
+	api.mu.Lock()
+	defer api.mu.Unlock()
+	key := link{provider, id}
+	a, known := api.links[key]
+	if !known {
+		a = &account{id: provider + ":" + id, user: User{name, api.avatars + "guest.svg", Member}}
+		if name == "" {
+			a.user.Name = "Guest"
+		}
+		api.links[key] = a
+		api.accounts = append(api.accounts, a)
+	}
+	return api.open(a), nil
+}
+
+// open starts a session.
+func (api *UserAPI) open(a *account) SignedIn {
+	token := rand.Text()
+	api.sessions[token] = a
+	return SignedIn{ID: a.id, Name: a.user.Name, SessionToken: token}
+}
+
+// User returns whose session it is, or ErrNoSession.
+func (api *UserAPI) User(_ context.Context, sessionToken string) (User, error) {
+	api.mu.Lock()
+	defer api.mu.Unlock()
+	a, err := api.caller(sessionToken)
+	if err != nil {
+		return User{}, err
+	}
+	return a.user, nil
+}
+
+// Users lists everybody for an admin. Others get ErrForbidden.
+func (api *UserAPI) Users(_ context.Context, sessionToken string) ([]User, error) {
+	api.mu.Lock()
+	defer api.mu.Unlock()
+	a, err := api.caller(sessionToken)
+	if err != nil {
+		return nil, err
+	}
+	if a.user.Role != Admin {
+		return nil, ErrForbidden
+	}
+	users := make([]User, 0, len(api.accounts))
+	for _, a := range api.accounts {
+		users = append(users, a.user)
+	}
+	return users, nil
+}
+
+// Rename changes the caller's name and returns it without the spaces around
+// it, or ErrName when it is no name.
+func (api *UserAPI) Rename(_ context.Context, sessionToken, name string) (string, error) {
+	name = strings.TrimSpace(name)
+	notPrintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	if n := utf8.RuneCountInString(name); n < 1 || n > 60 || !utf8.ValidString(name) || strings.ContainsFunc(name, notPrintable) {
+		return "", ErrName
+	}
+	api.mu.Lock()
+	defer api.mu.Unlock()
+	a, err := api.caller(sessionToken)
+	if err != nil {
+		return "", err
+	}
+	a.user.Name = name
+	return name, nil
+}
+
+// Expire ends a session. One that has ended already is no error.
+func (api *UserAPI) Expire(_ context.Context, sessionToken string) error {
+	api.mu.Lock()
+	defer api.mu.Unlock()
+	delete(api.sessions, sessionToken)
+	return nil
+}
+
+// caller returns the account of a session.
+func (api *UserAPI) caller(sessionToken string) (*account, error) {
+	a, ok := api.sessions[sessionToken]
+	if !ok {
+		return nil, ErrNoSession
+	}
+	return a, nil
+}
