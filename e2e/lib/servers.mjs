@@ -1,0 +1,101 @@
+// Starts and ends the servers under test. Only processes started here are ended, each by its own handle.
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { access, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const repository = fileURLToPath(new URL('../..', import.meta.url))
+const nuxtServer = join(repository, 'example/nuxt/.output/server/index.mjs')
+
+const running = new Set()
+
+// A test file that is itself ended must not leave its servers behind.
+process.once('exit', () => running.forEach(child => child.kill('SIGKILL')))
+process.once('SIGTERM', () => process.exit(143))
+process.once('SIGINT', () => process.exit(130))
+
+/** The secret that the back end and the Node packages under test share. */
+export const secret = 'e2e-secret-that-is-long-enough-0123456789abcdef'
+
+/**
+ * Builds the Go example and starts it.
+ * `origin` is what the browser sees; it defaults to the example's own address.
+ */
+export async function startExample({ port, origin = `http://localhost:${port}`, env = {} }) {
+  const folder = await mkdtemp(join(tmpdir(), 'nuxtauth-e2e-'))
+  try {
+    const binary = join(folder, 'example')
+    await promisify(execFile)('go', ['build', '-o', binary, './example'], { cwd: repository })
+
+    const url = `http://localhost:${port}`
+    const settings = { PORT: String(port), AUTH_URL: origin, AUTH_SECRET: secret, ...env }
+    const server = await start(binary, [], settings, `${url}/api/auth/session`)
+    return { ...server, url }
+  }
+  finally {
+    await rm(folder, { recursive: true }) // a running program keeps its file
+  }
+}
+
+/** Starts the built Nuxt app in front of the back end at `backend`. */
+export async function startNuxt({ port, backend }) {
+  await access(nuxtServer).catch(() => {
+    throw new Error('example/nuxt is not built: run `npm ci && npm run build` there first')
+  })
+  const url = `http://localhost:${port}`
+  const server = await start(process.execPath, [nuxtServer], {
+    PORT: String(port),
+    HOST: 'localhost',
+    AUTH_ORIGIN: `${url}/api/auth`,
+    NUXT_BACKEND_URL: backend,
+    NODE_ENV: 'production',
+  }, url)
+  return { ...server, url }
+}
+
+/** A loopback port that nobody listens on. */
+export async function freePort() {
+  const probe = createServer().listen(0, 'localhost')
+  await once(probe, 'listening')
+  const { port } = probe.address()
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
+
+async function start(command, args, env, readyURL) {
+  const child = spawn(command, args, { cwd: tmpdir(), env: { ...process.env, ...env } })
+  running.add(child)
+  child.once('close', () => running.delete(child))
+
+  let output = ''
+  child.stdout.on('data', chunk => { output += chunk })
+  child.stderr.on('data', chunk => { output += chunk })
+  let failure
+  child.once('error', (error) => { failure = error })
+
+  const stop = async () => {
+    if (!running.has(child)) return
+    const closed = once(child, 'close')
+    child.kill('SIGTERM')
+    const patience = setTimeout(() => child.kill('SIGKILL'), 5_000)
+    await closed
+    clearTimeout(patience)
+  }
+
+  const deadline = Date.now() + 30_000
+  for (;;) {
+    const answer = await fetch(readyURL, { redirect: 'manual' }).catch(() => null)
+    if (answer?.ok) return { stop, output: () => output }
+    if (failure || child.exitCode !== null || Date.now() > deadline) {
+      await stop()
+      throw new Error(`${command} did not get ready: ${failure?.message ?? ''}\n${output}`)
+    }
+    await sleep(100)
+  }
+}
