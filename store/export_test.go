@@ -1,0 +1,26 @@
+package store
+
+import "bytes"
+
+// Dump returns all that m keeps of its sessions.
+func (m *Memory) Dump() []byte {
+	var b bytes.Buffer
+	for i := range m.shards {
+		for _, s := range m.shards[i].slots[1:] {
+			if s.data != "" {
+				b.WriteString(s.data)
+				b.WriteString(s.agent.Value())
+			}
+		}
+	}
+	return b.Bytes()
+}
+
+// Slots returns how many sessions m has had room for at a time.
+func (m *Memory) Slots() int {
+	n := 0
+	for i := range m.shards {
+		n += len(m.shards[i].slots) - 1
+	}
+	return n
+}
