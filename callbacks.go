@@ -26,8 +26,8 @@ type Callbacks[T JWT, S Session] struct {
 
 	// JWT puts data into the token: at sign-in, when Account is set, and
 	// again each time the session is loaded, with the token alone. It returns
-	// the token to keep. Nil, or an error, ends the session, unless
-	// the error is a [KeepSession].
+	// the token to keep. Nil, an error or a token without a subject ends the
+	// session, unless the error is a [KeepSession].
 	JWT func(ctx context.Context, p JWTParams[T]) (*T, error)
 
 	// Session makes what the front end sees, each time session data is
@@ -83,7 +83,7 @@ type JWTParams[T JWT] struct {
 
 	// Update is the data that the front end sent, when Trigger is
 	// TriggerUpdate. It comes from the browser: take from it only fields that
-	// users may change themselves.
+	// users may change themselves, and refuse it with [KeepSession].
 	Update Update
 }
 
@@ -163,6 +163,7 @@ func recovered(err *error) {
 	}
 }
 
+var errNoSubject = errors.New("the token has no subject: give the user an ID, or set Token.Subject in the JWT callback")
 var errNoToken = errors.New("the JWT callback returned no token")
 var errNoSession = errors.New("the Session callback returned no session")
 

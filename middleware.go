@@ -59,11 +59,11 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 		events:    cfg.Events,
 		protocol:  cfg.Protocol,
 		maxAge:    orDefault(cfg.Session.MaxAge, defaultMaxAge),
-		updateAge: orDefault(cfg.Session.UpdateAge, defaultUpdateAge),
 		skip:      cfg.Skip,
 		log:       cfg.Logger,
 		now:       cfg.Now,
 	}
+	a.updateAge = orDefault(cfg.Session.UpdateAge, min(defaultUpdateAge, a.maxAge/2))
 	if a.log == nil {
 		a.log = slog.Default()
 	}
@@ -75,6 +75,9 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	}
 	if a.maxAge < 0 || a.updateAge < 0 {
 		try(errors.New("nuxtauth: Session.MaxAge and Session.UpdateAge can't be negative: leave them out for 30 days and 24 hours"))
+	}
+	if a.maxAge > 0 && a.updateAge >= a.maxAge {
+		try(fmt.Errorf("nuxtauth: Session.UpdateAge is %v, not below Session.MaxAge of %v: leave it out", a.updateAge, a.maxAge))
 	}
 	try(checkTypes[T, S]())
 	a.fill = userFieldsOf[S]()
@@ -303,7 +306,8 @@ func (a *Auth[T, S]) redirectToSignIn(c *gin.Context) {
 // Update changes the token of the signed-in user, runs the Session callback
 // anew and writes the cookie to this response, so call it before the body.
 // When change or the callback fails, or the token gets too large, the error
-// says so and nothing is changed. It is [ErrSignedOut] when there is no session.
+// says so and no cookie is written. Maps and slices in the token are shared with
+// [Auth.Token]: replace them rather than write into them. The error is [ErrSignedOut] when there is no session.
 func (a *Auth[T, S]) Update(c *gin.Context, change func(*T) error) error {
 	l := a.loaded(c)
 	if l == nil || l.session == nil {
@@ -328,6 +332,7 @@ func (a *Auth[T, S]) Update(c *gin.Context, change func(*T) error) error {
 	if err := a.write(c.Writer.Header(), k, l.present, &t); err != nil {
 		return err
 	}
+	keepOutOfCaches(c.Writer.Header())
 	a.set(c, &loaded[T, S]{token: &t, session: s, present: l.present})
 	return nil
 }

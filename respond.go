@@ -42,7 +42,7 @@ func (b body) credentials() url.Values {
 // form nor JSON counts as an empty body.
 func readBody(w http.ResponseWriter, r *http.Request) (body, error) {
 	b := body{form: url.Values{}}
-	if r.Method != http.MethodPost {
+	if r.Method != http.MethodPost || r.Body == nil {
 		return b, nil
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -125,7 +125,7 @@ func (x *exchange[T, S]) setCookie(c cookie.Cookie, value string) bool {
 }
 
 func (x *exchange[T, S]) json(status int, v any) {
-	b, err := marshal(v)
+	b, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil { // only our own types come here
 		panic(err)
 	}

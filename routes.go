@@ -4,7 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
@@ -28,9 +30,10 @@ type exchange[T JWT, S Session] struct {
 	provider string // "github", or ""
 	body     body
 
-	csrfToken   string
-	verified    bool   // a POST that shows the CSRF token
-	callbackURL string // where the browser wants to go, already safe
+	cookiesBefore []string // set by others, before prepare
+	csrfToken     string
+	verified      bool   // a POST that shows the CSRF token
+	callbackURL   string // where the browser wants to go, already safe
 }
 
 // serve answers a request below the base path; path is what follows it.
@@ -124,6 +127,7 @@ func (x *exchange[T, S]) parsePath(path string) bool {
 // prepare checks the CSRF token and settles the callback URL, and sets the
 // cookie of each when it is new.
 func (x *exchange[T, S]) prepare() {
+	x.cookiesBefore = slices.Clone(x.h["Set-Cookie"])
 	cookieValue, _ := x.kit.names.CSRF.Value(x.r.Header)
 	token, ok := x.csrf.Check(cookieValue)
 	if ok {
@@ -146,8 +150,12 @@ func (x *exchange[T, S]) prepare() {
 
 // unprepare takes the cookies of prepare back: an error of Auth.js v5 sets none.
 func (x *exchange[T, S]) unprepare() {
-	if x.csrfToken != "" {
-		x.h.Del("Set-Cookie")
+	if x.csrfToken == "" {
+		return
+	}
+	x.h.Del("Set-Cookie")
+	if len(x.cookiesBefore) > 0 {
+		x.h["Set-Cookie"] = x.cookiesBefore
 	}
 }
 
@@ -161,6 +169,9 @@ func (x *exchange[T, S]) resolve(wanted string) string {
 		if to, ok := x.site.CallbackURL(x.base, wanted); ok {
 			return to
 		}
+		return x.base.Origin
+	}
+	if !utf8.ValidString(wanted) {
 		return x.base.Origin
 	}
 	to, err := x.callbacks.redirect(x.r.Context(), RedirectParams{URL: wanted, BaseURL: x.base.Origin})
@@ -222,6 +233,7 @@ func (x *exchange[T, S]) session(how loading) {
 		x.empty(http.StatusOK)
 		return
 	}
+	x.settle(x.r.Context(), x.h, x.kit, l)
 	b, err := marshal(l.session)
 	if err != nil {
 		// The front end would get half a session: it gets none, and the cookie stays.
@@ -229,7 +241,6 @@ func (x *exchange[T, S]) session(how loading) {
 		x.empty(http.StatusOK)
 		return
 	}
-	x.settle(x.r.Context(), x.h, x.kit, l)
 	x.c.Data(http.StatusOK, "application/json", b)
 	x.report(x.r.Context(), "the Session event", x.events.session(x.r.Context(), SessionEvent[T, S]{l.session, l.token}))
 }
@@ -335,7 +346,11 @@ func (x *exchange[T, S]) verifyRequestPage() {
 	}
 	to := x.own.VerifyRequest
 	if x.protocol == AuthJS && x.r.URL.RawQuery != "" {
-		to += "?" + x.r.URL.RawQuery
+		sep := "?"
+		if strings.Contains(to, "?") {
+			sep = "&"
+		}
+		to += sep + x.r.URL.Query().Encode()
 	}
 	x.redirect(http.StatusOK, to)
 }

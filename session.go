@@ -35,6 +35,7 @@ type loading struct {
 type loaded[T JWT, S Session] struct {
 	token   *T // both nil when signed out
 	session *S
+	sealing *T // what renew seals: the token, also while a passing fault hides it
 
 	present cookie.Present // the session's cookies in the request
 	bearer  bool           // the token came in the Authorization header
@@ -66,16 +67,24 @@ func (a *Auth[T, S]) load(r *http.Request, k *kit, how loading) *loaded[T, S] {
 		l.ended = !l.bearer
 		return l
 	}
-	if t, err = a.callbacks.jwt(ctx, JWTParams[T]{Token: t, Trigger: how.trigger, Update: how.update}); err != nil {
+	t, err = a.callbacks.jwt(ctx, JWTParams[T]{Token: t, Trigger: how.trigger, Update: how.update})
+	if err == nil && defaultsOf(t).Subject == "" {
+		err = errNoSubject
+	}
+	if err != nil {
 		return a.failed(ctx, l, "the JWT callback", err)
 	}
 	s, err := a.callbacks.session(ctx, SessionParams[T, S]{
 		Session: a.newSession(t), Token: t, Trigger: how.trigger, Update: how.update,
 	})
 	if err != nil {
-		return a.failed(ctx, l, "the Session callback", err)
+		a.failed(ctx, l, "the Session callback", err)
+		if l.kept && !l.bearer && a.changed(t, claims) {
+			l.sealing, l.renew = t, true // what the JWT callback did, such as a rotated token, is not lost
+		}
+		return l
 	}
-	l.token, l.session = t, s
+	l.token, l.session, l.sealing = t, s, t
 	l.renew = !l.bearer && (how.renew || a.aged(t) || a.changed(t, claims))
 	return l
 }
@@ -100,10 +109,19 @@ func (a *Auth[T, S]) settle(ctx context.Context, h http.Header, k *kit, l *loade
 		k.session.Clear(h, l.present)
 	}
 	if l.renew {
-		if err := a.write(h, k, l.present, l.token); err != nil {
+		if err := a.write(h, k, l.present, l.sealing); err != nil {
 			a.log.ErrorContext(ctx, "nuxtauth: the session could not be renewed, the old cookie is kept", "error", err)
+			return
 		}
+		keepOutOfCaches(h)
 	}
+}
+
+// keepOutOfCaches is for answers of the application that carry a session
+// cookie. A handler that knows better can still set its own headers.
+func keepOutOfCaches(h http.Header) {
+	h.Set("Cache-Control", "private, no-cache, no-store")
+	h.Add("Vary", "Cookie")
 }
 
 // open proves a sealed token and decodes its claims.
@@ -136,7 +154,7 @@ func (a *Auth[T, S]) write(h http.Header, k *kit, present cookie.Present, t *T) 
 	now := a.now()
 	d := defaultsOf(t)
 	if d.Subject == "" {
-		return errors.New("nuxtauth: the token has no subject: give the user an ID, or set Token.Subject in the JWT callback")
+		return errNoSubject
 	}
 	before := *d
 	d.IssuedAt = token.NumericDate(now.Unix())

@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	ticketLife = 15 * time.Minute
-	maxTickets = 5 // sign-ins that one browser can have under way, each in its tab
+	ticketLife     = 15 * time.Minute
+	maxTicketsRead = 32
+	maxTickets     = 5 // sign-ins that one browser can have under way, each in its tab
 )
 
 // A ticket is what a browser carries while it is away at a provider: the
@@ -174,6 +175,9 @@ func (x *exchange[T, S]) dropTickets(leave int) {
 	}
 	var tickets []held
 	for name, sealed := range x.kit.names.Check.Family(x.r.Header) {
+		if len(tickets) == maxTicketsRead {
+			break // planted ones: the rest goes at later sign-ins
+		}
 		t, err := x.openTicket(sealed)
 		if err != nil {
 			t = new(ticket)
@@ -250,6 +254,9 @@ func (x *exchange[T, S]) admit(p SignInParams) {
 	})
 	if err == nil {
 		_, present, _ := x.kit.session.Read(x.r.Header)
+		if x.r.Method == http.MethodPost && x.flows[x.provider] != nil {
+			present = cookie.All // a cross-site post comes without the old session's cookies
+		}
 		err = x.write(x.h, x.kit, present, t)
 	}
 	if err != nil {

@@ -231,7 +231,7 @@ type SessionConfig struct {
 	MaxAge time.Duration
 
 	// UpdateAge is the age at which an ordinary request renews the cookie.
-	// Zero means 24 hours. GET /api/auth/session always renews it.
+	// Zero means 24 hours, or half of MaxAge if that is shorter. GET /api/auth/session always renews it.
 	UpdateAge time.Duration
 
 	// Codec replaces the encrypted token of the protocol, for instance by a
@@ -262,7 +262,8 @@ type Theme struct {
 // SameSite=Lax, Path=/, and Secure on https.
 type Cookies struct {
 	// Prefix begins every name. Empty means "next-auth", or "authjs" in that
-	// protocol. Two Auths in one application need two prefixes.
+	// protocol. Two Auths in one application need two prefixes and two
+	// secrets: with one secret, the sessions of one are good at the other.
 	Prefix string
 
 	// Domain lets subdomains share the session: "example.com". Empty, the

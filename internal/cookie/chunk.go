@@ -44,6 +44,10 @@ type Chunked struct {
 // cleared when the value ends. The zero value is none.
 type Present uint16
 
+// All is for an answer to a request that may not carry what the browser holds,
+// such as a cross-site post: whatever is not written is cleared.
+const All Present = 1<<slots - 1
+
 // slots counts the cookies of a Chunked: slot 0 is the name itself, slot i the
 // chunk i-1.
 const slots = 1 + MaxChunks
