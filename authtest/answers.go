@@ -34,6 +34,17 @@ func fixed(status int, contentType, body string) answer {
 	}
 }
 
+// onlyRefreshing answers a refresh token and leaves a code to the endpoint.
+func onlyRefreshing(a answer) answer {
+	return func(p *Provider, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
+		if r.PostForm.Get("grant_type") != "refresh_token" {
+			endpoint(w, r)
+			return
+		}
+		a(p, w, r, endpoint)
+	}
+}
+
 func serverError(_ *Provider, w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 	writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "server_error"})
 }

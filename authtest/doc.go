@@ -29,6 +29,9 @@
 //	authorizationURL := app.beginSignIn("test") // POST /api/auth/signin/test
 //	res, err := client.Do(idp.SignIn(t, authorizationURL, "alice"))
 //
+// [Provider.LogoutToken] is what the provider sends to an application when
+// somebody signs out elsewhere, and [Provider.Sessions] knows who could.
+//
 // The provider can be made to misbehave, one [Fault] at a time or several at
 // once, so that a test can show what the application does with a forged ID
 // token or a token endpoint that never answers.

@@ -172,13 +172,55 @@ const (
 	ProfileJavaScriptPicture                    // the picture is a javascript: URL
 )
 
-// An Outcome is what a careful application makes of a sign-in with a fault.
+// Faults of the token endpoint when it gets a refresh token. None of them spends
+// it, and a code is exchanged as ever.
+const (
+	RefreshServerError   Fault = iota + 801 // 500
+	RefreshInvalidGrant                     // 400 with invalid_grant: the refresh token is revoked
+	RefreshInvalidClient                    // 401 with invalid_client, which says nothing of the refresh token
+	RefreshGarbage                          // 200 with a page
+	RefreshSlow                             // no answer, as TokenSlow
+	RefreshNotRotated                       // no new refresh token; the old one stays good, which is fine
+)
+
+// Faults of a logout token. [LogoutFaults] has them, not Faults, and
+// [Provider.LogoutToken] shows them, not SetFaults.
+const (
+	LogoutBadSignature       Fault = iota + 901 // one bit of the signature is flipped
+	LogoutForeignKey                            // signed by a key that was never published, under the published "kid"
+	LogoutAlgNone                               // "alg":"none", no signature
+	LogoutWrongAlg                              // HS256 with the client secret
+	LogoutHS256PEM                              // HS256 with the public key's PEM as the secret
+	LogoutNoEvent                               // no "events"
+	LogoutWrongEvent                            // "events" has another event
+	LogoutEventString                           // the event is a string, not an object
+	LogoutWithNonce                             // a "nonce", which an ID token has
+	LogoutWrongIssuer                           // "iss" is another provider
+	LogoutNoIssuer                              // no "iss"
+	LogoutWrongAudience                         // "aud" is another application
+	LogoutNoAudience                            // no "aud"
+	LogoutExpired                               // "exp" was three minutes ago
+	LogoutNoExpiry                              // no "exp"
+	LogoutIssuedInFuture                        // "iat" is five minutes ahead
+	LogoutIssuedLongAgo                         // "iat" was a day ago, "exp" is still ahead
+	LogoutNoIssuedAt                            // no "iat"
+	LogoutNoID                                  // no "jti"
+	LogoutNoSubjectNoSession                    // neither "sub" nor "sid"
+	LogoutSessionNumber                         // "sid" is a number
+	LogoutIDToken                               // an ID token of the user
+	LogoutWrongType                             // "typ" is that of an access token (RFC 9068)
+	LogoutTypeJWT                               // "typ" is JWT, as older providers have it, to be tolerated
+	LogoutClockAhead                            // "iat" is five seconds ahead: a fast clock, to be tolerated
+)
+
+// An Outcome is what a careful application makes of a sign-in with a fault, or
+// of a logout token with one.
 type Outcome int
 
 // The outcomes.
 const (
-	Refused  Outcome = iota // nobody is signed in
-	Accepted                // the user is signed in
+	Refused  Outcome = iota // nobody is signed in, or out
+	Accepted                // the user is signed in, or out
 	Either                  // both are sound; hanging or crashing is not
 )
 
@@ -191,7 +233,8 @@ func (o Outcome) String() string {
 // provider lets itself be disturbed.
 type (
 	onSigning       func(p *Provider)                                         // before the key for an ID token is chosen
-	onIDToken       func(p *Provider, t *idToken)                             // before an ID token is signed
+	onLogoutToken   func(p *Provider, t *draft)                               // before a logout token is signed
+	onIDToken       func(p *Provider, t *draft)                               // before an ID token is signed
 	onProfile       func(claims map[string]any)                               // the user's claims, wherever they go
 	onAuthorization func(response url.Values)                                 // the authorization response
 	onTokens        func(response map[string]any)                             // the answer of the token endpoint
@@ -204,6 +247,9 @@ type (
 		path   string
 		answer answer
 	}
+
+	// keepRefreshToken makes refresh tokens good for more than one use.
+	keepRefreshToken struct{}
 )
 
 // A spec is what there is to know of a fault.
@@ -214,11 +260,12 @@ type spec struct {
 	effects []any
 }
 
-// catalogue returns all faults in the order of their constants.
+// catalogue returns all faults, those of logout tokens last.
 func catalogue() []spec {
 	return slices.Concat(
 		signatureFaults(), claimFaults(), authorizationFaults(), tokenFaults(),
 		userinfoFaults(), jwksFaults(), discoveryFaults(), profileFaults(),
+		refreshFaults(), logoutFaults(),
 	)
 }
 
@@ -232,10 +279,19 @@ func specOf(f Fault) (spec, bool) {
 	return all[i], true
 }
 
-// Faults returns all faults.
+// Faults returns all faults that [Provider.SetFaults] takes.
 func Faults() []Fault {
+	logout := logoutFaults()
+	all := catalogue()
+	return faultsOf(all[:len(all)-len(logout)])
+}
+
+// LogoutFaults returns all faults that [Provider.LogoutToken] takes.
+func LogoutFaults() []Fault { return faultsOf(logoutFaults()) }
+
+func faultsOf(specs []spec) []Fault {
 	var faults []Fault
-	for _, s := range catalogue() {
+	for _, s := range specs {
 		faults = append(faults, s.fault)
 	}
 	return faults
@@ -251,7 +307,8 @@ func (f Fault) String() string {
 
 // Outcome returns what a careful application makes of a sign-in with f: one
 // that follows OpenID Connect Core, RFC 9207 and RFC 8725 and asks the
-// userinfo endpoint. Of the Refresh faults it is the outcome of the refresh.
+// userinfo endpoint. Of the Refresh faults it is the outcome of the refresh, of
+// the Logout faults that of the logout token.
 func (f Fault) Outcome() Outcome {
 	s, _ := specOf(f)
 	return s.outcome

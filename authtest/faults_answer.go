@@ -62,6 +62,22 @@ func tokenFaults() []spec {
 	}
 }
 
+// refreshFaults are the faults of the token endpoint that spare the
+// authorization code.
+func refreshFaults() []spec {
+	answer := func(f Fault, name string, a answer) spec {
+		return spec{f, "refresh/" + name, Refused, []any{onEndpoint{tokenPath, onlyRefreshing(a)}}}
+	}
+	return []spec{
+		answer(RefreshServerError, "server-error", serverError),
+		answer(RefreshInvalidGrant, "invalid-grant", fixed(http.StatusBadRequest, "application/json", `{"error":"invalid_grant"}`)),
+		answer(RefreshInvalidClient, "invalid-client", fixed(http.StatusUnauthorized, "application/json", `{"error":"invalid_client"}`)),
+		answer(RefreshGarbage, "garbage", htmlPage),
+		answer(RefreshSlow, "slow", slow),
+		{RefreshNotRotated, "refresh/not-rotated", Accepted, []any{keepRefreshToken{}}},
+	}
+}
+
 // userinfoFaults are the faults of the userinfo endpoint.
 func userinfoFaults() []spec {
 	change := func(f Fault, name string, effect onUserinfo) spec {
@@ -190,5 +206,6 @@ func endpointsAt(base string) func(map[string]any) {
 		metadata["token_endpoint"] = base + "token"
 		metadata["userinfo_endpoint"] = base + "userinfo"
 		metadata["jwks_uri"] = base + "jwks"
+		metadata["end_session_endpoint"] = base + "logout"
 	}
 }

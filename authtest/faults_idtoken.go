@@ -25,27 +25,27 @@ func signatureFaults() []spec {
 	return []spec{
 		change(IDTokenBadSignature, "bad-signature", Refused, rewritten(flipSignature)),
 		change(IDTokenNoSignature, "no-signature", Refused, rewritten(cutSignature)),
-		change(IDTokenForeignKey, "foreign-key", Refused, func(p *Provider, t *idToken) {
+		change(IDTokenForeignKey, "foreign-key", Refused, func(p *Provider, t *draft) {
 			t.key = p.foreignKey().private
 		}),
 		change(IDTokenAlgNone, "alg-none", Refused, unsigned("none")),
 		change(IDTokenAlgNoneUpperCase, "alg-none-upper-case", Refused, unsigned("NONE")),
 		change(IDTokenAlgNoneMixedCase, "alg-none-mixed-case", Refused, unsigned("nOnE")),
-		change(IDTokenAlgUnannounced, "alg-unannounced", Refused, func(p *Provider, t *idToken) {
+		change(IDTokenAlgUnannounced, "alg-unannounced", Refused, func(p *Provider, t *draft) {
 			t.signWith(p.otherKey())
 		}, onJWKS(func(p *Provider, keys []map[string]any) []map[string]any {
 			return append(keys, p.otherKey().jwk())
 		})),
-		change(IDTokenHS256PEM, "hs256-pem", Refused, func(_ *Provider, t *idToken) {
+		change(IDTokenHS256PEM, "hs256-pem", Refused, func(_ *Provider, t *draft) {
 			t.signHS256(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: t.signer.der()}))
 		}),
-		change(IDTokenHS256DER, "hs256-der", Refused, func(_ *Provider, t *idToken) {
+		change(IDTokenHS256DER, "hs256-der", Refused, func(_ *Provider, t *draft) {
 			t.signHS256(t.signer.der())
 		}),
-		change(IDTokenHS256Number, "hs256-number", Refused, func(_ *Provider, t *idToken) {
+		change(IDTokenHS256Number, "hs256-number", Refused, func(_ *Provider, t *draft) {
 			t.signHS256(t.signer.number())
 		}),
-		change(IDTokenHS256ClientSecret, "hs256-client-secret", Refused, func(p *Provider, t *idToken) {
+		change(IDTokenHS256ClientSecret, "hs256-client-secret", Refused, func(p *Provider, t *draft) {
 			t.signHS256([]byte(p.cfg.ClientSecret))
 		}),
 		change(IDTokenKidUnknown, "kid-unknown", Refused, header("kid", "nobody-knows")),
@@ -54,23 +54,23 @@ func signatureFaults() []spec {
 			onJWKS(func(p *Provider, keys []map[string]any) []map[string]any {
 				return append([]map[string]any{p.foreignKey().jwk(), p.otherKey().jwk()}, keys...)
 			})),
-		change(IDTokenHeaderJWK, "header-jwk", Refused, func(p *Provider, t *idToken) {
+		change(IDTokenHeaderJWK, "header-jwk", Refused, func(p *Provider, t *draft) {
 			t.signWith(p.foreignKey())
 			t.header["jwk"] = p.foreignKey().jwk()
 		}),
-		change(IDTokenHeaderJKU, "header-jku", Refused, func(p *Provider, t *idToken) {
+		change(IDTokenHeaderJKU, "header-jku", Refused, func(p *Provider, t *draft) {
 			t.signWith(p.foreignKey())
 			t.header["jku"] = p.url(attackerKeysPath)
 		}),
-		change(IDTokenHeaderX5C, "header-x5c", Refused, func(p *Provider, t *idToken) {
+		change(IDTokenHeaderX5C, "header-x5c", Refused, func(p *Provider, t *draft) {
 			t.signWith(p.foreignKey())
 			t.header["x5c"] = []string{base64.StdEncoding.EncodeToString(p.foreignKey().certificate(t.now))}
 		}),
-		change(IDTokenHeaderX5U, "header-x5u", Refused, func(p *Provider, t *idToken) {
+		change(IDTokenHeaderX5U, "header-x5u", Refused, func(p *Provider, t *draft) {
 			t.signWith(p.foreignKey())
 			t.header["x5u"] = p.url(attackerCertPath)
 		}),
-		change(IDTokenCritUnknown, "crit-unknown", Refused, func(_ *Provider, t *idToken) {
+		change(IDTokenCritUnknown, "crit-unknown", Refused, func(_ *Provider, t *draft) {
 			t.header["crit"] = []string{"urn:example:unknown"}
 			t.header["urn:example:unknown"] = true
 		}),
@@ -84,20 +84,20 @@ func claimFaults() []spec {
 	}
 	return []spec{
 		change(IDTokenWrongIssuer, "wrong-issuer", Refused, claim("iss", "https://other.example")),
-		change(IDTokenIssuerSlash, "issuer-slash", Refused, func(p *Provider, t *idToken) {
+		change(IDTokenIssuerSlash, "issuer-slash", Refused, func(p *Provider, t *draft) {
 			t.claims["iss"] = p.cfg.Issuer + "/"
 		}),
 		change(IDTokenNoIssuer, "no-issuer", Refused, withoutClaim("iss")),
 		change(IDTokenWrongAudience, "wrong-audience", Refused, claim("aud", "another-application")),
-		change(IDTokenAudiencePrefix, "audience-prefix", Refused, func(p *Provider, t *idToken) {
+		change(IDTokenAudiencePrefix, "audience-prefix", Refused, func(p *Provider, t *draft) {
 			t.claims["aud"] = p.cfg.ClientID + "-2"
 		}),
 		change(IDTokenAudienceNumber, "audience-number", Refused, claim("aud", 42)),
 		change(IDTokenNoAudience, "no-audience", Refused, withoutClaim("aud")),
-		change(IDTokenAudienceArray, "audience-array", Accepted, func(p *Provider, t *idToken) {
+		change(IDTokenAudienceArray, "audience-array", Accepted, func(p *Provider, t *draft) {
 			t.claims["aud"] = []string{p.cfg.ClientID}
 		}),
-		change(IDTokenAudienceArrayNoAzp, "audience-array-no-azp", Refused, func(p *Provider, t *idToken) {
+		change(IDTokenAudienceArrayNoAzp, "audience-array-no-azp", Refused, func(p *Provider, t *draft) {
 			t.claims["aud"] = []string{p.cfg.ClientID, "another-application"}
 			delete(t.claims, "azp")
 		}),
@@ -110,30 +110,30 @@ func claimFaults() []spec {
 		change(IDTokenEmptySubject, "empty-subject", Refused, claim("sub", "")),
 		change(IDTokenSubjectNumber, "subject-number", Refused, claim("sub", 42)),
 		change(IDTokenNoExpiry, "no-expiry", Refused, withoutClaim("exp")),
-		change(IDTokenExpiryString, "expiry-string", Refused, func(_ *Provider, t *idToken) {
+		change(IDTokenExpiryString, "expiry-string", Refused, func(_ *Provider, t *draft) {
 			t.claims["exp"] = t.now.Add(time.Hour).UTC().Format(time.RFC3339)
 		}),
-		change(IDTokenExpired, "expired", Refused, func(_ *Provider, t *idToken) {
+		change(IDTokenExpired, "expired", Refused, func(_ *Provider, t *draft) {
 			t.claims["iat"] = t.now.Add(-2 * time.Hour).Unix()
 			t.claims["exp"] = t.now.Add(-time.Hour).Unix()
 		}),
-		change(IDTokenJustExpired, "just-expired", Accepted, func(_ *Provider, t *idToken) {
+		change(IDTokenJustExpired, "just-expired", Accepted, func(_ *Provider, t *draft) {
 			t.claims["iat"] = t.now.Add(-time.Hour).Unix()
 			t.claims["exp"] = t.now.Add(-5 * time.Second).Unix()
 		}),
 		change(IDTokenNoIssuedAt, "no-issued-at", Refused, withoutClaim("iat")),
-		change(IDTokenIssuedInFuture, "issued-in-future", Refused, func(_ *Provider, t *idToken) {
+		change(IDTokenIssuedInFuture, "issued-in-future", Refused, func(_ *Provider, t *draft) {
 			t.claims["iat"] = t.now.Add(24 * time.Hour).Unix()
 			t.claims["exp"] = t.now.Add(25 * time.Hour).Unix()
 		}),
-		change(IDTokenNotBeforeFuture, "not-before-future", Refused, func(_ *Provider, t *idToken) {
+		change(IDTokenNotBeforeFuture, "not-before-future", Refused, func(_ *Provider, t *draft) {
 			t.claims["nbf"] = t.now.Add(time.Hour).Unix()
 		}),
-		change(IDTokenClockAhead, "clock-ahead", Accepted, func(_ *Provider, t *idToken) {
+		change(IDTokenClockAhead, "clock-ahead", Accepted, func(_ *Provider, t *draft) {
 			t.claims["iat"] = t.now.Add(5 * time.Second).Unix()
 			t.claims["nbf"] = t.now.Add(5 * time.Second).Unix()
 		}),
-		change(IDTokenWrongAccessTokenHash, "wrong-at-hash", Refused, func(_ *Provider, t *idToken) {
+		change(IDTokenWrongAccessTokenHash, "wrong-at-hash", Refused, func(_ *Provider, t *draft) {
 			t.claims["at_hash"] = t.signer.accessTokenHash("another access token")
 		}),
 		change(IDTokenNoAccessTokenHash, "no-at-hash", Accepted, withoutClaim("at_hash")),
@@ -143,15 +143,15 @@ func claimFaults() []spec {
 }
 
 func claim(name string, value any) onIDToken {
-	return func(_ *Provider, t *idToken) { t.claims[name] = value }
+	return func(_ *Provider, t *draft) { t.claims[name] = value }
 }
 
 func withoutClaim(name string) onIDToken {
-	return func(_ *Provider, t *idToken) { delete(t.claims, name) }
+	return func(_ *Provider, t *draft) { delete(t.claims, name) }
 }
 
 func whenRefreshed(name string, value any) onIDToken {
-	return func(_ *Provider, t *idToken) {
+	return func(_ *Provider, t *draft) {
 		if t.refreshed {
 			t.claims[name] = value
 		}
@@ -159,32 +159,32 @@ func whenRefreshed(name string, value any) onIDToken {
 }
 
 func header(name string, value any) onIDToken {
-	return func(_ *Provider, t *idToken) { t.header[name] = value }
+	return func(_ *Provider, t *draft) { t.header[name] = value }
 }
 
 func withoutHeader(name string) onIDToken {
-	return func(_ *Provider, t *idToken) { delete(t.header, name) }
+	return func(_ *Provider, t *draft) { delete(t.header, name) }
 }
 
 func unsigned(alg string) onIDToken {
-	return func(_ *Provider, t *idToken) {
+	return func(_ *Provider, t *draft) {
 		t.header["alg"] = alg
 		t.method, t.key = jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType
 	}
 }
 
 func rewritten(rewrite func(compact string) string) onIDToken {
-	return func(_ *Provider, t *idToken) { t.rewrite = rewrite }
+	return func(_ *Provider, t *draft) { t.rewrite = rewrite }
 }
 
 // signWith signs the ID token with this key and says so in the header.
-func (t *idToken) signWith(k *signingKey) {
+func (t *draft) signWith(k *signingKey) {
 	t.method, t.key = k.method, k.private
 	t.header["alg"], t.header["kid"] = k.method.Alg(), k.id
 }
 
 // signHS256 signs the ID token with a secret, under the key ID of the public key.
-func (t *idToken) signHS256(secret []byte) {
+func (t *draft) signHS256(secret []byte) {
 	t.method, t.key = jwt.SigningMethodHS256, secret
 	t.header["alg"] = t.method.Alg()
 }

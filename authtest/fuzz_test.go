@@ -27,6 +27,7 @@ func FuzzServeHTTP(f *testing.F) {
 	f.Add(false, "/token", "", "client_assertion=a.b.c&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "")
 	f.Add(true, "/userinfo", "", "", "Bearer token")
 	f.Add(true, "/jwks", "", "", "")
+	f.Add(true, "/logout", "client_id=authtest&post_logout_redirect_uri=https://evil.example&id_token_hint=a.b.c", "", "")
 	f.Add(true, "//authorize", query, "%zz=;", "Basic %%%")
 
 	f.Fuzz(func(t *testing.T, get bool, path, query, body, authorization string) {

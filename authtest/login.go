@@ -1,6 +1,7 @@
 package authtest
 
 import (
+	"crypto/rand"
 	"maps"
 	"net/http"
 	"net/url"
@@ -45,7 +46,8 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	now := p.now()
+	now, session := p.now(), rand.Text()
+	p.remember(Session{ID: session, Subject: user.Subject, Username: user.Username})
 	p.mu.Lock()
 	code := p.codes.issue(&grant{
 		user:        user,
@@ -53,6 +55,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		scope:       form.Get("scope"),
 		nonce:       form.Get("nonce"),
 		challenge:   form.Get("code_challenge"),
+		session:     session,
 		authTime:    now,
 	}, now, codeLifetime)
 	p.mu.Unlock()
@@ -137,11 +140,7 @@ func (p *Provider) respond(w http.ResponseWriter, params, response url.Values) {
 		p.pages.showPost(w, redirectURI, response)
 		return
 	}
-	separator := "?"
-	if strings.Contains(redirectURI, "?") {
-		separator = "&"
-	}
-	w.Header().Set("Location", redirectURI+separator+response.Encode())
+	w.Header().Set("Location", withQuery(redirectURI, response))
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(http.StatusSeeOther) // never 307: it would repeat the password (RFC 9700 §4.12)
 }

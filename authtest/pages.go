@@ -71,6 +71,11 @@ func (p *pages) showProblem(w http.ResponseWriter, text, parameter string) {
 	p.show(w, http.StatusBadRequest, "problem", struct{ Text, Parameter string }{text, parameter})
 }
 
+// showSignedOut says that the sign-out is done.
+func (p *pages) showSignedOut(w http.ResponseWriter, provider string) {
+	p.show(w, http.StatusOK, "signed-out", struct{ Provider string }{provider})
+}
+
 // showPost sends the authorization response to the application by a form.
 func (p *pages) showPost(w http.ResponseWriter, action string, response url.Values) {
 	// The default of the other pages would make the Origin header "null", and

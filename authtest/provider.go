@@ -86,6 +86,11 @@ type ProviderConfig struct {
 	// redirect anywhere else.
 	RedirectURIs []string
 
+	// PostLogoutRedirectURIs are the URLs to which the application may have
+	// browsers sent after a sign-out, compared to the letter. Empty means none,
+	// or any http or https URL when RedirectURIs is empty, too.
+	PostLogoutRedirectURIs []string
+
 	// Users can sign in.
 	Users []User
 
@@ -98,6 +103,11 @@ type ProviderConfig struct {
 	// means one hour.
 	TokenLifetime time.Duration
 
+	// AccessTokenLife is how long access tokens are good for, and their
+	// "expires_in", where that is not TokenLifetime: whole seconds. Zero means
+	// TokenLifetime. [Provider.SetAccessTokenLife] changes it later.
+	AccessTokenLife time.Duration
+
 	// Name is the provider's name on the sign-in form. Empty means "Test ID".
 	Name string
 
@@ -109,8 +119,8 @@ type ProviderConfig struct {
 	// which password to type. Empty means none.
 	Hint string
 
-	// RecordRequests makes [Provider.Requests] work. The record holds
-	// passwords and secrets and grows without bound.
+	// RecordRequests makes [Provider.Requests] and [Provider.Sessions] work. The
+	// record holds passwords and secrets and grows without bound.
 	RecordRequests bool
 
 	// Now is the clock. Nil means time.Now.
@@ -120,12 +130,13 @@ type ProviderConfig struct {
 // A Provider is an OpenID provider with one client and a list of users, for
 // tests and demos. It implements the authorization code flow with PKCE
 // (S256, always required), refresh tokens (scope offline_access, rotating),
-// userinfo, discovery and the "iss" of RFC 9207. It keeps no session: everybody
-// types a password each time.
+// userinfo, discovery, the "iss" of RFC 9207, and sign-out: RP-Initiated Logout,
+// and the tokens of Back-Channel Logout. It keeps no session of the browser:
+// everybody types a password each time, and each time is a "sid" of its own.
 //
 // It serves these paths below that of its issuer: /.well-known/openid-configuration,
-// /jwks, /authorize, /login, /token and /userinfo. Its methods may be called
-// from several goroutines.
+// /jwks, /authorize, /login, /token, /userinfo and /logout. Its methods may be
+// called from several goroutines.
 type Provider struct {
 	cfg     ProviderConfig
 	base    string // path of the issuer, without a trailing slash
@@ -134,15 +145,17 @@ type Provider struct {
 	closed  context.Context // done when the provider is closed
 	close   context.CancelFunc
 
-	mu         sync.Mutex
-	key        *signingKey
-	extraKeys  map[string]*signingKey // by algorithm; only faults use them
-	faults     []spec
-	received   []Received
-	codes      tickets
-	access     tickets
-	refresh    tickets
-	assertions map[string]time.Time // used "jti" of client assertions, until they expire
+	mu              sync.Mutex
+	key             *signingKey
+	extraKeys       map[string]*signingKey // by algorithm; only faults use them
+	faults          []spec
+	accessTokenLife time.Duration
+	received        []Received
+	sessions        []Session
+	codes           tickets
+	access          tickets
+	refresh         tickets
+	assertions      map[string]time.Time // used "jti" of client assertions, until they expire
 }
 
 // NewProvider returns a provider for cfg, or an error that names every problem
@@ -164,17 +177,18 @@ func NewProvider(cfg ProviderConfig) (*Provider, error) {
 	issuer, _ := url.Parse(cfg.Issuer) // validate has parsed it
 	closed, cancel := context.WithCancel(context.Background())
 	p := &Provider{
-		cfg:        cfg,
-		base:       strings.TrimSuffix(issuer.Path, "/"),
-		pages:      newPages(),
-		closed:     closed,
-		close:      cancel,
-		key:        key,
-		extraKeys:  map[string]*signingKey{},
-		codes:      tickets{},
-		access:     tickets{},
-		refresh:    tickets{},
-		assertions: map[string]time.Time{},
+		cfg:             cfg,
+		base:            strings.TrimSuffix(issuer.Path, "/"),
+		pages:           newPages(),
+		closed:          closed,
+		close:           cancel,
+		key:             key,
+		extraKeys:       map[string]*signingKey{},
+		accessTokenLife: cfg.AccessTokenLife,
+		codes:           tickets{},
+		access:          tickets{},
+		refresh:         tickets{},
+		assertions:      map[string]time.Time{},
 	}
 	p.handler = http.StripPrefix(p.base, p.routes())
 	return p, nil
@@ -200,6 +214,9 @@ func (cfg ProviderConfig) withDefaults() ProviderConfig {
 	if cfg.TokenLifetime == 0 {
 		cfg.TokenLifetime = time.Hour
 	}
+	if cfg.AccessTokenLife == 0 {
+		cfg.AccessTokenLife = cfg.TokenLifetime
+	}
 	if cfg.Name == "" {
 		cfg.Name = "Test ID"
 	}
@@ -208,6 +225,7 @@ func (cfg ProviderConfig) withDefaults() ProviderConfig {
 	}
 	cfg.AuthMethods = slices.Clone(cfg.AuthMethods)
 	cfg.RedirectURIs = slices.Clone(cfg.RedirectURIs)
+	cfg.PostLogoutRedirectURIs = slices.Clone(cfg.PostLogoutRedirectURIs)
 	cfg.Users = slices.Clone(cfg.Users)
 	for i := range cfg.Users {
 		u := &cfg.Users[i]
@@ -239,6 +257,12 @@ func (cfg ProviderConfig) validate() error {
 	for _, uri := range cfg.RedirectURIs {
 		if !isWebURL(uri) {
 			problem("RedirectURIs: %q is not an http or https URL without a fragment", uri)
+		}
+	}
+
+	for _, uri := range cfg.PostLogoutRedirectURIs {
+		if !isWebURL(uri) {
+			problem("PostLogoutRedirectURIs: %q is not an http or https URL without a fragment", uri)
 		}
 	}
 
@@ -278,6 +302,9 @@ func (cfg ProviderConfig) validate() error {
 	}
 	if cfg.TokenLifetime < 0 {
 		problem("TokenLifetime %v is negative", cfg.TokenLifetime)
+	}
+	if cfg.AccessTokenLife < 0 {
+		problem("AccessTokenLife %v is negative", cfg.AccessTokenLife)
 	}
 	return errors.Join(problems...)
 }
@@ -356,6 +383,14 @@ func (p *Provider) AsProvider(id string) provider.Provider {
 		entry.ClientSecret = ""
 	}
 	return entry
+}
+
+// SetAccessTokenLife changes how long access tokens are good for, and their
+// "expires_in", from the next one on. Less than a second makes them of no use.
+func (p *Provider) SetAccessTokenLife(life time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.accessTokenLife = life
 }
 
 // user returns the user with this username.

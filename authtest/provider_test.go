@@ -17,8 +17,9 @@ import (
 
 func TestAConfigurationIsToldAllItsProblemsAtOnce(t *testing.T) {
 	_, err := authtest.NewProvider(authtest.ProviderConfig{
-		Issuer:        "ftp://idp.example",
-		RedirectURIs:  []string{"/callback"},
+		Issuer:                 "ftp://idp.example",
+		RedirectURIs:           []string{"/callback"},
+		PostLogoutRedirectURIs: []string{"/bye"}, AccessTokenLife: -time.Minute,
 		AuthMethods:   []provider.AuthMethod{"telepathy", provider.PrivateKeyJWT},
 		Users:         []authtest.User{{Username: "a"}, {Username: "a"}, {}, {Username: "b", Claims: map[string]any{"f": func() {}}}},
 		TokenLifetime: -time.Second,
@@ -26,7 +27,7 @@ func TestAConfigurationIsToldAllItsProblemsAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{`"ftp://idp.example"`, `"/callback"`, `"telepathy"`, "ClientKey", `"a" is there twice`, "no Username", `Claims of "b"`, "-1s"} {
+	for _, want := range []string{`"ftp://idp.example"`, `"/callback"`, `"/bye"`, "-1m0s", `"telepathy"`, "ClientKey", `"a" is there twice`, "no Username", `Claims of "b"`, "-1s"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not mention %s:\n%v", want, err)
 		}

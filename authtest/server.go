@@ -19,6 +19,7 @@ const (
 	loginPath     = "/login"
 	tokenPath     = "/token"
 	userinfoPath  = "/userinfo"
+	logoutPath    = "/logout"
 
 	movedPath        = "/moved"         // where the redirect faults lead: /moved/token and so on
 	attackerKeysPath = "/attacker/jwks" // where a forged "jku" leads
@@ -34,6 +35,8 @@ func (p *Provider) routes() http.Handler {
 	mux.HandleFunc("GET "+authorizePath, p.authorize)
 	mux.HandleFunc("POST "+authorizePath, p.authorize)
 	mux.HandleFunc("POST "+loginPath, p.login)
+	mux.HandleFunc("GET "+logoutPath, p.logout)
+	mux.HandleFunc("POST "+logoutPath, p.logout)
 
 	for _, endpoint := range []struct {
 		method, path string
@@ -125,8 +128,9 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"token_endpoint":                                   p.url(tokenPath),
 		"userinfo_endpoint":                                p.url(userinfoPath),
 		"jwks_uri":                                         p.url(jwksPath),
+		"end_session_endpoint":                             p.url(logoutPath),
 		"scopes_supported":                                 []string{"openid", "profile", "email", "offline_access"},
-		"claims_supported":                                 []string{"sub", "iss", "aud", "azp", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "preferred_username", "picture", "email", "email_verified"},
+		"claims_supported":                                 []string{"sub", "iss", "aud", "azp", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "name", "preferred_username", "picture", "email", "email_verified"},
 		"response_types_supported":                         []string{"code"},
 		"response_modes_supported":                         []string{"query", "form_post"},
 		"grant_types_supported":                            []string{"authorization_code", "refresh_token"},
@@ -137,6 +141,8 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"token_endpoint_auth_methods_supported":            p.cfg.AuthMethods,
 		"token_endpoint_auth_signing_alg_values_supported": []string{"HS256", "RS256", "ES256", "EdDSA"},
 		"authorization_response_iss_parameter_supported":   true,
+		"backchannel_logout_supported":                     true,
+		"backchannel_logout_session_supported":             true,
 		"request_parameter_supported":                      false,
 		"request_uri_parameter_supported":                  false,
 		"claims_parameter_supported":                       false,

@@ -71,6 +71,23 @@ func userinfo(w wire) reply  { return w.askUserinfo() }
 func jwks(w wire) reply      { return w.get("/jwks") }
 func discovery(w wire) reply { return w.get("/.well-known/openid-configuration") }
 
+// refresh exchanges a code, which has to go well, and uses the refresh token.
+func refresh(w wire) reply { return w.refresh(w.tokens()["refresh_token"]) }
+
+// refreshAnswers sees an answer to a refresh token that does not spend it.
+func refreshAnswers(status int, want string) sighting {
+	return func(w wire) bool {
+		token := w.tokens()["refresh_token"]
+		for range 2 {
+			if got := w.refresh(token); token == nil || got.StatusCode != status || string(got.body) != want {
+				return false
+			}
+		}
+		w.idp.SetFaults()
+		return w.refresh(token).StatusCode == http.StatusOK
+	}
+}
+
 // answers sees a status and a body.
 func (e endpoint) answers(status int, want string) sighting {
 	return func(w wire) bool {
@@ -318,6 +335,18 @@ func sightings() map[authtest.Fault]sighting {
 		authtest.TokenHuge:     endpoint(token).huge("access_token"),
 		authtest.TokenGzipBomb: endpoint(token).bomb("access_token"),
 		authtest.TokenRedirect: endpoint(token).redirect("/token"),
+
+		authtest.RefreshServerError:   refreshAnswers(500, `{"error":"server_error"}`),
+		authtest.RefreshInvalidGrant:  refreshAnswers(400, `{"error":"invalid_grant"}`),
+		authtest.RefreshInvalidClient: refreshAnswers(401, `{"error":"invalid_client"}`),
+		authtest.RefreshGarbage: func(w wire) bool {
+			return endpoint(refresh).html()(w) && w.tokens()["access_token"] != nil
+		},
+		authtest.RefreshNotRotated: func(w wire) bool {
+			first := w.tokens()["refresh_token"]
+			second, third := decoded(w.refresh(first).body), decoded(w.refresh(first).body)
+			return second["access_token"] != nil && second["refresh_token"] == nil && third["access_token"] != nil
+		},
 
 		authtest.UserinfoUnauthorized: endpoint(userinfo).answers(401, `{"error":"invalid_token"}`),
 		authtest.UserinfoServerError:  endpoint(userinfo).answers(500, `{"error":"server_error"}`),

@@ -26,6 +26,7 @@ type grant struct {
 	scope       string
 	nonce       string
 	challenge   string // code_challenge, always S256
+	session     string // "sid" of the ID tokens
 	authTime    time.Time
 	revoked     bool
 }
@@ -117,10 +118,15 @@ func (p *Provider) exchangeCode(w http.ResponseWriter, form url.Values) {
 	}
 }
 
-// refreshTokens answers with new tokens for a refresh token and retires it.
+// refreshTokens answers with new tokens for a refresh token and retires it,
+// unless a fault keeps it.
 func (p *Provider) refreshTokens(w http.ResponseWriter, form url.Values) {
+	use := p.refresh.spend
+	if len(effects[keepRefreshToken](p)) > 0 {
+		use = p.refresh.find
+	}
 	p.mu.Lock()
-	g, ok := p.refresh.spend(form.Get("refresh_token"), p.now())
+	g, ok := use(form.Get("refresh_token"), p.now())
 	p.mu.Unlock()
 
 	if !ok {
@@ -138,16 +144,16 @@ func (p *Provider) refreshTokens(w http.ResponseWriter, form url.Values) {
 
 // writeTokens answers with the tokens for a grant.
 func (p *Provider) writeTokens(w http.ResponseWriter, g *grant, refreshed bool) {
-	now := p.now()
+	now, kept := p.now(), refreshed && len(effects[keepRefreshToken](p)) > 0
 	p.mu.Lock()
-	accessToken := p.access.issue(g, now, p.cfg.TokenLifetime)
+	accessToken := p.access.issue(g, now, p.accessTokenLife)
 	response := map[string]any{
 		"access_token": accessToken,
 		"token_type":   "Bearer",
-		"expires_in":   int64(p.cfg.TokenLifetime / time.Second),
+		"expires_in":   int64(p.accessTokenLife / time.Second),
 		"scope":        g.scope,
 	}
-	if g.has("offline_access") {
+	if g.has("offline_access") && !kept {
 		response["refresh_token"] = p.refresh.issue(g, now, refreshLifetime)
 	}
 	p.mu.Unlock()
@@ -167,8 +173,8 @@ func (p *Provider) writeTokens(w http.ResponseWriter, g *grant, refreshed bool) 
 	writeJSON(w, http.StatusOK, response)
 }
 
-// An idToken is an ID token before it is signed. Faults change it.
-type idToken struct {
+// A draft is an ID token or a logout token before it is signed. Faults change it.
+type draft struct {
 	header map[string]any
 	claims jwt.MapClaims
 	method jwt.SigningMethod
@@ -198,29 +204,39 @@ func (p *Provider) signIDToken(g *grant, accessToken string, refreshed bool) (st
 	claims["iat"] = now.Unix()
 	claims["exp"] = now.Add(p.cfg.TokenLifetime).Unix()
 	claims["auth_time"] = g.authTime.Unix()
+	claims["sid"] = g.session
 	claims["at_hash"] = signer.accessTokenHash(accessToken)
 	if g.nonce != "" && !refreshed { // OpenID Connect Core §12.2 wants none in a refreshed one
 		claims["nonce"] = g.nonce
 	}
 
-	token := &idToken{
-		header:    map[string]any{"typ": "JWT", "alg": signer.method.Alg(), "kid": signer.id},
-		claims:    claims,
-		method:    signer.method,
-		key:       signer.private,
-		signer:    signer,
-		now:       now,
-		refreshed: refreshed,
-	}
+	token := newDraft("JWT", claims, signer, now)
+	token.refreshed = refreshed
 	for _, change := range effects[onIDToken](p) {
 		change(p, token)
 	}
+	return token.sign()
+}
 
-	compact, err := (&jwt.Token{Header: token.header, Claims: token.claims, Method: token.method}).SignedString(token.key)
-	if err != nil || token.rewrite == nil {
+// newDraft returns a token of this type, to be signed by this key.
+func newDraft(typ string, claims jwt.MapClaims, signer *signingKey, now time.Time) *draft {
+	return &draft{
+		header: map[string]any{"typ": typ, "alg": signer.method.Alg(), "kid": signer.id},
+		claims: claims,
+		method: signer.method,
+		key:    signer.private,
+		signer: signer,
+		now:    now,
+	}
+}
+
+// sign returns the token as it is sent.
+func (t *draft) sign() (string, error) {
+	compact, err := (&jwt.Token{Header: t.header, Claims: t.claims, Method: t.method}).SignedString(t.key)
+	if err != nil || t.rewrite == nil {
 		return compact, err
 	}
-	return token.rewrite(compact), nil
+	return t.rewrite(compact), nil
 }
 
 // claims returns what the scopes let the application know of the user

@@ -116,15 +116,20 @@ func (w wire) tokens() object {
 	return decoded(w.exchange().body)
 }
 
+// refresh sends a refresh token.
+func (w wire) refresh(token any) reply {
+	w.t.Helper()
+	refreshToken, _ := token.(string)
+	return w.send(http.MethodPost, "/token", url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {refreshToken},
+		"client_id": {w.idp.ClientID()}, "client_secret": {w.idp.ClientSecret()},
+	}, nil)
+}
+
 // refreshed returns the tokens that a refresh token brings.
 func (w wire) refreshed() object {
 	w.t.Helper()
-	refreshToken, _ := w.tokens()["refresh_token"].(string)
-	form := url.Values{
-		"grant_type": {"refresh_token"}, "refresh_token": {refreshToken},
-		"client_id": {w.idp.ClientID()}, "client_secret": {w.idp.ClientSecret()},
-	}
-	return decoded(w.send(http.MethodPost, "/token", form, nil).body)
+	return decoded(w.refresh(w.tokens()["refresh_token"]).body)
 }
 
 // askUserinfo signs in and asks the userinfo endpoint.

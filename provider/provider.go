@@ -105,6 +105,20 @@ type Provider struct {
 	TokenURL         string
 	UserinfoURL      string
 
+	// EndSessionURL is where a browser signs out at the provider. OpenID
+	// providers publish theirs; set it for others, or in place of the published
+	// one. It may have a query, which is kept. https, or http on a loopback
+	// address.
+	EndSessionURL string
+
+	// FederatedLogout makes a sign-out also end the session at the provider: the
+	// browser is led to its end_session_endpoint (OpenID Connect RP-Initiated
+	// Logout) and comes back from there. The address that it comes back to has
+	// to be registered at the provider. False ends the session here alone, and
+	// the next sign-in may not ask for a password. An OAuth 2 provider needs an
+	// EndSessionURL for it.
+	FederatedLogout bool
+
 	// SkipUserinfo takes the profile of an OpenID provider from the ID token
 	// alone and never asks its userinfo endpoint.
 	SkipUserinfo bool

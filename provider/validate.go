@@ -192,9 +192,13 @@ func (p Provider) validateURLs(v *problems) {
 	}
 	v.parse("TokenURL", p.TokenURL)
 	v.parse("UserinfoURL", p.UserinfoURL)
+	v.parse("EndSessionURL", p.EndSessionURL)
 
 	if p.Type == TypeOAuth && (p.AuthorizationURL == "" || p.TokenURL == "" || p.UserinfoURL == "") {
 		v.add("an OAuth 2 provider has no discovery: set AuthorizationURL, TokenURL and UserinfoURL")
+	}
+	if p.Type == TypeOAuth && p.FederatedLogout && p.EndSessionURL == "" {
+		v.add("FederatedLogout leads nowhere, since an OAuth 2 provider has no discovery: set EndSessionURL to its sign-out page, or FederatedLogout to false")
 	}
 }
 
@@ -225,6 +229,9 @@ func isLoopback(host string) bool {
 
 // validateForm checks a credentials provider.
 func (p Provider) validateForm(v *problems) {
+	if p.FederatedLogout {
+		v.add("FederatedLogout leads nowhere, since credentials are checked here: set it to false")
+	}
 	if p.Authorize == nil {
 		v.add("no Authorize function: give Credentials the function that checks the form")
 	}

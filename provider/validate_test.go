@@ -81,6 +81,10 @@ func TestValidConfigurationsPass(t *testing.T) {
 			p.AllowedParams = []string{"scope", "hd"}
 			p.ResponseMode = "form_post"
 		}),
+		"sign-out there, too": oidc(func(p *provider.Provider) { p.FederatedLogout = true }),
+		"sign-out there, OAuth 2": oauth(func(p *provider.Provider) {
+			p.FederatedLogout, p.EndSessionURL = true, "https://acme.example/logout?logout_uri=https%3A%2F%2Fapp.example%2F"
+		}),
 	} {
 		if err := p.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -132,6 +136,10 @@ func TestMistakesAreNamedWithWhatToWriteInstead(t *testing.T) {
 		"two scopes in one":   {oauth(func(p *provider.Provider) { p.Scopes = []string{"openid email"} }), "write each scope as an element"},
 		"unknown mode":        {oauth(func(p *provider.Provider) { p.ResponseMode = "fragment" }), "use \"form_post\""},
 		"csrf token passed":   {oauth(func(p *provider.Provider) { p.AllowedParams = []string{"csrfToken"} }), "not for the provider"},
+		"sign-out to nowhere": {oauth(func(p *provider.Provider) { p.FederatedLogout = true }), "set EndSessionURL to its sign-out page"},
+		"sign-out, clear":     {oidc(func(p *provider.Provider) { p.EndSessionURL = "http://acme.example/logout" }), "EndSessionURL \"http://acme.example/logout\" is not https"},
+		"sign-out, script":    {oauth(func(p *provider.Provider) { p.EndSessionURL = "javascript:alert(1)" }), "write it as https://host/path"},
+		"sign-out, no IdP":    {federated(withFields()), "credentials are checked here"},
 		"no Authorize":        {provider.Credentials(nil), "no Authorize function"},
 		"field without name":  {withFields(provider.Field{Label: "x"}), "a field has no Name"},
 		"field of the form":   {withFields(provider.Field{Name: "csrfToken"}), "uses it itself"},
@@ -156,6 +164,11 @@ func TestMistakesAreNamedWithWhatToWriteInstead(t *testing.T) {
 
 func withFields(fields ...provider.Field) provider.Provider {
 	return provider.Credentials(func(context.Context, url.Values) (*provider.User, error) { return nil, nil }, fields...)
+}
+
+func federated(p provider.Provider) provider.Provider {
+	p.FederatedLogout = true
+	return p
 }
 
 func TestParametersThatGuardTheSignInAreRefused(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -62,6 +63,28 @@ func (c *client) get(ctx context.Context, rawURL, accessToken string) ([]byte, e
 		return nil, fmt.Errorf("%s answered with status %d", place(req.URL), resp.StatusCode)
 	}
 	return io.ReadAll(resp.Body)
+}
+
+// post sends a form and returns the status and the body of the answer. basic is
+// a name and a password for HTTP Basic authentication, nil for none.
+func (c *client) post(ctx context.Context, rawURL string, form url.Values, basic *url.Userinfo) (int, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, rawURL, strings.NewReader(form.Encode()))
+	if err != nil {
+		return 0, nil, errors.New("not a URL")
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if basic != nil {
+		password, _ := basic.Password()
+		req.SetBasicAuth(basic.Username(), password)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return 0, nil, withoutQuery(err)
+	}
+	defer resp.Body.Close()
+
+	body, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, body, err
 }
 
 // A transport holds every request to the rules of client.

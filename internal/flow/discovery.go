@@ -26,6 +26,7 @@ type metadata struct {
 	TokenURL              string `json:"token_endpoint"`
 	UserinfoURL           string `json:"userinfo_endpoint"`
 	KeysURL               string `json:"jwks_uri"`
+	EndSessionURL         string `json:"end_session_endpoint"` // checked when it is used
 	IssParameterSupported bool   `json:"authorization_response_iss_parameter_supported"`
 
 	tenants bool // Issuer has "{tenantid}" in it
@@ -74,7 +75,7 @@ func (f *Flow) discover(ctx context.Context) (*metadata, error) {
 	if err := checkEndpoint(m.KeysURL); err != nil {
 		return nil, fmt.Errorf("jwks_uri: %w", err)
 	}
-	m.keys = &keySet{url: m.KeysURL, client: f.client, timeout: f.timeout}
+	m.keys = &keySet{url: m.KeysURL, client: f.client, timeout: f.timeout, now: f.now}
 	f.known.Store(m)
 	return m, nil
 }

@@ -50,6 +50,44 @@ func TestFinishSignsIn(t *testing.T) {
 	}
 }
 
+// Whom a later logout token or refreshed ID token is about.
+func TestResultNamesTheSubjectAndTheProvidersSession(t *testing.T) {
+	for name, tt := range map[string]struct {
+		sid  any
+		want string
+	}{
+		"sid":             {"s1", "s1"},
+		"none":            {nil, ""},
+		"null":            {null, ""},
+		"a number":        {1, ""}, // no standard forbids it in an ID token
+		"not in userinfo": {"s1", "s1"},
+	} {
+		i := newIDP()
+		i.claims["sid"] = tt.sid
+		i.userinfo = object{"sub": "user-1", "sid": "another's"}
+		result, err := i.signIn(t, i.flow(i.oidc(func(p *provider.Provider) {
+			p.Profile = func(context.Context, provider.ProfileRequest) (*provider.User, error) {
+				return &provider.User{ID: "an ID of another kind"}, nil
+			}
+		})))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if result.Subject != "user-1" || result.Session != tt.want {
+			t.Errorf("%s: subject %q, session %q", name, result.Subject, result.Session)
+		}
+	}
+
+	i := newIDP()
+	result, err := i.signIn(t, i.flow(i.oauth2()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Subject != "" || result.Session != "" {
+		t.Errorf("OAuth 2 has the subject %q and the session %q, which nobody signed", result.Subject, result.Session)
+	}
+}
+
 func TestFinishSendsTheCodeOnceWithVerifierAndSameRedirectURI(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc())

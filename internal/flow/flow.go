@@ -1,7 +1,9 @@
 // Package flow is the way of a sign-in through an OAuth 2 or OpenID Connect
 // provider: the authorization URL that the browser is sent to, the checks of
 // the answer that it brings back, the exchange of the code for tokens, the
-// verification of the ID token, and the user's profile.
+// verification of the ID token, and the user's profile; later, new tokens for
+// the refresh token; and in the end the sign-out at the provider, and its word
+// that somebody has signed out there.
 //
 // It keeps no state between the two halves; a [Check] does, which the caller
 // seals into a cookie. It logs nothing: its errors tell it all, without
@@ -35,7 +37,8 @@ type Config struct {
 	// and no cookie kept. Nil means a transport of the flow's own.
 	HTTPClient *http.Client
 
-	// Timeout is the time that Start or Finish may take, all requests together.
+	// Timeout is the time that a call of Start, Finish or another method may
+	// take, all requests together.
 	// Zero means 10 seconds.
 	Timeout time.Duration
 
@@ -72,6 +75,12 @@ type Result struct {
 	User    *provider.User
 	Account *provider.Account
 	Profile provider.Profile // what the provider said
+
+	// Subject and Session are the "sub" and the "sid" of the ID token: by them a
+	// [Refresh] and a [LogoutToken] name the sign-in again. Session is empty
+	// where the provider sends none, and both are for OAuth 2.
+	Subject string
+	Session string
 }
 
 // New returns the flow of p, which must be valid (see provider.Validate). It
@@ -166,7 +175,7 @@ func (f *Flow) finish(ctx context.Context, check *Check, params url.Values) (*Re
 	if err != nil {
 		return nil, err
 	}
-	profile, err := f.profile(ctx, m, check, account, params.Get("iss"))
+	profile, id, err := f.profile(ctx, m, check, account, params.Get("iss"))
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +184,7 @@ func (f *Flow) finish(ctx context.Context, check *Check, params url.Values) (*Re
 		return nil, err
 	}
 	account.ProviderAccountID = user.ID
-	return &Result{User: user, Account: account, Profile: profile}, nil
+	return &Result{User: user, Account: account, Profile: profile, Subject: id.Subject, Session: text(id.Session)}, nil
 }
 
 // checkState ties the answer to the browser, the provider and the redirect URI

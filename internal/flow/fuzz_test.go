@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -133,6 +135,57 @@ func FuzzIDToken(f *testing.F) {
 		}
 		if claims.Issuer != issuer || claims.Nonce != "NONCE" || claims.Subject == "" || result.User.ID != claims.Subject || claims.Expiry.Kind() != '0' {
 			t.Fatalf("accepted %q", payload)
+		}
+	})
+}
+
+// Whatever a signed payload says, nobody is signed out without this issuer, an
+// ID, the event and somebody who is meant; and nothing unsigned does.
+func FuzzLogoutToken(f *testing.F) {
+	for _, seed := range []string{
+		`{"iss":"https://idp.example","aud":"the client","sub":"a","sid":"b","iat":1795420000,"exp":1795420120,"jti":"j","events":{"http://schemas.openid.net/event/backchannel-logout":{}}}`,
+		`{"iss":"https://idp.example","aud":["the client"],"sid":"b","iat":1795419990.5,"exp":1e99,"jti":"j","events":{"http://schemas.openid.net/event/backchannel-logout":{"a":[]}}}`,
+		`{"iss":"https://idp.example","aud":"the client","sub":"a","iat":1795420000,"exp":1795420600,"nonce":"NONCE"}`,
+		``, `null`, `{}`, `[]`, `{"events":[]}`, `{"iat":-1e99}`, `a.b.c`,
+	} {
+		f.Add("logout+jwt", seed)
+	}
+	f.Add("JWT", `{}`)
+	i := newIDP()
+	flow := i.flow(i.oidc())
+	f.Fuzz(func(t *testing.T, typ, payload string) {
+		if !utf8.ValidString(typ) {
+			return // no JSON can hold it
+		}
+		i.requests = nil
+		token, err := flow.VerifyLogoutToken(context.Background(), payload)
+		wantNoLogout(t, token, err)
+
+		i.header["typ"] = typ
+		token, err = flow.VerifyLogoutToken(context.Background(), i.sign(payload))
+		if err != nil {
+			wantNoLogout(t, token, err)
+			return
+		}
+		var claims struct {
+			Issuer  string                    `json:"iss"`
+			Subject string                    `json:"sub"`
+			Session string                    `json:"sid"`
+			ID      string                    `json:"jti"`
+			Nonce   jsontext.Value            `json:"nonce"`
+			Events  map[string]jsontext.Value `json:"events"`
+		}
+		if err := json.Unmarshal([]byte(payload), &claims); err != nil {
+			t.Fatalf("accepted %q: %v", payload, err)
+		}
+		if claims.Issuer != issuer || claims.Nonce != nil || claims.Events[logoutEvent].Kind() != '{' || claims.ID == "" || claims.Subject+claims.Session == "" {
+			t.Fatalf("accepted %q", payload)
+		}
+		if token.Subject != claims.Subject || token.Session != claims.Session || token.ID != claims.ID {
+			t.Fatalf("%q became %+v", payload, token)
+		}
+		if lasts := token.ExpiresAt.Sub(now); lasts <= 0 || lasts > 15*time.Minute {
+			t.Fatalf("%q is to be remembered for %v", payload, lasts)
 		}
 	})
 }

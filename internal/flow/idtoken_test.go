@@ -137,6 +137,13 @@ func TestAccessTokenHashFollowsTheAlgorithm(t *testing.T) {
 	if _, err := i.signIn(t, i.flow(i.oidc(fromIDToken))); err != nil {
 		t.Errorf("ES256: %v", err)
 	}
+	sum384 := sha512.Sum384([]byte("the access token"))
+	i = newIDP()
+	i.keys, i.key, i.method, i.header = []any{jwk("rsa", &rsaKey().PublicKey)}, rsaKey(), jwt.SigningMethodRS384, object{"kid": "rsa"}
+	i.claims["at_hash"] = half(sum384[:])
+	if _, err := i.signIn(t, i.flow(i.oidc(fromIDToken))); err != nil {
+		t.Errorf("RS384: %v", err)
+	}
 	i = newIDP()
 	i.keys, i.key, i.method, i.header = []any{jwk("ed", edKey().Public())}, edKey(), jwt.SigningMethodEdDSA, object{"kid": "ed"}
 	i.claims["at_hash"] = half(sum512[:])

@@ -7,14 +7,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sync/singleflight"
 )
 
-// algorithms are what an ID token may be signed with: asymmetric, and nothing
+// algorithms are what a provider may sign its tokens with: asymmetric, and nothing
 // that a token or the provider's metadata say adds to them (RFC 8725 §3.1).
 var algorithms = []jose.SignatureAlgorithm{
 	jose.RS256, jose.RS384, jose.RS512,
@@ -24,47 +23,69 @@ var algorithms = []jose.SignatureAlgorithm{
 }
 
 // A keySet verifies signatures with the keys at a provider's jwks_uri. It asks
-// for them again as soon as a token names a key that it does not know (OpenID
-// Connect Core §10.1.1), and lives no longer than the metadata that name the
-// URL.
-//
-// It stands in for oidc.RemoteKeySet, which loses all keys to a single one that
-// it can't read, and would put the provider's answer into its errors.
+// for them again when a token names a key that it does not know (OpenID Connect
+// Core §10.1.1), skips a key that it can't read, and lives no longer than the
+// metadata that name the URL.
 type keySet struct {
 	url     string
 	client  *client
 	timeout time.Duration
+	now     func() time.Time
 
 	known atomic.Pointer[[]jose.JSONWebKey]
+	asked atomic.Int64 // when the keys were last asked for, in seconds since 1970
 	fetch singleflight.Group
 }
 
-var _ oidc.KeySet = (*keySet)(nil)
+// errNoKeys is a failure of the provider, not of the token.
+var errNoKeys = errors.New("the provider's keys can't be had")
 
-// VerifySignature returns the payload of token if one of the provider's keys
-// signed it.
-func (s *keySet) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+// verify returns the payload of token if one of the provider's keys signed it.
+// It does not ask for the keys a second time within pause: where strangers can
+// send tokens, each could otherwise cost a request to the provider.
+func (s *keySet) verify(ctx context.Context, token string, pause time.Duration) ([]byte, error) {
 	jws, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil {
 		return nil, err
 	}
 	if known := s.known.Load(); known != nil {
-		if payload, ok := verify(jws, *known); ok {
+		if payload, ok := signedBy(*known, jws); ok {
 			return payload, nil
 		}
 	}
-	keys, err := share(ctx, &s.fetch, s.timeout, s.load)
-	if err != nil {
-		return nil, fmt.Errorf("the provider's keys: %w", err)
+	if s.now().Unix()-s.asked.Load() < int64(pause/time.Second) {
+		return nil, errors.New("none of the provider's keys, fetched moments ago, made the signature")
 	}
-	if payload, ok := verify(jws, keys); ok {
+	keys, err := s.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if payload, ok := signedBy(keys, jws); ok {
 		return payload, nil
 	}
 	return nil, errors.New("none of the provider's keys made the signature")
 }
 
-// load fetches the keys. One that can't be used is skipped (RFC 7517 §5).
+// ready makes sure that there are keys.
+func (s *keySet) ready(ctx context.Context) error {
+	if s.known.Load() != nil {
+		return nil
+	}
+	_, err := s.load(ctx)
+	return err
+}
+
 func (s *keySet) load(ctx context.Context) ([]jose.JSONWebKey, error) {
+	keys, err := share(ctx, &s.fetch, s.timeout, s.get)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoKeys, err)
+	}
+	return keys, nil
+}
+
+// get fetches the keys. One that can't be used is skipped (RFC 7517 §5).
+func (s *keySet) get(ctx context.Context) ([]jose.JSONWebKey, error) {
+	s.asked.Store(s.now().Unix())
 	body, err := s.client.get(ctx, s.url, "")
 	if err != nil {
 		return nil, err
@@ -86,8 +107,8 @@ func (s *keySet) load(ctx context.Context) ([]jose.JSONWebKey, error) {
 	return keys, nil
 }
 
-// verify tries the key that the token names, or each when it names none.
-func verify(jws *jose.JSONWebSignature, keys []jose.JSONWebKey) ([]byte, bool) {
+// signedBy tries the key that the token names, or each when it names none.
+func signedBy(keys []jose.JSONWebKey, jws *jose.JSONWebSignature) ([]byte, bool) {
 	header := jws.Signatures[0].Protected
 	for _, key := range keys {
 		if header.KeyID != "" && key.KeyID != header.KeyID {

@@ -237,6 +237,12 @@ func wantCode(t testing.TB, err error, code string) {
 	if failed.Code != code {
 		t.Errorf("code %s (%v), want %s", failed.Code, err, code)
 	}
+	wantLoggable(t, err)
+}
+
+// wantLoggable checks that a failure is fit for a log: no secrets, one line.
+func wantLoggable(t testing.TB, err error) {
+	t.Helper()
 	for _, private := range []string{secret, "the access token", "the refresh token", "the-code", "&code"} {
 		if strings.Contains(err.Error(), private) {
 			t.Errorf("the error holds %q: %v", private, err)

@@ -1,82 +1,81 @@
 package flow
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"golang.org/x/oauth2"
 
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// exchange redeems the code at the token endpoint: RFC 6749 §4.1.3. One client
-// authentication method is used and no other is tried.
+// exchange redeems the code at the token endpoint: RFC 6749 §4.1.3.
 func (f *Flow) exchange(ctx context.Context, m *metadata, check *Check, code string) (*provider.Account, error) {
-	config := &oauth2.Config{
-		ClientID:    f.provider.ClientID,
-		Endpoint:    oauth2.Endpoint{TokenURL: m.TokenURL},
-		RedirectURL: check.RedirectURI,
-	}
-	options, err := f.authenticate(ctx, config)
+	return f.tokens(ctx, m, url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {code},
+		"redirect_uri":  {check.RedirectURI},
+		"code_verifier": {check.Verifier},
+	})
+}
+
+// tokens sends a request to the token endpoint: RFC 6749 §3.2. One client
+// authentication method is used and no other is tried.
+//
+// Every answer is read as JSON, which RFC 6749 §5.1 demands, whatever it calls
+// itself.
+func (f *Flow) tokens(ctx context.Context, m *metadata, form url.Values) (*provider.Account, error) {
+	basic, err := f.authenticate(ctx, m.TokenURL, form)
 	if err != nil {
 		return nil, fmt.Errorf("client authentication: %w", err)
 	}
-	options = append(options, oauth2.VerifierOption(check.Verifier))
-
-	answer := &recorder{next: f.client.http.Transport}
-	recording := *f.client.http
-	recording.Transport = answer
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, &recording)
-	if _, err := config.Exchange(ctx, code, options...); err != nil {
-		return nil, fmt.Errorf("token endpoint: %w", exchangeError(err))
+	status, body, err := f.client.post(ctx, m.TokenURL, form, basic)
+	if err != nil {
+		return nil, fmt.Errorf("token endpoint: %w", err)
 	}
-	account, err := f.account(answer.body)
+	if err := tokenFailure(status, body); err != nil {
+		return nil, fmt.Errorf("token endpoint: %w", err)
+	}
+	account, err := f.account(body)
 	if err != nil {
 		return nil, fmt.Errorf("token endpoint: %w", err)
 	}
 	return account, nil
 }
 
-// A recorder keeps the body of an answer: oauth2.Token has its numbers as
-// float64, and Account.Extra wants them as they were sent. It also has every
-// answer read as JSON, which RFC 6749 §5.1 demands: x/oauth2 takes one that calls
-// itself text/plain for a form.
-type recorder struct {
-	next http.RoundTripper
-	body []byte
+// A tokenError is an error of the token endpoint: RFC 6749 §5.2. It keeps no
+// more of the answer, which may hold tokens.
+type tokenError struct {
+	status int
+	code   string // "" when the answer names none
 }
 
-func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := r.next.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if r.body, err = io.ReadAll(resp.Body); err != nil {
-		return nil, err
-	}
-	resp.Body = io.NopCloser(bytes.NewReader(r.body))
-	resp.Header.Set("Content-Type", "application/json")
-	return resp, nil
+func (e *tokenError) Error() string {
+	return fmt.Sprintf("status %d, error %s", e.status, quote(e.code))
 }
 
-// exchangeError keeps the body of the answer, which may hold tokens, out of the
-// error.
-func exchangeError(err error) error {
-	if failed, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		return fmt.Errorf("status %d, error %s", failed.Response.StatusCode, quote(failed.ErrorCode))
+// tokenFailure returns the error in an answer, nil when there is none. Some
+// providers send theirs with status 200.
+func tokenFailure(status int, body []byte) error {
+	var answer struct {
+		Error jsontext.Value `json:"error"`
 	}
-	return withoutQuery(err)
+	// A body that is not JSON names no error, and no tokens either.
+	if json.Unmarshal(body, &answer, jsontext.AllowInvalidUTF8(true)) != nil {
+		answer.Error = nil
+	}
+	named := answer.Error != nil && answer.Error.Kind() != jsontext.KindNull && string(answer.Error) != `""`
+	if status >= 200 && status <= 299 && !named {
+		return nil
+	}
+	return &tokenError{status, text(answer.Error)}
 }
 
 // A tokenResponse is RFC 6749 §5.1 and OpenID Connect Core §3.1.3.3.
@@ -118,10 +117,15 @@ func (f *Flow) account(body []byte) (*provider.Account, error) {
 		IDToken:      r.IDToken,
 		TokenType:    r.TokenType,
 		Scope:        scope(r.Scope),
-		ExpiresAt:    seconds(r.ExpiresAt),
 		Extra:        r.Extra,
 	}
-	if lifetime := seconds(r.ExpiresIn); lifetime > 0 {
+	lifetime, err := seconds(r.ExpiresIn)
+	if err != nil {
+		return nil, fmt.Errorf("expires_in: %w", err)
+	}
+	// Not in any standard, so it may as well be a date in words.
+	account.ExpiresAt, _ = seconds(r.ExpiresAt)
+	if lifetime > 0 {
 		account.ExpiresAt = f.now().Unix() + min(lifetime, math.MaxInt32)
 	}
 	return account, nil
@@ -139,46 +143,63 @@ func scope(v jsontext.Value) string {
 
 // seconds reads a whole number, or one in a string as some providers send it.
 // Zero means none.
-func seconds(v jsontext.Value) int64 {
-	text := string(v)
-	if v.Kind() == jsontext.KindString && json.Unmarshal(v, &text) != nil {
-		return 0
+func seconds(v jsontext.Value) (int64, error) {
+	number := string(v)
+	if v.Kind() == jsontext.KindString {
+		number = text(v)
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
+	if number == "" || number == "null" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
-		return 0
+		return 0, errors.New("not a number of seconds")
 	}
-	return max(n, 0)
+	return max(n, 0), nil
 }
 
-// authenticate puts the client's authentication into config and, for an
-// assertion, into options.
-func (f *Flow) authenticate(ctx context.Context, config *oauth2.Config) ([]oauth2.AuthCodeOption, error) {
-	config.Endpoint.AuthStyle = oauth2.AuthStyleInParams
+// text is the string in v, or "".
+func text(v jsontext.Value) string {
+	var s string
+	if v.Kind() != jsontext.KindString || json.Unmarshal(v, &s) != nil {
+		return ""
+	}
+	return s
+}
 
-	switch method := cmp.Or(f.provider.AuthMethod, provider.ClientSecretBasic); method {
+// authenticate puts the client's authentication into the form of a token
+// request, or returns it for HTTP Basic authentication.
+func (f *Flow) authenticate(ctx context.Context, tokenURL string, form url.Values) (basic *url.Userinfo, err error) {
+	method := cmp.Or(f.provider.AuthMethod, provider.ClientSecretBasic)
+	if method != provider.ClientSecretBasic {
+		form.Set("client_id", f.provider.ClientID)
+	}
+	switch method {
 	case provider.NoClientAuth:
 		return nil, nil
 	case provider.ClientSecretJWT, provider.PrivateKeyJWT:
-		assertion, err := f.assertion(method, config.Endpoint.TokenURL)
+		assertion, err := f.assertion(method, tokenURL)
 		if err != nil {
 			return nil, err
 		}
-		return []oauth2.AuthCodeOption{
-			oauth2.SetAuthURLParam("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
-			oauth2.SetAuthURLParam("client_assertion", assertion),
-		}, nil
-	case provider.ClientSecretBasic:
-		config.Endpoint.AuthStyle = oauth2.AuthStyleInHeader
-	case provider.ClientSecretPost:
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion", assertion)
+		return nil, nil
+	case provider.ClientSecretBasic, provider.ClientSecretPost:
 	default:
 		return nil, fmt.Errorf("the method %q is unknown", method)
 	}
 
-	secret, err := f.provider.ClientSecret, error(nil)
+	secret := f.provider.ClientSecret
 	if f.provider.MintSecret != nil {
-		secret, err = f.provider.MintSecret(ctx)
+		if secret, err = f.provider.MintSecret(ctx); err != nil {
+			return nil, err
+		}
 	}
-	config.ClientSecret = secret
-	return nil, err
+	if method == provider.ClientSecretPost {
+		form.Set("client_secret", secret)
+		return nil, nil
+	}
+	// RFC 6749 §2.3.1: both are form-encoded first.
+	return url.UserPassword(url.QueryEscape(f.provider.ClientID), url.QueryEscape(secret)), nil
 }

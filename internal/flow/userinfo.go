@@ -15,35 +15,39 @@ import (
 
 // profile is what the provider says of the user: the claims of the ID token and
 // the userinfo endpoint's over them, or for OAuth 2 the latter alone. iss is the
-// issuer that the authorization response named, if any.
-func (f *Flow) profile(ctx context.Context, m *metadata, check *Check, account *provider.Account, iss string) (provider.Profile, error) {
+// issuer that the authorization response named, if any. The claims are those of
+// the ID token, none for OAuth 2.
+func (f *Flow) profile(ctx context.Context, m *metadata, check *Check, account *provider.Account, iss string) (provider.Profile, *claims, error) {
 	if f.provider.Type != provider.TypeOIDC {
 		info, err := f.userinfo(ctx, m, account)
-		return provider.Profile(info), err
+		return provider.Profile(info), &claims{}, err
 	}
 
 	if account.IDToken == "" {
-		return nil, errors.New("the token endpoint sent no ID token; is \"openid\" among the scopes?")
+		return nil, nil, errors.New("the token endpoint sent no ID token; is \"openid\" among the scopes?")
 	}
-	c, claims, err := f.idToken(ctx, m, account.IDToken, check.Nonce, account.AccessToken)
+	c, payload, err := f.idToken(ctx, m, account.IDToken, account.AccessToken)
 	if err != nil {
-		return nil, fmt.Errorf("ID token: %w", err)
+		return nil, nil, fmt.Errorf("ID token: %w", err)
+	}
+	if nonce := text(c.Nonce); nonce == "" || !equal(nonce, check.Nonce) {
+		return nil, nil, errors.New("ID token: the nonce is not the one of this sign-in")
 	}
 	if iss != "" && iss != c.Issuer {
-		return nil, fmt.Errorf("the answer is one of issuer %s, the ID token of %s", quote(iss), quote(c.Issuer))
+		return nil, nil, fmt.Errorf("the answer is one of issuer %s, the ID token of %s", quote(iss), quote(c.Issuer))
 	}
 	if m.UserinfoURL == "" || f.provider.SkipUserinfo {
-		return provider.Profile(claims), nil
+		return provider.Profile(payload), c, nil
 	}
 	info, err := f.userinfo(ctx, m, account)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	profile, err := merge(claims, info)
+	profile, err := merge(payload, info)
 	if err != nil {
-		return nil, fmt.Errorf("userinfo: %w", err)
+		return nil, nil, fmt.Errorf("userinfo: %w", err)
 	}
-	return profile, nil
+	return profile, c, nil
 }
 
 // userinfo asks the provider's user API: OpenID Connect Core §5.3.

@@ -1,0 +1,184 @@
+package authtest
+
+import (
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// A Session is what a sign-in at the provider began: one per sign-in form.
+type Session struct {
+	ID       string // "sid" of its ID tokens
+	Subject  string // "sub" of the user
+	Username string
+	Ended    bool // by a sign-out at the provider
+}
+
+// Sessions returns the sessions of everybody who signed in, oldest first. A
+// provider made by NewProvider records them only with RecordRequests.
+func (p *Provider) Sessions() []Session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.sessions)
+}
+
+// remember records a session.
+func (p *Provider) remember(s Session) {
+	if !p.cfg.RecordRequests {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sessions = append(p.sessions, s)
+}
+
+// logout serves the end-session endpoint (RP-Initiated Logout §2). The browser
+// has no session here, so it is the hint alone that says which one ends, and
+// nobody is asked.
+func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
+	params := r.Form // a GET has them in the URL, a POST in its body
+	clientID, hint, back := params.Get("client_id"), params.Get("id_token_hint"), params.Get("post_logout_redirect_uri")
+	session := ""
+	if hint != "" {
+		var err error
+		if session, err = p.readHint(hint); err != nil {
+			p.pages.showProblem(w, "The application sent a hint that is not an ID token of this provider for it.", "id_token_hint")
+			return
+		}
+	}
+	switch {
+	case clientID != "" && clientID != p.cfg.ClientID:
+		p.pages.showProblem(w, "The application that sent you here is unknown.", "client_id")
+		return
+	case back != "" && clientID == "" && hint == "":
+		p.pages.showProblem(w, "The application that sent you here did not say which one it is.", "client_id")
+		return
+	case back != "" && !p.isRegisteredForLogout(back):
+		p.pages.showProblem(w, "The application wants you sent to an address that is not registered for it.", "post_logout_redirect_uri")
+		return
+	}
+
+	p.end(session)
+	if back == "" {
+		p.pages.showSignedOut(w, p.cfg.Name)
+		return
+	}
+	if state := params.Get("state"); state != "" {
+		back = withQuery(back, url.Values{"state": {state}})
+	}
+	w.Header().Set("Location", back)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// readHint returns the "sid" of an ID token for the application. It may have
+// expired: RP-Initiated Logout §4.
+func (p *Provider) readHint(hint string) (sid string, err error) {
+	signer := p.signer()
+	claims := jwt.MapClaims{}
+	// The parser would refuse an expired token, so the claims are checked here.
+	_, err = jwt.NewParser(jwt.WithValidMethods([]string{signer.method.Alg()}), jwt.WithoutClaimsValidation()).
+		ParseWithClaims(hint, claims, func(*jwt.Token) (any, error) { return signer.private.Public(), nil })
+	if err != nil {
+		return "", err
+	}
+	if audience, err := claims.GetAudience(); err != nil || !slices.Contains(audience, p.cfg.ClientID) || claims["iss"] != p.cfg.Issuer {
+		return "", errors.New("the ID token is not for this client")
+	}
+	sid, _ = claims["sid"].(string)
+	return sid, nil
+}
+
+// isRegisteredForLogout reports whether a browser may be sent to this URL after
+// a sign-out.
+func (p *Provider) isRegisteredForLogout(uri string) bool {
+	if len(p.cfg.PostLogoutRedirectURIs) == 0 && len(p.cfg.RedirectURIs) == 0 {
+		return isWebURL(uri)
+	}
+	return slices.Contains(p.cfg.PostLogoutRedirectURIs, uri)
+}
+
+// end marks a session as ended.
+func (p *Provider) end(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.sessions {
+		if p.sessions[i].ID == id {
+			p.sessions[i].Ended = true
+		}
+	}
+}
+
+const (
+	logoutEvent         = "http://schemas.openid.net/event/backchannel-logout"
+	logoutTokenLifetime = 2 * time.Minute
+)
+
+// LogoutToken returns what the provider would send to the application when
+// somebody signs out elsewhere: the logout_token of OpenID Connect Back-Channel
+// Logout §2.4, fresh each time. [Provider.Sessions] knows the subject and the
+// sid of a sign-in; an empty one is left out. The faults must be among
+// [LogoutFaults].
+//
+//	s := idp.Sessions()[0]
+//	form := url.Values{"logout_token": {idp.LogoutToken(t, s.Subject, s.ID)}}
+//	res, err := client.PostForm(backChannelLogoutURL, form)
+func (p *Provider) LogoutToken(t testing.TB, subject, sid string, faults ...Fault) string {
+	t.Helper()
+	now := p.now()
+	claims := jwt.MapClaims{
+		"iss":    p.cfg.Issuer,
+		"aud":    p.cfg.ClientID,
+		"iat":    now.Unix(),
+		"exp":    now.Add(logoutTokenLifetime).Unix(),
+		"jti":    rand.Text(),
+		"events": map[string]any{logoutEvent: map[string]any{}},
+	}
+	if subject != "" {
+		claims["sub"] = subject
+	}
+	if sid != "" {
+		claims["sid"] = sid
+	}
+
+	token := newDraft("logout+jwt", claims, p.signer(), now)
+	for _, f := range faults {
+		s, _ := specOf(f)
+		change, ok := first[onLogoutToken](s.effects)
+		if !ok {
+			t.Fatalf("authtest: %v is not a fault of a logout token", f)
+		}
+		change(p, token)
+	}
+	compact, err := token.sign()
+	if err != nil {
+		t.Fatalf("authtest: sign a logout token: %v", err)
+	}
+	return compact
+}
+
+// first returns the first effect of one type.
+func first[E any](effects []any) (effect E, ok bool) {
+	for _, e := range effects {
+		if effect, ok = e.(E); ok {
+			return effect, true
+		}
+	}
+	return effect, false
+}
+
+// withQuery adds parameters to a URL.
+func withQuery(uri string, params url.Values) string {
+	separator := "?"
+	if strings.Contains(uri, "?") {
+		separator = "&"
+	}
+	return uri + separator + params.Encode()
+}

@@ -1,0 +1,457 @@
+package flow_test
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/internal/flow"
+	"github.com/nuxtauth/nuxtauth/provider"
+)
+
+func TestEndSessionURLHasWhatTheProviderNeeds(t *testing.T) {
+	all := flow.EndSession{IDToken: "a.b.c", RedirectURI: "https://app.example/bye?x=1&y", State: "s&1"}
+	at := func(endpoint string) func(*provider.Provider) {
+		return func(p *provider.Provider) { p.EndSessionURL = endpoint }
+	}
+	i := newIDP()
+	for name, tt := range map[string]struct {
+		provider provider.Provider
+		endpoint any // discovered
+		e        flow.EndSession
+		to       string
+		query    url.Values
+	}{
+		"everything": {i.oidc(), issuer + "/logout", all, issuer + "/logout", url.Values{
+			"client_id": {clientID}, "id_token_hint": {"a.b.c"}, "post_logout_redirect_uri": {all.RedirectURI}, "state": {"s&1"},
+		}},
+		"nothing": {i.oidc(), issuer + "/logout", flow.EndSession{}, issuer + "/logout", url.Values{"client_id": {clientID}}},
+		"a query of its own": {i.oidc(), issuer + "/logout?p=B2C_1&client_id=other&state=x", flow.EndSession{State: "s"}, issuer + "/logout", url.Values{
+			"p": {"B2C_1"}, "client_id": {clientID}, "state": {"s"},
+		}},
+		"configured":          {i.oidc(at("https://other.example/bye")), issuer + "/logout", flow.EndSession{}, "https://other.example/bye", url.Values{"client_id": {clientID}}},
+		"configured, alone":   {i.oidc(at("https://other.example/bye")), nil, flow.EndSession{}, "https://other.example/bye", url.Values{"client_id": {clientID}}},
+		"loopback":            {i.oidc(), "http://127.0.0.1:8080/logout", flow.EndSession{}, "http://127.0.0.1:8080/logout", url.Values{"client_id": {clientID}}},
+		"OAuth 2, configured": {i.oauth2(at("https://id.example/v2/logout?returnTo=https%3A%2F%2Fapp.example")), nil, flow.EndSession{}, "https://id.example/v2/logout", url.Values{"client_id": {clientID}, "returnTo": {"https://app.example"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			if tt.endpoint != nil {
+				i.metadata["end_session_endpoint"] = tt.endpoint
+			}
+			got, err := i.flow(tt.provider).EndSessionURL(context.Background(), tt.e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			to, query, _ := strings.Cut(got, "?")
+			if to != tt.to {
+				t.Errorf("it leads to %q, want %q", to, tt.to)
+			}
+			if diff := cmp.Diff(tt.query, must(url.ParseQuery(query))); diff != "" {
+				t.Errorf("query (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAProviderWithoutAnEndSessionEndpointIsNoError(t *testing.T) {
+	i := newIDP()
+	for _, p := range []provider.Provider{i.oidc(), i.oauth2()} {
+		if got, err := i.flow(p).EndSessionURL(context.Background(), flow.EndSession{}); got != "" || err != nil {
+			t.Errorf("%s: %q, %v", p.Type, got, err)
+		}
+	}
+}
+
+func TestNobodyIsSentToABadEndSessionEndpoint(t *testing.T) {
+	for _, endpoint := range []string{"http://idp.example/logout", "javascript:alert(1)", "//idp.example", "/logout", "https://u:p@idp.example/", "https://idp.example/#x", "https://%"} {
+		i := newIDP()
+		i.metadata["end_session_endpoint"] = endpoint
+		f := i.flow(i.oidc())
+		got, err := f.EndSessionURL(context.Background(), flow.EndSession{IDToken: "the access token"})
+		if got != "" || err == nil {
+			t.Errorf("%s: %q, %v", endpoint, got, err)
+			continue
+		}
+		wantLoggable(t, err)
+
+		// It is no reason to keep people from signing in.
+		if _, err := i.signIn(t, f); err != nil {
+			t.Errorf("%s: sign-in: %v", endpoint, err)
+		}
+	}
+}
+
+func TestAConfiguredEndSessionURLNeedsNoProviderThatIsUp(t *testing.T) {
+	i := newIDP()
+	i.handlers[metadataPath] = status(503, "")
+	if _, err := i.flow(i.oidc()).EndSessionURL(context.Background(), flow.EndSession{}); err == nil {
+		t.Error("there is an URL out of nowhere")
+	} else {
+		wantLoggable(t, err)
+	}
+	configured := i.oidc(func(p *provider.Provider) { p.EndSessionURL = issuer + "/logout" })
+	if _, err := i.flow(configured).EndSessionURL(context.Background(), flow.EndSession{}); err != nil {
+		t.Error(err)
+	}
+}
+
+const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
+
+// logoutToken makes a good logout token, but for the changes.
+func (i *idp) logoutToken(changes object) string {
+	claims := object{
+		"iss": i.issuer, "aud": clientID, "iat": now.Unix(), "exp": now.Add(2 * time.Minute).Unix(), "jti": "j1",
+		"sub": "user-1", "sid": "s1", "events": object{logoutEvent: object{}},
+	}
+	maps.Copy(claims, changes)
+	maps.DeleteFunc(claims, func(_ string, v any) bool { return v == nil })
+	return i.sign(string(must(json.Marshal(claims))))
+}
+
+// wantNoLogout checks that a logout token was refused.
+func wantNoLogout(t testing.TB, token *flow.LogoutToken, err error) {
+	t.Helper()
+	if token != nil || err == nil {
+		t.Fatalf("accepted as %+v, %v", token, err)
+	}
+	if !strings.HasPrefix(err.Error(), `provider "idp": logout token: `) {
+		t.Errorf("the error does not say where: %v", err)
+	}
+	wantLoggable(t, err)
+}
+
+// The modules oidcc-client-test-rp-backchannel-rpinitlogout and its seven
+// variants of the OpenID conformance suite are those with its names; they differ
+// in the claims here, and in the signature below.
+func TestLogoutTokenClaims(t *testing.T) {
+	unix := now.Unix()
+	for name, tt := range map[string]struct {
+		claims object
+		ok     bool
+	}{
+		"rpinitlogout":             {object{}, true},
+		"sub alone":                {object{"sid": nil}, true},
+		"sid alone":                {object{"sub": nil}, true},
+		"audience in an array":     {object{"aud": []string{clientID}}, true},
+		"two audiences and azp":    {object{"aud": []string{clientID, "other"}, "azp": clientID}, true},
+		"another event beside it":  {object{"events": object{logoutEvent: object{}, "urn:example:event": object{}}}, true},
+		"event with members":       {object{"events": object{logoutEvent: object{"a": 1}}}, true},
+		"expired within the skew":  {object{"exp": unix - 60}, true},
+		"issued within the skew":   {object{"iat": unix + 60}, true},
+		"ten minutes old":          {object{"iat": unix - 660}, true},
+		"no-event":                 {object{"events": nil}, false},
+		"wrong-event":              {object{"events": object{"http://schemas.openid.net/event/backchannel-logout2": object{}}}, false},
+		"with-nonce":               {object{"nonce": "n"}, false},
+		"wrong-aud":                {object{"aud": "other"}, false},
+		"wrong-iss":                {object{"iss": "https://evil.example"}, false},
+		"empty nonce":              {object{"nonce": ""}, false},
+		"null nonce":               {object{"nonce": null}, false},
+		"events is a string":       {object{"events": logoutEvent}, false},
+		"events is an array":       {object{"events": []string{logoutEvent}}, false},
+		"events is null":           {object{"events": null}, false},
+		"event is a string":        {object{"events": object{logoutEvent: ""}}, false},
+		"event is null":            {object{"events": object{logoutEvent: null}}, false},
+		"event is an array":        {object{"events": object{logoutEvent: []int{}}}, false},
+		"no issuer":                {object{"iss": nil}, false},
+		"issuer with a slash":      {object{"iss": issuer + "/"}, false},
+		"no audience":              {object{"aud": nil}, false},
+		"two audiences, no azp":    {object{"aud": []string{clientID, "other"}}, false},
+		"azp is another":           {object{"azp": "other"}, false},
+		"no exp":                   {object{"exp": nil}, false},
+		"expired":                  {object{"exp": unix - 61}, false},
+		"exp is a string":          {object{"exp": "9999999999"}, false},
+		"no iat":                   {object{"iat": nil}, false},
+		"issued in the future":     {object{"iat": unix + 61}, false},
+		"older than ten minutes":   {object{"iat": unix - 661}, false},
+		"not yet valid":            {object{"nbf": unix + 61}, false},
+		"no jti":                   {object{"jti": nil}, false},
+		"empty jti":                {object{"jti": ""}, false},
+		"jti is a number":          {object{"jti": 1}, false},
+		"neither sub nor sid":      {object{"sub": nil, "sid": nil}, false},
+		"both empty":               {object{"sub": "", "sid": ""}, false},
+		"sub is empty, no sid":     {object{"sub": "", "sid": nil}, false},
+		"sub is a number":          {object{"sub": 1}, false},
+		"sid is a number, sub":     {object{"sid": 1}, false},
+		"sid is empty, sub":        {object{"sid": ""}, false},
+		"sid is null, sub":         {object{"sid": null}, false},
+		"all sessions in an array": {object{"sid": []string{"s1"}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			i.header["typ"] = "logout+jwt"
+			token, err := i.flow(i.oidc()).VerifyLogoutToken(context.Background(), i.logoutToken(tt.claims))
+			if !tt.ok {
+				wantNoLogout(t, token, err)
+				return
+			}
+			if err != nil {
+				t.Fatalf("refused: %v", err)
+			}
+			sub, _ := tt.claims["sub"].(string)
+			sid, _ := tt.claims["sid"].(string)
+			if _, ok := tt.claims["sub"]; !ok {
+				sub = "user-1"
+			}
+			if _, ok := tt.claims["sid"]; !ok {
+				sid = "s1"
+			}
+			if token.Subject != sub || token.Session != sid || token.ID != "j1" {
+				t.Errorf("it is %+v", token)
+			}
+		})
+	}
+}
+
+func TestLogoutTokenSignaturesAndTypes(t *testing.T) {
+	publicPEM := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(&ecKey().PublicKey))})
+	for name, tt := range map[string]struct {
+		method jwt.SigningMethod
+		key    any
+		header object
+		ok     bool
+	}{
+		"ES256":                      {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "typ": "logout+jwt"}, true},
+		"RS256":                      {jwt.SigningMethodRS256, rsaKey(), object{"kid": "rsa", "typ": "logout+jwt"}, true},
+		"no kid":                     {jwt.SigningMethodES256, ecKey(), object{"typ": "logout+jwt"}, true},
+		"no type":                    {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "typ": null}, true},
+		"type JWT":                   {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "typ": "JWT"}, true},
+		"type in other letters":      {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "typ": "application/Logout+JWT"}, true},
+		"alg-none":                   {jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, object{"typ": "logout+jwt"}, false},
+		"alg None":                   {jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, object{"alg": "None"}, false},
+		"wrong-alg":                  {jwt.SigningMethodHS256, []byte(secret), object{"typ": "logout+jwt"}, false},
+		"HS256 with the public key":  {jwt.SigningMethodHS256, publicPEM, object{"kid": "ec"}, false},
+		"another's key":              {jwt.SigningMethodES256, otherECKey(), object{"kid": "ec", "typ": "logout+jwt"}, false},
+		"another's key, own jwk":     {jwt.SigningMethodES256, otherECKey(), object{"jwk": jwk("ec", &otherECKey().PublicKey)}, false},
+		"unknown critical extension": {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "crit": []string{"x"}, "x": 1}, false},
+		"type of an access token":    {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "typ": "at+jwt"}, false},
+		"type is a number":           {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "typ": 1}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			i.keys = []any{jwk("ec", &ecKey().PublicKey), jwk("rsa", &rsaKey().PublicKey)}
+			i.method, i.key, i.header = tt.method, tt.key, tt.header
+			token, err := i.flow(i.oidc()).VerifyLogoutToken(context.Background(), i.logoutToken(nil))
+			if !tt.ok {
+				wantNoLogout(t, token, err)
+			} else if err != nil {
+				t.Errorf("refused: %v", err)
+			}
+		})
+	}
+}
+
+func TestLogoutTokensThatAreNotOne(t *testing.T) {
+	i := newIDP()
+	f := i.flow(i.oidc())
+	good := i.logoutToken(nil)
+	if _, err := f.VerifyLogoutToken(context.Background(), good); err != nil {
+		t.Fatal(err)
+	}
+	for name, raw := range map[string]string{
+		"empty":         "",
+		"garbage":       "x",
+		"dots":          strings.Repeat(".", 60_000),
+		"too long":      good + strings.Repeat("A", 64<<10),
+		"no signature":  good[:strings.LastIndex(good, ".")+1],
+		"payload, null": i.sign("null"),
+		"a claim twice": i.sign(`{"sub":"a","sub":"b"}`),
+		"not JSON":      i.sign("x"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			token, err := f.VerifyLogoutToken(context.Background(), raw)
+			wantNoLogout(t, token, err)
+		})
+	}
+
+	token, err := i.flow(i.oauth2()).VerifyLogoutToken(context.Background(), good)
+	wantNoLogout(t, token, err)
+}
+
+// RFC 8725 §3.11: neither kind of token may be taken for the other.
+func TestAnIDTokenSignsNobodyOutAndALogoutTokenNobodyIn(t *testing.T) {
+	i := newIDP()
+	f := i.flow(i.oidc(fromIDToken))
+	i.nonce = "n"
+	token, err := f.VerifyLogoutToken(context.Background(), i.idToken())
+	wantNoLogout(t, token, err)
+
+	check, params := i.start(t, f)
+	i.answer["id_token"] = i.logoutToken(object{"nonce": i.nonce, "events": nil})
+	if _, err := f.Finish(context.Background(), check, redirectURI, params); err != nil {
+		t.Fatalf("an ID token with a jti is refused: %v", err)
+	}
+	for name, change := range map[string]func(i *idp){
+		"by its event": func(i *idp) { i.answer["id_token"] = i.logoutToken(object{"nonce": i.nonce}) },
+		"by its type": func(i *idp) {
+			i.header["typ"] = "logout+jwt"
+			i.answer["id_token"] = i.logoutToken(object{"nonce": i.nonce, "events": nil})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			f := i.flow(i.oidc(fromIDToken))
+			check, params := i.start(t, f)
+			change(i)
+			_, err := f.Finish(context.Background(), check, redirectURI, params)
+			wantCode(t, err, "OAuthCallback")
+		})
+	}
+}
+
+// Whoever remembers the jti until ExpiresAt misses no replay.
+func TestALogoutTokenIsRefusedFromExpiresAtOn(t *testing.T) {
+	for name, changes := range map[string]object{
+		"two minutes":  {},
+		"a year":       {"exp": now.Add(365 * 24 * time.Hour).Unix()},
+		"for ever":     {"exp": 1e300},
+		"a fraction":   {"exp": float64(now.Unix()) + 30.5},
+		"from later":   {"iat": now.Add(time.Minute).Unix(), "exp": 1e300},
+		"just expired": {"exp": now.Add(-time.Minute).Unix()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			at := now
+			f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: i}, Now: func() time.Time { return at }})
+			raw := i.logoutToken(changes)
+			token, err := f.VerifyLogoutToken(context.Background(), raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if lasts := token.ExpiresAt.Sub(now); lasts <= 0 || lasts > 15*time.Minute {
+				t.Errorf("to be remembered for %v", lasts)
+			}
+			at = token.ExpiresAt.Add(-time.Second)
+			if _, err := f.VerifyLogoutToken(context.Background(), raw); err != nil {
+				t.Errorf("a second before: %v", err)
+			}
+			at = token.ExpiresAt
+			again, err := f.VerifyLogoutToken(context.Background(), raw)
+			wantNoLogout(t, again, err)
+		})
+	}
+}
+
+// Anybody can send logout tokens. They must not become requests to the provider.
+func TestForgedLogoutTokensDoNotFloodTheProvider(t *testing.T) {
+	i := newIDP()
+	at := now
+	f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: i}, Now: func() time.Time { return at }})
+	if _, err := f.VerifyLogoutToken(context.Background(), i.logoutToken(nil)); err != nil {
+		t.Fatal(err)
+	}
+	good := i.logoutToken(nil)
+	i.key, i.header = otherECKey(), object{"kid": "new"}
+	for range 20 {
+		token, err := f.VerifyLogoutToken(context.Background(), i.logoutToken(nil))
+		wantNoLogout(t, token, err)
+	}
+	if n := len(i.seen(keysPath)); n != 1 {
+		t.Errorf("the keys were asked for %d times", n)
+	}
+	if _, err := f.VerifyLogoutToken(context.Background(), good); err != nil {
+		t.Errorf("a good one meanwhile: %v", err)
+	}
+
+	// A new key of the provider is noticed all the same, and at sign-in at once.
+	i.keys = []any{jwk("new", &otherECKey().PublicKey)}
+	at = now.Add(10 * time.Second)
+	if _, err := f.VerifyLogoutToken(context.Background(), i.logoutToken(nil)); err != nil {
+		t.Errorf("after the rotation: %v", err)
+	}
+	i.keys, i.key, i.header = []any{jwk("newer", &ecKey().PublicKey)}, ecKey(), object{"kid": "newer"}
+	if _, err := i.signIn(t, f); err != nil {
+		t.Errorf("sign-in after the rotation: %v", err)
+	}
+}
+
+func TestJunkForALogoutTokenCostsNoRequest(t *testing.T) {
+	i := newIDP()
+	f := i.flow(i.oidc())
+	i.header["typ"] = "at+jwt"
+	for _, raw := range []string{"", "a.b.c", i.logoutToken(nil)} {
+		token, err := f.VerifyLogoutToken(context.Background(), raw)
+		wantNoLogout(t, token, err)
+	}
+	if len(i.requests) != 0 {
+		t.Errorf("%d requests", len(i.requests))
+	}
+}
+
+func TestLogoutTokensWaitForAProviderThatIsDown(t *testing.T) {
+	for _, path := range []string{metadataPath, keysPath} {
+		i := newIDP()
+		at := now
+		f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: i}, Now: func() time.Time { return at }})
+		i.handlers[path] = status(503, "")
+		token, err := f.VerifyLogoutToken(context.Background(), i.logoutToken(nil))
+		wantNoLogout(t, token, err)
+		delete(i.handlers, path)
+		at = now.Add(10 * time.Second)
+		if _, err := f.VerifyLogoutToken(context.Background(), i.logoutToken(nil)); err != nil {
+			t.Errorf("%s is up again: %v", path, err)
+		}
+	}
+}
+
+func TestFaultsOfAProvidersLogoutTokens(t *testing.T) {
+	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
+		idp := authtest.ProviderConfig{SigningAlgorithm: alg}.Start(t)
+		f := flow.New(idp.AsProvider("idp"), flow.Config{})
+		token, err := f.VerifyLogoutToken(t.Context(), idp.LogoutToken(t, "user-alice", "s1"))
+		if err != nil || token.Subject != "user-alice" || token.Session != "s1" || token.ID == "" {
+			t.Fatalf("%s: %+v, %v", alg, token, err)
+		}
+		for _, fault := range authtest.LogoutFaults() {
+			t.Run(alg+" "+fault.String(), func(t *testing.T) {
+				token, err := f.VerifyLogoutToken(t.Context(), idp.LogoutToken(t, "user-alice", "s1", fault))
+				if fault.Outcome() == authtest.Accepted && err != nil {
+					t.Errorf("refused: %v", err)
+				}
+				if fault.Outcome() == authtest.Refused {
+					wantNoLogout(t, token, err)
+				}
+			})
+		}
+	}
+}
+
+func TestASignOutAtAProvider(t *testing.T) {
+	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256"}.Start(t)
+	f := flow.New(idp.AsProvider("idp"), flow.Config{})
+	address, check, err := f.Start(t.Context(), redirectURI, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := f.Finish(t.Context(), check, redirectURI, idp.SignIn(t, address, "alice").URL.Query())
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := f.EndSessionURL(t.Context(), flow.EndSession{IDToken: result.Account.IDToken, RedirectURI: "https://app.example/bye", State: "s 1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := client.Get(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if got := res.Header.Get("Location"); got != "https://app.example/bye?state=s+1" {
+		t.Errorf("answered %d, to %q", res.StatusCode, got)
+	}
+	if s := idp.Sessions(); len(s) != 1 || s[0].ID != result.Session || !s[0].Ended {
+		t.Errorf("the sessions are %+v, that of the sign-in is %q", s, result.Session)
+	}
+}

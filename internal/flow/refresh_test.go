@@ -1,0 +1,437 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/internal/flow"
+	"github.com/nuxtauth/nuxtauth/provider"
+)
+
+const oldRefreshToken = "the refresh token of the sign-in"
+
+// refresh refreshes the tokens of user-1.
+func refresh(f *flow.Flow) (*provider.Account, error) {
+	return f.Refresh(context.Background(), flow.Refresh{RefreshToken: oldRefreshToken, Subject: "user-1"})
+}
+
+// wantPassing checks a failure that says nothing about the refresh token.
+func wantPassing(t testing.TB, err error) {
+	t.Helper()
+	wantRefresh(t, err, nil)
+}
+
+// wantRefresh checks which kind of failure err is, nil for a passing fault.
+func wantRefresh(t testing.TB, err, want error) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want %v", want)
+	}
+	for _, kind := range []error{flow.ErrInvalidGrant, flow.ErrRefusedTokens} {
+		if errors.Is(err, kind) != (kind == want) {
+			t.Errorf("error %v, is it %q: %t", err, kind, errors.Is(err, kind))
+		}
+	}
+	if !strings.HasPrefix(err.Error(), `provider "idp": refresh: `) {
+		t.Errorf("the error does not say where: %v", err)
+	}
+	wantLoggable(t, err)
+}
+
+func TestRefreshBringsNewTokens(t *testing.T) {
+	i := newIDP()
+	i.answer["session_state"] = "s"
+	account, err := refresh(i.flow(i.oidc()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &provider.Account{
+		Provider: "idp", Type: provider.TypeOIDC,
+		AccessToken: "the access token", RefreshToken: "the refresh token", TokenType: "Bearer",
+		Scope: "openid profile email", ExpiresAt: now.Unix() + 3600,
+		Extra: jsontext.Value(`{"session_state":"s"}`),
+	}
+	if diff := cmp.Diff(want, account, cmpopts.IgnoreFields(provider.Account{}, "IDToken")); diff != "" {
+		t.Errorf("account (-want +got):\n%s", diff)
+	}
+	if strings.Count(account.IDToken, ".") != 2 {
+		t.Errorf("the ID token is %q", account.IDToken)
+	}
+
+	requests := i.seen(tokenPath)
+	if len(requests) != 1 {
+		t.Fatalf("%d token requests", len(requests))
+	}
+	if diff := cmp.Diff(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {oldRefreshToken}}, requests[0].PostForm); diff != "" {
+		t.Errorf("token request (-want +got):\n%s", diff)
+	}
+	if got := requests[0].Header.Get("Authorization"); got != "Basic dGhlK2NsaWVudDpzM2NyZXQrJTI2K21vcmU=" {
+		t.Errorf("Authorization %q", got)
+	}
+	if n := len(i.seen(userinfoPath)); n != 0 {
+		t.Errorf("the userinfo endpoint was asked %d times", n)
+	}
+}
+
+func TestRefreshAuthenticatesTheClientLikeASignIn(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*provider.Provider)
+		want   map[string]string // "" is anything
+	}{
+		"post":      {func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretPost }, map[string]string{"client_secret": secret}},
+		"none":      {func(p *provider.Provider) { p.AuthMethod = provider.NoClientAuth }, nil},
+		"minted":    {mint("minted"), map[string]string{"client_secret": "minted"}},
+		"by secret": {func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretJWT }, map[string]string{"client_assertion": "", "client_assertion_type": ""}},
+		"by key":    {signWith(ecKey()), map[string]string{"client_assertion": "", "client_assertion_type": ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			if _, err := refresh(i.flow(i.oidc(tt.change))); err != nil {
+				t.Fatal(err)
+			}
+			r := i.seen(tokenPath)[0]
+			if r.Header.Get("Authorization") != "" || r.PostForm.Get("client_id") != clientID || len(r.PostForm) != len(tt.want)+3 {
+				t.Errorf("Authorization %q, form %v", r.Header.Get("Authorization"), r.PostForm)
+			}
+			for field, value := range tt.want {
+				if got := r.PostForm.Get(field); got == "" || value != "" && got != value {
+					t.Errorf("%s is %q", field, got)
+				}
+			}
+		})
+	}
+}
+
+func TestRefreshLeavesEmptyWhatStaysAsItWas(t *testing.T) {
+	i := newIDP()
+	i.handlers[tokenPath] = serve(`{"access_token":"at","token_type":"bearer"}`)
+	account, err := refresh(i.flow(i.oidc()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &provider.Account{Provider: "idp", Type: provider.TypeOIDC, AccessToken: "at", TokenType: "bearer"}
+	if diff := cmp.Diff(want, account); diff != "" {
+		t.Errorf("account (-want +got):\n%s", diff)
+	}
+}
+
+// OAuth 2 has no keys to verify an ID token with, so it is what it was at
+// sign-in: a string like any other.
+func TestRefreshWithoutOpenID(t *testing.T) {
+	i := newIDP()
+	i.handlers[tokenPath] = serve(`{"access_token":"at","token_type":"bearer","id_token":"x"}`)
+	account, err := refresh(i.flow(i.oauth2()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if account.Type != provider.TypeOAuth || account.IDToken != "x" {
+		t.Errorf("account %+v", account)
+	}
+	if n := len(i.seen(metadataPath)) + len(i.seen(keysPath)); n != 0 {
+		t.Errorf("%d requests to other endpoints", n)
+	}
+}
+
+func TestRefreshNeedsARefreshToken(t *testing.T) {
+	i := newIDP()
+	_, err := i.flow(i.oidc()).Refresh(context.Background(), flow.Refresh{})
+	wantPassing(t, err)
+	if len(i.requests) != 0 {
+		t.Error("the provider was asked")
+	}
+}
+
+// A user is signed out by the provider's clear word alone.
+func TestOnlyInvalidGrantSpeaksOfTheRefreshToken(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status int
+		body   string
+		want   error
+	}{
+		"invalid_grant":                {400, `{"error":"invalid_grant"}`, flow.ErrInvalidGrant},
+		"invalid_grant with a tale":    {400, `{"error":"invalid_grant","error_description":"the refresh token is spent","error_uri":"https://x.example"}`, flow.ErrInvalidGrant},
+		"invalid_grant, odd letters":   {400, "{\"error\":\"invalid_grant\",\"error_description\":\"abgelaufen \xfc\"}", flow.ErrInvalidGrant},
+		"invalid_grant with a 401":     {401, `{"error":"invalid_grant"}`, flow.ErrInvalidGrant},
+		"invalid_grant with a 403":     {403, `{"error":"invalid_grant"}`, nil},
+		"invalid_grant with a 500":     {500, `{"error":"invalid_grant"}`, nil},
+		"invalid_grant with a 200":     {200, `{"error":"invalid_grant","access_token":"the access token","token_type":"Bearer"}`, nil},
+		"invalid_client":               {401, `{"error":"invalid_client"}`, nil},
+		"unauthorized_client":          {400, `{"error":"unauthorized_client"}`, nil},
+		"invalid_request":              {400, `{"error":"invalid_request"}`, nil},
+		"temporarily_unavailable":      {400, `{"error":"temporarily_unavailable"}`, nil},
+		"another case":                 {400, `{"error":"Invalid_Grant"}`, nil},
+		"an object":                    {400, `{"error":{"code":"invalid_grant"}}`, nil},
+		"an object in a 200":           {200, `{"error":{},"access_token":"the access token","token_type":"Bearer"}`, nil},
+		"in the description":           {400, `{"error":"server_error","error_description":"invalid_grant"}`, nil},
+		"a form":                       {400, `error=invalid_grant`, nil},
+		"a page":                       {400, `<title>invalid_grant</title>`, nil},
+		"empty":                        {400, ``, nil},
+		"too many requests":            {429, ``, nil},
+		"server error, tokens":         {500, `{"refresh_token":"the refresh token of the sign-in"}`, nil},
+		"no access token":              {200, `{"token_type":"Bearer"}`, nil},
+		"other token type":             {200, `{"access_token":"the access token","token_type":"DPoP"}`, nil},
+		"an ID token that is a number": {200, `{"access_token":"the access token","token_type":"Bearer","id_token":1}`, nil},
+		"HTML":                         {200, `<html>`, nil},
+		"null":                         {200, `null`, nil},
+		"no content":                   {204, ``, nil},
+		"truncated":                    {200, `{"access_token":"the access token`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			i.handlers[tokenPath] = status(tt.status, tt.body)
+			account, err := refresh(i.flow(i.oidc()))
+			wantRefresh(t, err, tt.want)
+			if account != nil {
+				t.Error("an account came with the error")
+			}
+			if n := len(i.seen(tokenPath)); n != 1 {
+				t.Errorf("%d token requests", n)
+			}
+		})
+	}
+}
+
+// A code that is spent has nothing to do with a refresh token.
+func TestInvalidGrantAtASignInIsNoRefreshFailure(t *testing.T) {
+	i := newIDP()
+	i.handlers[tokenPath] = status(400, `{"error":"invalid_grant"}`)
+	_, err := i.signIn(t, i.flow(i.oidc()))
+	wantCode(t, err, "OAuthCallback")
+	if errors.Is(err, flow.ErrInvalidGrant) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// The modules oidcc-client-test-refresh-token, -invalid-issuer and -invalid-sub
+// of the OpenID conformance suite, and what else can be wrong with the tokens.
+func TestRefreshedIDTokens(t *testing.T) {
+	unix := now.Unix()
+	for name, tt := range map[string]struct {
+		claims object
+		ok     bool
+	}{
+		"refresh-token":                {object{}, true},
+		"no nonce":                     {object{"nonce": nil}, true},
+		"another nonce":                {object{"nonce": "x"}, true},
+		"a nonce that is a number":     {object{"nonce": 1}, true},
+		"audience in an array":         {object{"aud": []string{clientID}}, true},
+		"expired within the skew":      {object{"exp": unix - 60}, true},
+		"events of another kind":       {object{"events": object{"urn:example:event": object{}}}, true},
+		"refresh-token-invalid-issuer": {object{"iss": "https://evil.example"}, false},
+		"refresh-token-invalid-sub":    {object{"sub": "user-2"}, false},
+		"sub that goes on":             {object{"sub": "user-12"}, false},
+		"no sub":                       {object{"sub": nil}, false},
+		"issuer with a slash":          {object{"iss": issuer + "/"}, false},
+		"other audience":               {object{"aud": "other"}, false},
+		"two audiences, no azp":        {object{"aud": []string{clientID, "other"}}, false},
+		"azp is another":               {object{"azp": "other"}, false},
+		"expired":                      {object{"exp": unix - 61}, false},
+		"no exp":                       {object{"exp": nil}, false},
+		"no iat":                       {object{"iat": nil}, false},
+		"issued in the future":         {object{"iat": unix + 61}, false},
+		"at_hash of another token":     {object{"at_hash": "77QmUPtjPfzWtF2AnpK9RQ"}, false},
+		"a logout event":               {object{"events": object{logoutEvent: object{}}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			for claim, value := range tt.claims {
+				i.claims[claim] = value
+			}
+			account, err := refresh(i.flow(i.oidc()))
+			if tt.ok {
+				if err != nil {
+					t.Errorf("refused: %v", err)
+				}
+				return
+			}
+			wantRefresh(t, err, flow.ErrRefusedTokens)
+			if account != nil {
+				t.Error("the tokens came with the error")
+			}
+		})
+	}
+}
+
+func TestRefreshedIDTokensThatAreForged(t *testing.T) {
+	for name, change := range map[string]func(*idp){
+		"another's key":      func(i *idp) { i.key = otherECKey() },
+		"alg none":           func(i *idp) { i.method, i.key = jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType },
+		"HS256, our secret":  func(i *idp) { i.method, i.key = jwt.SigningMethodHS256, []byte(secret) },
+		"garbage":            func(i *idp) { i.answer["id_token"] = "a.b.c" },
+		"dots":               func(i *idp) { i.answer["id_token"] = strings.Repeat(".", 100_000) },
+		"a logout token":     func(i *idp) { i.header["typ"] = "logout+jwt" },
+		"a kid nobody knows": func(i *idp) { i.header["kid"] = "x" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			change(i)
+			_, err := refresh(i.flow(i.oidc()))
+			wantRefresh(t, err, flow.ErrRefusedTokens)
+		})
+	}
+}
+
+func TestRefreshDoesNotCheckASubjectThatNobodyKnows(t *testing.T) {
+	i := newIDP()
+	i.claims["sub"] = "user-2"
+	if _, err := i.flow(i.oidc()).Refresh(context.Background(), flow.Refresh{RefreshToken: "x"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// The new ID token could not be verified, and the old refresh token would be
+// spent: everybody would be signed out by a hiccup of the provider.
+func TestRefreshTokenIsNotSpentWhileTheKeysCannotBeHad(t *testing.T) {
+	for _, path := range []string{keysPath, metadataPath} {
+		i := newIDP()
+		i.handlers[path] = status(503, "")
+		f := i.flow(i.oidc())
+		_, err := refresh(f)
+		wantPassing(t, err)
+		if n := len(i.seen(tokenPath)); n != 0 {
+			t.Errorf("%s is down: the refresh token was sent %d times", path, n)
+		}
+		delete(i.handlers, path)
+		if _, err := refresh(f); err != nil {
+			t.Errorf("after the repair: %v", err)
+		}
+	}
+}
+
+func TestKeysThatVanishDuringARefreshAreAPassingFault(t *testing.T) {
+	i := newIDP()
+	f := i.flow(i.oidc())
+	if _, err := refresh(f); err != nil {
+		t.Fatal(err)
+	}
+	i.header["kid"] = "new"
+	i.handlers[keysPath] = status(503, "")
+	_, err := refresh(f)
+	wantPassing(t, err)
+}
+
+func TestRefreshFollowsTheKeysOfTheProvider(t *testing.T) {
+	i := newIDP()
+	f := i.flow(i.oidc())
+	for _, key := range []string{"one", "two", "three"} {
+		i.keys, i.header["kid"] = []any{jwk(key, &ecKey().PublicKey)}, key
+		if _, err := refresh(f); err != nil {
+			t.Errorf("key %s: %v", key, err)
+		}
+	}
+}
+
+func TestRefreshHasADeadlineAndFollowsNoRedirect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := newIDP()
+		f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: slowly{i, 4 * time.Second}}, Now: clock})
+		began := time.Now()
+		_, err := refresh(f)
+		wantPassing(t, err)
+		if took := time.Since(began); took != 10*time.Second || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
+
+	i := newIDP()
+	i.handlers[tokenPath] = func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/elsewhere?"+r.PostForm.Encode(), http.StatusTemporaryRedirect)
+	}
+	_, err := refresh(i.flow(i.oidc()))
+	wantPassing(t, err)
+	if len(i.seen("/elsewhere")) != 0 {
+		t.Error("the refresh token went elsewhere")
+	}
+}
+
+func TestRefreshFaultsOfAProvider(t *testing.T) {
+	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256"}.Start(t)
+	p := idp.AsProvider("idp")
+	p.Scopes = []string{"openid", "offline_access"}
+	wants := map[authtest.Fault]error{
+		authtest.RefreshInvalidGrant: flow.ErrInvalidGrant,
+		authtest.RefreshWrongIssuer:  flow.ErrRefusedTokens,
+		authtest.RefreshWrongSubject: flow.ErrRefusedTokens,
+	}
+	for _, fault := range authtest.Faults() {
+		if !strings.Contains(fault.String(), "refresh") {
+			continue
+		}
+		t.Run(fault.String(), func(t *testing.T) {
+			idp.SetFaults(fault)
+			defer idp.SetFaults()
+			f := flow.New(p, flow.Config{})
+			address, check, err := f.Start(t.Context(), redirectURI, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, err := f.Finish(t.Context(), check, redirectURI, idp.SignIn(t, address, "alice").URL.Query())
+			if err != nil {
+				t.Fatal(err)
+			}
+			sessions := idp.Sessions()
+			if last := sessions[len(sessions)-1]; result.Session != last.ID || result.Subject != last.Subject {
+				t.Errorf("session %q of %q, want %+v", result.Session, result.Subject, last)
+			}
+
+			ctx := t.Context()
+			if fault == authtest.RefreshSlow {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, 50*time.Millisecond)
+				defer cancel()
+			}
+			r := flow.Refresh{RefreshToken: result.Account.RefreshToken, Subject: result.Subject}
+			account, err := f.Refresh(ctx, r)
+			if fault.Outcome() == authtest.Accepted {
+				if err != nil || account.AccessToken == result.Account.AccessToken {
+					t.Errorf("account %+v, %v", account, err)
+				}
+				return
+			}
+			wantRefresh(t, err, wants[fault])
+			if wants[fault] != nil {
+				return
+			}
+			idp.SetFaults()
+			if _, err := f.Refresh(t.Context(), r); err != nil {
+				t.Errorf("the fault did not pass: %v", err)
+			}
+		})
+	}
+}
+
+func TestRotatedRefreshTokensAreGoodOnce(t *testing.T) {
+	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256"}.Start(t)
+	p := idp.AsProvider("idp")
+	p.Scopes = []string{"openid", "offline_access"}
+	f := flow.New(p, flow.Config{})
+	address, check, err := f.Start(t.Context(), redirectURI, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := f.Finish(t.Context(), check, redirectURI, idp.SignIn(t, address, "alice").URL.Query())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := flow.Refresh{RefreshToken: result.Account.RefreshToken, Subject: result.Subject}
+	second, err := f.Refresh(t.Context(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Refresh(t.Context(), first)
+	wantRefresh(t, err, flow.ErrInvalidGrant)
+	_, err = f.Refresh(t.Context(), flow.Refresh{RefreshToken: second.RefreshToken, Subject: result.Subject})
+	wantRefresh(t, err, flow.ErrInvalidGrant)
+}
