@@ -11,13 +11,15 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
+	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
 const (
-	minSecret        = 32
-	defaultMaxAge    = 30 * 24 * time.Hour
-	defaultUpdateAge = 24 * time.Hour
+	minSecret          = 32
+	defaultMaxAge      = 30 * 24 * time.Hour
+	defaultMaxLifetime = 90 * 24 * time.Hour
+	defaultUpdateAge   = 24 * time.Hour
 )
 
 // A kit is what depends on whether cookies are Secure: their names, and the
@@ -68,6 +70,40 @@ func secretsOf(secret string, old []string, getenv func(string) string) ([]strin
 		}
 	}
 	return secrets, nil
+}
+
+// check looks at the lifetimes, of which the zero ones are replaced, and at
+// where sessions are kept.
+func (s *SessionConfig) check(maxAge, updateAge, lifetime time.Duration) error {
+	var problems []error
+	problem := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("nuxtauth: "+format, args...))
+	}
+	if maxAge < 0 || updateAge < 0 || lifetime < 0 {
+		problem("Session.MaxAge, Session.MaxLifetime and Session.UpdateAge can't be negative: leave them out for 30 days, 90 days and 24 hours")
+	}
+	if maxAge > 0 && updateAge >= maxAge {
+		problem("Session.UpdateAge is %v, not below Session.MaxAge of %v: leave it out", updateAge, maxAge)
+	}
+	if s.Store != nil && s.DenyList != nil {
+		problem("Session.DenyList is for sessions in cookies: leave it out, the Store ends sessions by itself")
+	}
+	if s.Store == nil && s.AdoptCookies {
+		problem("Session.AdoptCookies moves sessions into a Store: set Session.Store, or leave it out")
+	}
+	return errors.Join(problems...)
+}
+
+// marksFor remembers the logout tokens that were used: where all processes see
+// it, or else in this one.
+func marksFor(s SessionConfig, now func() time.Time) store.Marks {
+	if s.DenyList != nil {
+		return s.DenyList
+	}
+	if shared, ok := s.Store.(store.Marks); ok {
+		return shared
+	}
+	return store.NewMemory(store.MemoryOptions{Now: now})
 }
 
 func (p Pages) check() error {

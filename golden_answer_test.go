@@ -237,6 +237,8 @@ func (p *player) prune(key string, v any) any {
 		switch {
 		case v == 0, key == "iat", key == "exp": // cookieValue looks at the latter
 			return nil
+		case key == "auth_time": // ours has the time of the sign-in besides, for SessionConfig.MaxLifetime
+			return nil
 		case key == "expires_at":
 			return p.lifetime(time.Unix(int64(v), 0))
 		}

@@ -24,6 +24,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"provider":        nil,
 		"token":           nil,
 		"internal/cookie": nil,
+		"internal/memo":   nil,
 		"internal/origin": nil,
 		"internal/page":   nil,
 		"internal/flow":   {"provider"},

@@ -17,6 +17,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/origin"
 	"github.com/nuxtauth/nuxtauth/internal/page"
 	"github.com/nuxtauth/nuxtauth/provider"
+	"github.com/nuxtauth/nuxtauth/store"
 )
 
 // SessionKey is where the middleware puts the session into the gin.Context: a
@@ -36,7 +37,14 @@ type Auth[T JWT, S Session] struct {
 	callbacks Callbacks[T, S]
 	events    Events[T, S]
 	maxAge    time.Duration
+	lifetime  time.Duration
 	updateAge time.Duration
+	store     store.Store // nil: sessions live in their cookies
+	denyList  store.Marks // nil: nothing is taken back before it expires
+	seen      store.Marks // logout tokens
+	adopt     bool
+	tracks    bool // tokens say which provider they came from
+	refreshes refreshes
 	protocol  Protocol
 	fill      userFields
 	skip      func(*http.Request) bool
@@ -59,11 +67,15 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 		events:    cfg.Events,
 		protocol:  cfg.Protocol,
 		maxAge:    orDefault(cfg.Session.MaxAge, defaultMaxAge),
+		store:     cfg.Session.Store,
+		denyList:  cfg.Session.DenyList,
+		adopt:     cfg.Session.AdoptCookies,
 		skip:      cfg.Skip,
 		log:       cfg.Logger,
 		now:       cfg.Now,
 	}
 	a.updateAge = orDefault(cfg.Session.UpdateAge, min(defaultUpdateAge, a.maxAge/2))
+	a.lifetime = orDefault(cfg.Session.MaxLifetime, max(defaultMaxLifetime, a.maxAge))
 	if a.log == nil {
 		a.log = slog.Default()
 	}
@@ -73,12 +85,9 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	if cfg.Protocol != NextAuth && cfg.Protocol != AuthJS {
 		try(fmt.Errorf("nuxtauth: Protocol is %v: write nuxtauth.NextAuth or nuxtauth.AuthJS", cfg.Protocol))
 	}
-	if a.maxAge < 0 || a.updateAge < 0 {
-		try(errors.New("nuxtauth: Session.MaxAge and Session.UpdateAge can't be negative: leave them out for 30 days and 24 hours"))
-	}
-	if a.maxAge > 0 && a.updateAge >= a.maxAge {
-		try(fmt.Errorf("nuxtauth: Session.UpdateAge is %v, not below Session.MaxAge of %v: leave it out", a.updateAge, a.maxAge))
-	}
+	a.refreshes = newRefreshes(a.store, a.now)
+	a.seen = marksFor(cfg.Session, a.now)
+	try(cfg.Session.check(a.maxAge, a.updateAge, a.lifetime))
 	try(checkTypes[T, S]())
 	a.fill = userFieldsOf[S]()
 
@@ -101,6 +110,7 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	try(err)
 	try(cfg.Pages.check())
 
+	a.tracks = a.store != nil || a.denyList != nil || providerTokensOf(new(T)) != nil
 	a.flows = make(map[string]*flow.Flow)
 	seen := make(map[string]bool)
 	for _, p := range cfg.Providers {
@@ -110,6 +120,7 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 			try(fmt.Errorf("nuxtauth: two providers have the id %q: give one of them another ID", p.ID))
 		}
 		seen[p.ID] = true
+		a.tracks = a.tracks || p.FederatedLogout
 		a.providers = append(a.providers, p)
 		if p.Type == provider.TypeOAuth || p.Type == provider.TypeOIDC {
 			a.flows[p.ID] = flow.New(p, flow.Config{HTTPClient: cfg.HTTPClient, Now: a.now})
@@ -174,12 +185,11 @@ func (a *Auth[T, S]) attach(c *gin.Context) {
 		c.Set(SessionKey, (*S)(nil))
 		return
 	}
-	l := a.load(c.Request, k, loading{})
+	l := a.obtain(c, k, loading{})
 	if l == nil {
 		c.Set(SessionKey, (*S)(nil))
 		return
 	}
-	a.settle(c.Request.Context(), c.Writer.Header(), k, l)
 	a.set(c, l)
 }
 
@@ -301,77 +311,6 @@ func (a *Auth[T, S]) redirectToSignIn(c *gin.Context) {
 	c.Header("Cache-Control", "no-store")
 	c.Redirect(http.StatusFound, withQuery(to, "callbackUrl", base.Origin+c.Request.URL.RequestURI()))
 	c.Abort()
-}
-
-// Update changes the token of the signed-in user, runs the Session callback
-// anew and writes the cookie to this response, so call it before the body.
-// When change or the callback fails, or the token gets too large, the error
-// says so and no cookie is written. Maps and slices in the token are shared with
-// [Auth.Token]: replace them rather than write into them. The error is [ErrSignedOut] when there is no session.
-func (a *Auth[T, S]) Update(c *gin.Context, change func(*T) error) error {
-	l := a.loaded(c)
-	if l == nil || l.session == nil {
-		return ErrSignedOut
-	}
-	if l.bearer {
-		return errors.New("nuxtauth: a session sent as Authorization: Bearer can't be updated: it has no cookie to write")
-	}
-	_, k, err := a.place(c.Request)
-	if err != nil {
-		return err
-	}
-	t := *l.token
-	if err := change(&t); err != nil {
-		return err
-	}
-	ctx := c.Request.Context()
-	s, err := a.callbacks.session(ctx, SessionParams[T, S]{Session: a.newSession(&t), Token: &t})
-	if err != nil {
-		return fmt.Errorf("nuxtauth: session callback: %w", err)
-	}
-	if err := a.write(c.Writer.Header(), k, l.present, &t); err != nil {
-		return err
-	}
-	keepOutOfCaches(c.Writer.Header())
-	a.set(c, &loaded[T, S]{token: &t, session: s, present: l.present})
-	return nil
-}
-
-// SignOut ends the session on this response, so call it before the body.
-// Signed out already, it does nothing.
-func (a *Auth[T, S]) SignOut(c *gin.Context) error {
-	_, k, err := a.place(c.Request)
-	if err != nil {
-		return err
-	}
-	_, present, _ := k.session.Read(c.Request.Header)
-	l := a.loaded(c)
-	k.session.Clear(c.Writer.Header(), present)
-	a.set(c, &loaded[T, S]{})
-	if l != nil && l.token != nil {
-		ctx := c.Request.Context()
-		a.report(ctx, "the SignOut event", a.events.signOut(ctx, SignOutEvent[T]{l.token}))
-	}
-	return nil
-}
-
-// Issue seals t as a new session and returns the cookies that carry it: for
-// tests, and for servers that sign users in by means of their own. The
-// callbacks do not run. With TrustHost and no URL the cookies are those of http.
-func (a *Auth[T, S]) Issue(_ context.Context, t *T) ([]*http.Cookie, error) {
-	k := &a.http
-	if base, _, err := a.place(&http.Request{Header: http.Header{}}); err == nil && base.Secure() {
-		k = &a.https
-	}
-	if t == nil {
-		return nil, errors.New("nuxtauth: Issue needs a token")
-	}
-	issued := *t
-	h := http.Header{}
-	if err := a.write(h, k, 0, &issued); err != nil {
-		return nil, err
-	}
-	return (&http.Response{Header: h}).Cookies(), nil
 }
 
 // report logs an error of a callback or event. A panic is a bug: it stands at

@@ -87,7 +87,13 @@ func (x *exchange[T, S]) route() {
 		x.signIn()
 	case "GET callback", "POST callback":
 		x.callback()
+	case "POST backchannel-logout":
+		x.backchannelLogout()
 	case "GET signout":
+		if x.federated(x.provider) != nil {
+			x.signedOutAtProvider()
+			return
+		}
 		x.prepare()
 		x.signOutPage()
 	case "POST signout":
@@ -120,7 +126,8 @@ func (x *exchange[T, S]) parsePath(path string) bool {
 	if x.provider == "undefined" {
 		x.provider = ""
 	}
-	takesProvider := x.action == "signin" || x.action == "callback"
+	takesProvider := x.action == "signin" || x.action == "callback" || x.action == "backchannel-logout" ||
+		x.action == "signout" && x.federated(x.provider) != nil
 	return x.action != "_log" && len(segments) <= 2 && (x.provider == "" || takesProvider)
 }
 
@@ -223,17 +230,11 @@ func (x *exchange[T, S]) getProviders() {
 
 // session answers with the session, as every request for session data does.
 func (x *exchange[T, S]) session(how loading) {
-	l := x.load(x.r, x.kit, how)
-	if l == nil {
+	l := x.obtain(x.c, x.kit, how)
+	if l == nil || l.session == nil {
 		x.empty(http.StatusOK)
 		return
 	}
-	if l.session == nil {
-		x.settle(x.r.Context(), x.h, x.kit, l)
-		x.empty(http.StatusOK)
-		return
-	}
-	x.settle(x.r.Context(), x.h, x.kit, l)
 	b, err := marshal(l.session)
 	if err != nil {
 		// The front end would get half a session: it gets none, and the cookie stays.
@@ -261,10 +262,15 @@ func (x *exchange[T, S]) signOut() {
 		x.unverified("signout")
 		return
 	}
-	sealed, present, _ := x.kit.session.Read(x.r.Header)
-	x.kit.session.Clear(x.h, present)
-	if t, _, err := x.open(x.kit, sealed); err == nil {
-		x.report(x.r.Context(), "the SignOut event", x.events.signOut(x.r.Context(), SignOutEvent[T]{t}))
+	ended, err := x.Auth.signOut(x.c, x.kit)
+	if err != nil {
+		x.log.ErrorContext(x.r.Context(), err.Error())
+		x.fail("SignOutError", http.StatusServiceUnavailable)
+		return
+	}
+	if to := x.endSessionURL(ended); to != "" {
+		x.redirect(http.StatusOK, to)
+		return
 	}
 	x.redirect(http.StatusOK, x.callbackURL)
 }

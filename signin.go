@@ -123,7 +123,8 @@ func (x *exchange[T, S]) finishFlow(f *flow.Flow) {
 		return
 	}
 	x.callbackURL = t.CallbackURL
-	x.admit(SignInParams{User: res.User, Account: res.Account, Profile: res.Profile})
+	x.admit(SignInParams{User: res.User, Account: res.Account, Profile: res.Profile},
+		IDPSession{Provider: x.provider, Subject: res.Subject, SessionID: res.Session})
 }
 
 // ticketCookie is the cookie of one sign-in under way: each has its own, so
@@ -220,7 +221,7 @@ func (x *exchange[T, S]) credentials(p *provider.Provider) {
 		Account:     &Account{Provider: p.ID, Type: p.Type, ProviderAccountID: user.ID, AccessToken: user.AccessToken},
 		Profile:     user.Profile,
 		Credentials: form,
-	})
+	}, IDPSession{Provider: p.ID})
 }
 
 func authorize(ctx context.Context, p *provider.Provider, form url.Values) (u *User, err error) {
@@ -234,7 +235,7 @@ func authorize(ctx context.Context, p *provider.Provider, form url.Values) (u *U
 
 // admit asks the SignIn callback, makes the token and signs the user in. It is
 // the one way in.
-func (x *exchange[T, S]) admit(p SignInParams) {
+func (x *exchange[T, S]) admit(p SignInParams, from IDPSession) {
 	ctx := x.r.Context()
 	denied := http.StatusForbidden
 	if err := x.callbacks.signIn(ctx, p); err != nil {
@@ -246,18 +247,9 @@ func (x *exchange[T, S]) admit(p SignInParams) {
 		x.refused(err, "AccessDenied", denied)
 		return
 	}
-	t := new(T)
-	d := defaultsOf(t)
-	d.Name, d.Email, d.Picture, d.Subject = p.User.Name, p.User.Email, p.User.Image, p.User.ID
-	t, err := x.callbacks.jwt(ctx, JWTParams[T]{
-		Token: t, Trigger: TriggerSignIn, User: p.User, Account: p.Account, Profile: p.Profile,
-	})
+	h, err := x.newToken(p, from)
 	if err == nil {
-		_, present, _ := x.kit.session.Read(x.r.Header)
-		if x.r.Method == http.MethodPost && x.flows[x.provider] != nil {
-			present = cookie.All // a cross-site post comes without the old session's cookies
-		}
-		err = x.write(x.h, x.kit, present, t)
+		err = x.begin(h)
 	}
 	if err != nil {
 		x.refused(fmt.Errorf("the token of the sign-in: %w", err), "Callback", http.StatusUnauthorized)
@@ -265,6 +257,59 @@ func (x *exchange[T, S]) admit(p SignInParams) {
 	}
 	x.report(ctx, "the SignIn event", x.events.signIn(ctx, SignInEvent{User: p.User, Account: p.Account, Profile: p.Profile}))
 	x.redirect(http.StatusOK, x.callbackURL)
+}
+
+// newToken makes the token of a sign-in, with what the JWT callback adds.
+func (x *exchange[T, S]) newToken(p SignInParams, from IDPSession) (*held[T], error) {
+	ctx := x.r.Context()
+	t := new(T)
+	d := defaultsOf(t)
+	d.Name, d.Email, d.Picture, d.Subject = p.User.Name, p.User.Email, p.User.Image, p.User.ID
+	d.AuthTime = token.NumericDate(x.now().Unix())
+	if x.tracks {
+		d.IDP = from
+	}
+	if tokens := providerTokensOf(t); tokens != nil {
+		tokens.set(p.Account, x.configured().FederatedLogout)
+	}
+	given := *d
+	t, err := x.callbacks.jwt(ctx, JWTParams[T]{
+		Token: t, Trigger: TriggerSignIn, User: p.User, Account: p.Account, Profile: p.Profile,
+	})
+	if err != nil {
+		return nil, err
+	}
+	d = defaultsOf(t)
+	d.keepOrigin(&given)
+	notBefore, err := x.notBefore(ctx, d)
+	d.AuthTime = max(d.AuthTime, notBefore) // all sessions of the user may have been ended in this very second
+	return &held[T]{token: t}, err
+}
+
+// begin keeps a new session and ends the one that the browser had.
+func (x *exchange[T, S]) begin(h *held[T]) error {
+	ctx := x.r.Context()
+	value, present, _ := x.kit.session.Read(x.r.Header)
+	if err := x.keep(ctx, x.kit, h, clientOf(x.c)); err != nil {
+		return err
+	}
+	if x.r.Method == http.MethodPost && x.flows[x.provider] != nil {
+		present = cookie.All // a cross-site post comes without the old session's cookies
+	}
+	if err := x.Auth.setCookie(x.h, x.kit, present, h); err != nil {
+		return errors.Join(err, x.end(ctx, h))
+	}
+	if value == "" {
+		return nil
+	}
+	old, err := x.find(ctx, x.kit, value)
+	if err == nil {
+		err = x.end(ctx, old)
+	}
+	if isPassing(ctx, err) || err != nil && old != nil {
+		x.log.ErrorContext(ctx, "nuxtauth: the session before this sign-in could not be ended", "error", err)
+	}
+	return nil
 }
 
 // refused ends a sign-in with an error: its own code, or the given one. The

@@ -31,6 +31,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/nuxtauth/nuxtauth/provider"
+	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
@@ -52,9 +53,28 @@ type DefaultJWT struct {
 	NotBefore token.NumericDate `json:"nbf,omitzero"`
 	ID        string            `json:"jti,omitzero"`
 
+	// AuthTime is the time of the sign-in. It stays as it is while the token is
+	// renewed, and so do the two below; callbacks can't change them.
+	AuthTime token.NumericDate `json:"auth_time,omitzero"`
+
+	// SessionID names the session in a deny-list (SessionConfig.DenyList), and
+	// is empty without one. [Auth.SessionID] is for sessions of both kinds.
+	SessionID string `json:"sid,omitzero"`
+
+	// IDP is the identity provider of the sign-in. It is kept for what needs
+	// it: [ProviderTokens], federated logout and the deny-list.
+	IDP IDPSession `json:"idp,omitzero"`
+
 	// Extra keeps the claims that no field declares, such as those of a Node
 	// server that shares the session: they are written back as they came.
 	Extra jsontext.Value `json:",embed"`
+}
+
+// An IDPSession is the session at an identity provider that a sign-in came from.
+type IDPSession struct {
+	Provider  string `json:"id,omitzero"`  // Provider.ID, such as "keycloak"
+	Subject   string `json:"sub,omitzero"` // the user there, by the ID token
+	SessionID string `json:"sid,omitzero"` // the session there, by the ID token
 }
 
 // DefaultUser is the user of Auth.js' default session. Embed it in your own
@@ -195,7 +215,7 @@ type Config[T JWT, S Session] struct {
 	// Events are told what happened. They can veto nothing.
 	Events Events[T, S]
 
-	// Session says how long sessions live.
+	// Session says how long sessions live, and where.
 	Session SessionConfig
 
 	// Pages are the application's own pages in place of the built-in ones.
@@ -225,14 +245,39 @@ type Config[T JWT, S Session] struct {
 	Now func() time.Time
 }
 
-// SessionConfig says how long sessions live, and in what form.
+// SessionConfig says how long sessions live, and where.
 type SessionConfig struct {
 	// MaxAge ends a session that nobody used for so long. Zero means 30 days.
 	MaxAge time.Duration
 
-	// UpdateAge is the age at which an ordinary request renews the cookie.
-	// Zero means 24 hours, or half of MaxAge if that is shorter. GET /api/auth/session always renews it.
+	// MaxLifetime ends a session so long after the sign-in, however much it is
+	// used. Zero means 90 days, or MaxAge if that is longer.
+	MaxLifetime time.Duration
+
+	// UpdateAge is the age at which a session is renewed when it is used. Zero
+	// means 24 hours, or half of MaxAge if that is shorter. Without a Store,
+	// GET /api/auth/session always renews it.
 	UpdateAge time.Duration
+
+	// Store keeps the sessions on the server; the cookie holds a random handle.
+	// They can be listed and ended ([Auth.Sessions], [Auth.Revoke]), and hold
+	// more than a cookie. A store that fails signs nobody out and nobody in: the
+	// request is signed out, and [Auth.Require] answers 503. Nil keeps each
+	// session in its cookie.
+	Store store.Store
+
+	// AdoptCookies moves sessions that were in their cookies, before there was
+	// a Store, into the store when they are next used, so that nobody is signed
+	// out by the change. Switch it off after MaxAge: until then, a copy of an
+	// old cookie is good even after a sign-out.
+	AdoptCookies bool
+
+	// DenyList remembers which sessions have ended, for sessions in cookies:
+	// a copy of the cookie dies with the sign-out, and [Auth.Revoke] works. It
+	// is asked at every request that has a session, and one that fails is like
+	// a Store that fails. Nil means that a copied cookie works until it
+	// expires. With a Store there is no need of it.
+	DenyList store.Marks
 
 	// Codec replaces the encrypted token of the protocol, for instance by a
 	// signed one that a gateway can verify ([token.Signed]). Whoever holds a

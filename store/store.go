@@ -106,8 +106,9 @@ func UserAgent(header string) string {
 // the context: in one that has ended they do nothing and return its error. Slices and records given or returned are not shared:
 // either side may change them later.
 type Store interface {
-	// Create keeps a new session and returns its handle, from [NewHandle]. It
-	// sets r.ID, whatever it was, and r.Version. What [Record.Check] reports is
+	// Create keeps a new session and returns its handle: that of [NewHandle] or,
+	// if the store has handles of its own, one of letters, digits and -_.~ alone,
+	// which cookies take as they are. It sets r.ID, whatever it was, and r.Version. What [Record.Check] reports is
 	// an error.
 	Create(ctx context.Context, r *Record) (handle string, err error)
 

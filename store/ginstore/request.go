@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -48,7 +49,7 @@ func (s *Store) open(ctx context.Context, handle string) (*opened, error) {
 		return nil, store.ErrNotFound
 	}
 	r := request(ctx)
-	r.Header.Set("Cookie", s.name+"="+handle)
+	r.Header.Set("Cookie", s.name+"="+padded(handle))
 	session, err := s.below.New(r, s.name)
 	if err != nil && s.noSession(err) {
 		return nil, store.ErrNotFound
@@ -103,11 +104,16 @@ func (s *Store) write(o *opened, maxAge int) (string, error) {
 	}
 	for _, c := range (&http.Response{Header: w.Header()}).Cookies() {
 		if c.Name == s.name && fitsCookie(c.Value) {
-			return c.Value, nil
+			return unpadded(c.Value), nil
 		}
 	}
 	return "", errNoCookie
 }
+
+// A handle has no "=", which is how base64 ends in the cookies below: a "~",
+// which no base64 has, stands for it.
+func unpadded(value string) string { return strings.ReplaceAll(value, "=", "~") }
+func padded(handle string) string  { return strings.ReplaceAll(handle, "~", "=") }
 
 // request returns a request without cookies.
 func request(ctx context.Context) *http.Request {
