@@ -1,0 +1,276 @@
+package integration_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nuxtauth/nuxtauth/store"
+	"github.com/nuxtauth/nuxtauth/store/sqlstore"
+)
+
+// patience is how long a request may take that meets a fault. No test waits for
+// it unless something is broken.
+const patience = 30 * time.Second
+
+// A visitor is somebody who is signed in.
+type visitor struct {
+	name, handle string
+}
+
+func signIn(t *testing.T, s store.Store, name string) visitor {
+	t.Helper()
+	handle, err := s.Create(t.Context(), &store.Record{
+		Subject: name, Claims: []byte(`{"sub":"` + name + `"}`), ExpiresAt: time.Now().Add(time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return visitor{name, handle}
+}
+
+// request reads the session of a user as a request does. A living session that
+// is not found, and one of somebody else, fail the test.
+func (u visitor) request(t *testing.T, s store.Store) error {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r, err := s.Find(ctx, u.handle)
+	if errors.Is(err, store.ErrNotFound) {
+		t.Errorf("%s was signed out", u.name)
+	}
+	if err == nil && (r.Subject != u.name || string(r.Claims) != `{"sub":"`+u.name+`"}`) {
+		t.Errorf("%s got the session of %s: %s", u.name, r.Subject, r.Claims)
+	}
+	return err
+}
+
+// A restart of the database, orderly or a crash: of each user at most one
+// request fails, nobody is signed out, and all goes on by itself.
+func TestARestartOfPostgresFailsNobodyTwice(t *testing.T) {
+	for name, signal := range map[string]os.Signal{"restart": syscall.SIGINT, "crash": syscall.SIGQUIT} {
+		t.Run(name, func(t *testing.T) {
+			p := server(t)
+			noLeaks(t)
+			s := newStore(t, connect(t, "pgx", p.url(p.newDatabase(t), "")), sqlstore.Options{})
+
+			const readers, reads = 8, 20
+			back := make(chan struct{}) // closed when the server is up again
+			var warm, done sync.WaitGroup
+			warm.Add(readers)
+			for i := range readers {
+				u := signIn(t, s, "user "+strconv.Itoa(i))
+				done.Go(func() {
+					failures := 0
+					failed := func(err error) {
+						if failures++; failures > 1 {
+							t.Errorf("%s met failure %d: %v", u.name, failures, err)
+						}
+						<-back // the user reloads the page later
+					}
+					for n := 1; ; n++ {
+						if err := u.request(t, s); err != nil {
+							failed(err)
+						}
+						if n == reads {
+							warm.Done()
+						}
+						select {
+						case <-back:
+						default:
+							continue
+						}
+						break
+					}
+					for range reads {
+						if err := u.request(t, s); err != nil {
+							failed(err)
+						}
+					}
+				})
+			}
+			warm.Wait()
+			err := p.stop(signal)
+			if err == nil {
+				err = p.start()
+			}
+			close(back)
+			done.Wait()
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// holdSessions keeps everybody else from reading or writing a session until
+// release is called, or the server crashes.
+func holdSessions(t *testing.T, db *sql.DB) (release func()) {
+	t.Helper()
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.ExecContext(t.Context(), "LOCK TABLE nuxtauth_sessions IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = tx.Rollback() }
+}
+
+// waiting returns the process ids of n backends that wait for a lock in a
+// database, as soon as there are so many.
+func waiting(t *testing.T, db *sql.DB, n int) (pids []int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for len(pids) < n {
+		pids = nil
+		rows, err := db.QueryContext(ctx, `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			var pid int
+			if err := rows.Scan(&pid); err != nil {
+				t.Fatal(err)
+			}
+			pids = append(pids, pid)
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return pids
+}
+
+// The process of the server that answers a request is killed in the middle of
+// it, upon which PostgreSQL throws everybody out and recovers.
+func TestABackendKilledInTheMiddleOfARequest(t *testing.T) {
+	p := server(t)
+	noLeaks(t)
+	url := p.url(p.newDatabase(t), "")
+	s := newStore(t, connect(t, "pgx", url), sqlstore.Options{})
+	reader, writer := signIn(t, s, "reader"), signIn(t, s, "writer")
+	session, err := s.Find(t.Context(), writer.handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := connect(t, "pgx", url)
+	defer holdSessions(t, other)()
+
+	var requests sync.WaitGroup
+	var replaced error
+	requests.Go(func() {
+		if err := reader.request(t, s); err != nil {
+			t.Logf("the reader met: %v", err)
+		}
+	})
+	requests.Go(func() {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		session.UserAgent = "new"
+		_, replaced = s.Replace(ctx, writer.handle, session)
+	})
+	backend, err := os.FindProcess(waiting(t, other, 2)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := backend.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	requests.Wait()
+	if err := p.ready(); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, u := range []visitor{reader, writer} {
+		if err := u.request(t, s); err != nil {
+			t.Errorf("%s: %v", u.name, err)
+		}
+	}
+	got, err := s.Find(t.Context(), writer.handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if written := got.UserAgent == "new"; written != (got.Version == 2) || got.Version > 2 {
+		t.Errorf("the session is half written: version %d, user agent %q", got.Version, got.UserAgent)
+	}
+	if replaced == nil && got.UserAgent != "new" {
+		t.Error("Replace reported a write that is not there")
+	}
+	if errors.Is(replaced, store.ErrNotFound) {
+		t.Error("Replace signed the writer out")
+	}
+}
+
+// Requests that gave up waiting must not leave their answers to others.
+func TestATimeoutMixesNoAnswersUp(t *testing.T) {
+	p := server(t)
+	noLeaks(t)
+	url := p.url(p.newDatabase(t), "")
+	s := newStore(t, connect(t, "pgx", url), sqlstore.Options{})
+	other := connect(t, "pgx", url)
+	users := make([]visitor, 8)
+	for i := range users {
+		users[i] = signIn(t, s, "user "+strconv.Itoa(i))
+	}
+	for range 3 {
+		release := holdSessions(t, other)
+		ctx, cancel := context.WithCancel(t.Context())
+		var gaveUp sync.WaitGroup
+		for _, u := range users {
+			gaveUp.Go(func() {
+				if _, err := s.Find(ctx, u.handle); !errors.Is(err, context.Canceled) {
+					t.Errorf("Find: %v, want %q", err, context.Canceled)
+				}
+			})
+		}
+		waiting(t, other, len(users))
+		cancel()
+		gaveUp.Wait()
+		release()
+		for _, u := range users {
+			if err := u.request(t, s); err != nil {
+				t.Errorf("%s: %v", u.name, err)
+			}
+		}
+	}
+}
+
+// A server that takes statements and answers nothing, as behind a broken
+// network: requests end with the store's timeout, nobody is signed out, and the
+// answers that come too late reach nobody.
+func TestAServerThatFallsSilent(t *testing.T) {
+	p := server(t)
+	noLeaks(t)
+	proxy := newProxy(t, "tcp", "127.0.0.1:"+p.port)
+	db := connect(t, "pgx", p.url(p.newDatabase(t), proxy.addr()))
+	s := newStore(t, db, sqlstore.Options{})
+	hasty := newStore(t, db, sqlstore.Options{Timeout: 200 * time.Millisecond})
+	users := make([]visitor, 8)
+	for i := range users {
+		users[i] = signIn(t, s, "user "+strconv.Itoa(i))
+	}
+
+	proxy.silence.Lock()
+	var requests sync.WaitGroup
+	for _, u := range users {
+		requests.Go(func() {
+			if err := u.request(t, hasty); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Find: %v, want %q", err, context.DeadlineExceeded)
+			}
+		})
+	}
+	requests.Wait()
+	proxy.silence.Unlock()
+	for _, u := range users {
+		if err := u.request(t, s); err != nil {
+			t.Errorf("%s: %v", u.name, err)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package integration_test
+
+import (
+	"io/fs"
+	"path"
+	"sync"
+	"testing"
+
+	"github.com/nuxtauth/nuxtauth/store"
+	"github.com/nuxtauth/nuxtauth/store/sqlstore"
+)
+
+// versions are the migrations that a database says it has had.
+func versions(t *testing.T, src source) (all []int) {
+	t.Helper()
+	rows, err := src.connect(t).QueryContext(t.Context(), "SELECT version FROM nuxtauth_schema ORDER BY version")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var v int
+		if err := rows.Scan(&v); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, v)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestReplicasThatStartAtOnceMigrateOnce(t *testing.T) {
+	inEach(t, startAtOnce)
+}
+
+// A role may have a stricter isolation by default, in which a transaction does
+// not see what others did while it waited.
+func TestReplicasMigrateOnceInAnyIsolation(t *testing.T) {
+	for _, level := range []string{"repeatable read", "serializable"} {
+		t.Run(level, func(t *testing.T) {
+			p := server(t)
+			noLeaks(t)
+			name := p.newDatabase(t)
+			db := connect(t, "pgx", p.url(name, ""))
+			if _, err := db.ExecContext(t.Context(), `ALTER DATABASE "`+name+`" SET default_transaction_isolation = '`+level+`'`); err != nil {
+				t.Fatal(err)
+			}
+			startAtOnce(t, source{"pgx", p.url(name, "")})
+		})
+	}
+}
+
+// startAtOnce opens many stores in an empty database at the same time.
+func startAtOnce(t *testing.T, src source) {
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for range 2 {
+		db := src.connect(t)
+		for range 8 {
+			wg.Go(func() {
+				<-start
+				s, err := sqlstore.New(t.Context(), db, sqlstore.Options{Timeout: patience})
+				if err == nil {
+					err = life(t.Context(), s)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	close(start)
+	wg.Wait()
+	if got := versions(t, src); len(got) != 1 || got[0] != 1 {
+		t.Errorf("the migrations run were %v, want 1", got)
+	}
+}
+
+// An older replica that starts during an upgrade must not undo it.
+func TestALaterSchemaIsLeftAlone(t *testing.T) {
+	inEach(t, func(t *testing.T, src source) {
+		db := src.connect(t)
+		newStore(t, db, sqlstore.Options{})
+		if _, err := db.ExecContext(t.Context(), "INSERT INTO nuxtauth_schema (version) VALUES (99)"); err != nil {
+			t.Fatal(err)
+		}
+		for _, skip := range []bool{false, true} {
+			if err := life(t.Context(), newStore(t, db, sqlstore.Options{SkipMigrations: skip})); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := versions(t, src); len(got) != 2 || got[1] != 99 {
+			t.Errorf("the schema has versions %v, want 1 and 99", got)
+		}
+	})
+}
+
+// Teams run the files themselves, and may leave that to New later.
+func TestTheFilesMayBeRunByHand(t *testing.T) {
+	inEach(t, func(t *testing.T, src source) {
+		db, dialect := src.connect(t), sqlstore.PostgreSQL
+		if src.driver == "sqlite" {
+			dialect = sqlstore.SQLite
+		}
+		if _, err := sqlstore.New(t.Context(), db, sqlstore.Options{SkipMigrations: true}); err == nil {
+			t.Error("New is content with an empty database")
+		}
+		names, err := fs.Glob(sqlstore.Migrations(), path.Join(string(dialect), "*.sql"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			sql, err := fs.ReadFile(sqlstore.Migrations(), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.ExecContext(t.Context(), string(sql)); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		for _, skip := range []bool{true, false} {
+			if err := life(t.Context(), newStore(t, db, sqlstore.Options{SkipMigrations: skip})); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// A migration that fails leaves nothing behind, and no connection in the pool
+// that is in the middle of a transaction.
+func TestAMigrationThatFailsLeavesNothing(t *testing.T) {
+	inEach(t, func(t *testing.T, src source) {
+		db := src.connect(t)
+		db.SetMaxOpenConns(1)
+		ctx := t.Context()
+		if _, err := db.ExecContext(ctx, "CREATE TABLE nuxtauth_locks (mine bigint)"); err != nil { // in the way
+			t.Fatal(err)
+		}
+		if s, err := sqlstore.New(ctx, db, sqlstore.Options{}); s != nil || err == nil {
+			t.Fatalf("New = %v, %v, want an error", s, err)
+		}
+		if _, err := db.ExecContext(ctx, "SELECT * FROM nuxtauth_sessions"); err == nil {
+			t.Error("half of a migration is there")
+		}
+		if _, err := db.ExecContext(ctx, "DROP TABLE nuxtauth_locks"); err != nil {
+			t.Fatal(err)
+		}
+		if err := life(ctx, newStore(t, db, sqlstore.Options{})); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// The application's role needs no right to create tables once they are there.
+func TestTheApplicationMayHaveFewRights(t *testing.T) {
+	p := server(t)
+	name := p.newDatabase(t)
+	owner := connect(t, "pgx", p.url(name, ""))
+	newStore(t, owner, sqlstore.Options{})
+	role := "app_" + store.NewID()
+	for _, statement := range []string{
+		`CREATE ROLE "` + role + `" LOGIN`,
+		`GRANT SELECT ON nuxtauth_schema TO "` + role + `"`,
+		`GRANT SELECT, INSERT, UPDATE, DELETE ON nuxtauth_sessions, nuxtauth_marks, nuxtauth_locks TO "` + role + `"`,
+	} {
+		if _, err := owner.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	app := connect(t, "pgx", p.url(name, "")+"&user="+role)
+	if _, err := app.ExecContext(t.Context(), "CREATE TABLE t (n int)"); err == nil {
+		t.Fatal("the role may create tables: this tests nothing")
+	}
+	if err := life(t.Context(), newStore(t, app, sqlstore.Options{})); err != nil {
+		t.Error(err)
+	}
+}

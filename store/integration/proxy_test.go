@@ -1,0 +1,247 @@
+package integration_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nuxtauth/nuxtauth/store"
+	"github.com/nuxtauth/nuxtauth/store/sqlstore"
+)
+
+// A proxy stands between a store and its database. It can break a connection in
+// the middle of an answer, and keep all answers back.
+type proxy struct {
+	listener        net.Listener
+	network, target string
+	left            atomic.Int64 // bytes of answers to let through before a break, none if negative
+	cuts            atomic.Int64
+	silence         sync.RWMutex // no answer passes while a test has locked it
+
+	mu    sync.Mutex
+	conns []net.Conn
+	done  sync.WaitGroup
+}
+
+func newProxy(t *testing.T, network, target string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: l, network: network, target: target}
+	p.left.Store(-1)
+	p.done.Go(p.serve)
+	t.Cleanup(func() {
+		l.Close()
+		p.mu.Lock()
+		for _, c := range p.conns {
+			c.Close()
+		}
+		p.mu.Unlock()
+		p.done.Wait()
+	})
+	return p
+}
+
+func (p *proxy) addr() string { return p.listener.Addr().String() }
+
+func (p *proxy) serve() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial(p.network, p.target)
+		if err != nil {
+			client.Close()
+			continue
+		}
+		p.mu.Lock()
+		p.conns = append(p.conns, client, server)
+		p.mu.Unlock()
+		p.done.Go(func() {
+			_, _ = io.Copy(server, client)
+			server.Close()
+		})
+		p.done.Go(func() {
+			p.answer(client, server)
+			client.Close()
+			server.Close()
+		})
+	}
+}
+
+// answer passes the server's bytes on until the connection ends or is to be broken.
+func (p *proxy) answer(client, server net.Conn) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := server.Read(buf)
+		if !p.pass(client, buf[:n]) || err != nil {
+			return
+		}
+	}
+}
+
+// pass passes some bytes of an answer on, and tells whether more may follow.
+func (p *proxy) pass(client net.Conn, answer []byte) bool {
+	p.silence.RLock()
+	defer p.silence.RUnlock()
+	if left := p.left.Load(); left >= 0 {
+		if int64(len(answer)) > left {
+			p.left.Store(-1)
+			p.cuts.Add(1)
+			_, _ = client.Write(answer[:left])
+			_ = client.(*net.TCPConn).SetLinger(0) // a reset instead of an orderly end
+			return false
+		}
+		p.left.Add(-int64(len(answer)))
+	}
+	_, err := client.Write(answer)
+	return err == nil
+}
+
+// Connections break at any byte of an answer: whether the statement has run
+// can't be known. Everything is as if it had run once.
+func TestConnectionsThatBreakInTheMiddleOfAnAnswer(t *testing.T) {
+	for _, driver := range []string{"pgx", "postgres"} {
+		t.Run(driver, func(t *testing.T) { breakConnections(t, driver) })
+	}
+}
+
+func breakConnections(t *testing.T, driver string) {
+	p := server(t)
+	noLeaks(t)
+	proxy := newProxy(t, "tcp", "127.0.0.1:"+p.port)
+	db := connect(t, driver, p.url(p.newDatabase(t), proxy.addr()))
+	db.SetMaxOpenConns(1) // the one connection is the one that breaks
+	s := newStore(t, db, sqlstore.Options{})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	end := time.Now().Add(time.Hour)
+
+	// Each prepares something, and returns what is done while a connection breaks.
+	attempts := map[string]func(t *testing.T) func() error{
+		"Create": func(t *testing.T) func() error {
+			r := &store.Record{Subject: store.NewID(), ExpiresAt: end}
+			return func() error {
+				handle, err := s.Create(ctx, r)
+				if err != nil {
+					return err
+				}
+				if got, err := s.Find(ctx, handle); err != nil || got.ID != r.ID {
+					t.Errorf("Find = %v, %v, want the session", got, err)
+				}
+				if all, err := s.List(ctx, r.Subject); err != nil || len(all) != 1 {
+					t.Errorf("List = %v, %v, want one session", all, err)
+				}
+				return nil
+			}
+		},
+		"Find": func(t *testing.T) func() error {
+			u := signIn(t, s, store.NewID())
+			return func() error { return u.request(t, s) }
+		},
+		"Replace": func(t *testing.T) func() error {
+			u := signIn(t, s, store.NewID())
+			r, err := s.Find(ctx, u.handle)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.UserAgent = "new"
+			return func() error {
+				_, err := s.Replace(ctx, u.handle, r)
+				if errors.Is(err, store.ErrConflict) { // with itself, as documented
+					err = nil
+				}
+				if got, err := s.Find(ctx, u.handle); err != nil || got.Version != 2 || got.UserAgent != "new" {
+					t.Errorf("Find = %v, %v, want the session, written once", got, err)
+				}
+				return err
+			}
+		},
+		"Delete": func(t *testing.T) func() error {
+			u := signIn(t, s, store.NewID())
+			return func() error {
+				err := s.Delete(ctx, u.handle)
+				if _, found := s.Find(ctx, u.handle); !errors.Is(found, store.ErrNotFound) {
+					t.Errorf("Find: %v, want %q", found, store.ErrNotFound)
+				}
+				return err
+			}
+		},
+		"List": func(t *testing.T) func() error {
+			u := signIn(t, s, store.NewID())
+			return func() error {
+				all, err := s.List(ctx, u.name)
+				if err == nil && (len(all) != 1 || all[0].Subject != u.name) {
+					t.Errorf("List = %v, want one session", all)
+				}
+				return err
+			}
+		},
+		"DeleteWhere": func(t *testing.T) func() error {
+			u := signIn(t, s, store.NewID())
+			return func() error {
+				n, err := s.DeleteWhere(ctx, store.Filter{Subject: u.name})
+				if n > 1 {
+					t.Errorf("DeleteWhere = %d, and there was one session", n)
+				}
+				if _, found := s.Find(ctx, u.handle); !errors.Is(found, store.ErrNotFound) {
+					t.Errorf("Find: %v, want %q", found, store.ErrNotFound)
+				}
+				return err
+			}
+		},
+		"Mark": func(t *testing.T) func() error {
+			name := store.NewID()
+			return func() error {
+				fresh, err := s.Mark(ctx, name, 7, end)
+				if err == nil && !fresh {
+					t.Error("the first mark is not fresh")
+				}
+				if again, err := s.Mark(ctx, name, 7, end); err != nil || again {
+					t.Errorf("the second Mark = %v, %v, want false", again, err)
+				}
+				return err
+			}
+		},
+		"Lock": func(t *testing.T) func() error {
+			name := store.NewID()
+			return func() error {
+				unlock, err := s.Lock(ctx, name, time.Hour)
+				if err != nil {
+					return err
+				}
+				unlock()
+				if unlock, err = s.Lock(ctx, name, time.Hour); err != nil {
+					return err
+				}
+				unlock()
+				return nil
+			}
+		},
+	}
+	for name, attempt := range attempts {
+		t.Run(name, func(t *testing.T) {
+			before := proxy.cuts.Load()
+			for _, after := range []int64{0, 1, 4, 5, 6, 30, 100, 200, 300} {
+				do := attempt(t)
+				proxy.left.Store(after)
+				err := do()
+				proxy.left.Store(-1)
+				if err != nil {
+					t.Errorf("broken after %d bytes: %v", after, err)
+				}
+			}
+			if cuts := proxy.cuts.Load() - before; cuts < 3 {
+				t.Errorf("%d connections were broken: this tests nothing", cuts)
+			}
+		})
+	}
+}

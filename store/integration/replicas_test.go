@@ -1,0 +1,93 @@
+package integration_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/nuxtauth/nuxtauth/store/sqlstore"
+)
+
+// replicaEnv names the driver and the source of a database. Where it is set,
+// this program is a replica that uses it, see replica.
+const replicaEnv = "NUXTAUTH_TEST_REPLICA"
+
+// Replicas are processes: what keeps them apart must work between processes,
+// which for SQLite are locks of the system.
+func TestProcessesThatStartAtOnceShareADatabase(t *testing.T) {
+	inEach(t, func(t *testing.T, src source) {
+		program, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdin, start, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stdin.Close()
+		defer start.Close()
+		type process struct {
+			*exec.Cmd
+			errors bytes.Buffer
+		}
+		var replicas []*process
+		for range 3 {
+			p := &process{Cmd: exec.CommandContext(t.Context(), program)}
+			p.Env = append(os.Environ(), replicaEnv+"="+src.driver+" "+src.name)
+			p.Stdin, p.Stderr = stdin, &p.errors
+			stdout, err := p.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := stdout.Read(make([]byte, 1)); err != nil {
+				t.Errorf("a replica does not begin: %v", err)
+			}
+			replicas = append(replicas, p)
+		}
+		start.Close() // the end of its input lets each go on
+		for _, p := range replicas {
+			if err := p.Wait(); err != nil {
+				t.Errorf("a replica ended with %v\n%s", err, &p.errors)
+			}
+		}
+		if got := versions(t, src); len(got) != 1 || got[0] != 1 {
+			t.Errorf("the migrations run were %v, want 1", got)
+		}
+	})
+}
+
+// replica is what each process does. It returns the code to exit with.
+func replica(source string) int {
+	driver, name, _ := strings.Cut(source, " ")
+	db, err := sql.Open(driver, name)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer db.Close()
+	fmt.Print(".") // ready
+	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	defer cancel()
+	s, err := sqlstore.New(ctx, db, sqlstore.Options{Timeout: patience})
+	for n := 0; err == nil && n < 10; n++ {
+		err = life(ctx, s)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,152 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+)
+
+//go:embed migrations
+var files embed.FS
+
+// advisoryLock is the lock that migrating replicas take in PostgreSQL: "nuxtauth" in ASCII.
+const advisoryLock = 0x6e75787461757468
+
+// Migrations are the SQL files that make the tables: a folder for each
+// [Dialect], such as postgres/0001_sessions.sql. Teams that run their own
+// migrations run these in the order of their names, each once, and set
+// Options.SkipMigrations; goose takes the files as they are. Each file enters
+// its number into the table nuxtauth_schema, so that one may change over from
+// one way to the other. A file adds and never takes away.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(files, "migrations")
+	if err != nil {
+		return files // only a malformed name is an error
+	}
+	return sub
+}
+
+// A migration is one file.
+type migration struct {
+	version int64
+	sql     string
+}
+
+func migrationsOf(d Dialect) ([]migration, error) {
+	names, err := fs.Glob(files, path.Join("migrations", string(d), "*.sql")) // sorted
+	if err != nil {
+		return nil, err
+	}
+	var all []migration
+	for _, name := range names {
+		number, _, _ := strings.Cut(path.Base(name), "_")
+		version, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("the name of %s does not begin with its number: %w", name, err)
+		}
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, migration{version, string(text)})
+	}
+	return all, nil
+}
+
+// migrate runs the migrations that are missing, or says so if it is to skip them.
+func (s *Store) migrate(ctx context.Context, skip bool) error {
+	all, err := migrationsOf(s.dialect)
+	if err != nil {
+		return err
+	}
+	newest := all[len(all)-1].version
+	have, err := s.schemaVersion(ctx, s.db)
+	if err != nil || have >= newest {
+		return err
+	}
+	if skip {
+		return fmt.Errorf("the tables have version %d, and %d is needed: run the files of sqlstore.Migrations, or let New do it", have, newest)
+	}
+	return s.alone(ctx, func(conn *sql.Conn) error {
+		have, err := s.schemaVersion(ctx, conn) // another replica may have been faster
+		if err != nil {
+			return err
+		}
+		for _, m := range all {
+			if m.version <= have {
+				continue
+			}
+			if _, err := conn.ExecContext(ctx, m.sql); err != nil {
+				return fmt.Errorf("to version %d: %w", m.version, err)
+			}
+		}
+		return nil
+	})
+}
+
+// schemaVersion returns the number of the last migration, 0 where there was none.
+func (s *Store) schemaVersion(ctx context.Context, db interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}) (version int64, err error) {
+	// to_regclass would answer from the connection's cache, which does not
+	// learn what another replica did while this one waited for the lock.
+	exists := "SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'nuxtauth_schema' AND pg_catalog.pg_table_is_visible(oid)"
+	if s.dialect == SQLite {
+		exists = "SELECT count(*) FROM sqlite_master WHERE name = 'nuxtauth_schema'"
+	}
+	var tables int
+	if err := db.QueryRowContext(ctx, exists).Scan(&tables); err != nil || tables == 0 {
+		return 0, err
+	}
+	err = db.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) FROM nuxtauth_schema").Scan(&version)
+	return version, err
+}
+
+// alone runs f in a transaction on one connection, while no other replica does.
+// The transaction holds the lock, so that it is free again whatever happens.
+func (s *Store) alone(ctx context.Context, f func(*sql.Conn) error) (err error) {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+
+	// With a stricter isolation, which a role may have by default, those who
+	// waited for the lock would not see what its holder has done.
+	begin := []string{"BEGIN ISOLATION LEVEL READ COMMITTED", fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", advisoryLock)}
+	if s.dialect == SQLite {
+		begin = []string{"BEGIN IMMEDIATE"}
+	}
+	for _, statement := range begin {
+		if _, err = conn.ExecContext(ctx, statement); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		err = f(conn)
+	}
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		rollback(ctx, conn)
+	}
+	return err
+}
+
+// rollback ends a transaction. If it can't, it closes the connection: one in
+// the middle of a transaction must not go back into the pool.
+func rollback(ctx context.Context, conn *sql.Conn) {
+	ctx, cancel := cleanup(ctx)
+	defer cancel()
+	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+}

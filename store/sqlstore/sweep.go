@@ -1,0 +1,43 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	sweepEvery = time.Minute
+	sweepGrace = 5 * time.Minute // for clocks that differ, see the package's doc
+	sweepLimit = 1000
+)
+
+// Each deletes some of the rows that expired before $1.
+var sweeps = [...]string{
+	`WITH expired AS (SELECT key FROM nuxtauth_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + forUpdate + `)
+		DELETE FROM nuxtauth_sessions WHERE key IN (SELECT key FROM expired)`,
+	`WITH expired AS (SELECT key FROM nuxtauth_marks WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + forUpdate + `)
+		DELETE FROM nuxtauth_marks WHERE key IN (SELECT key FROM expired)`,
+	`WITH expired AS (SELECT key FROM nuxtauth_locks WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + forUpdate + `)
+		DELETE FROM nuxtauth_locks WHERE key IN (SELECT key FROM expired)`,
+}
+
+// sweep deletes rows that have expired long ago. Whatever adds a row calls it;
+// it does something once a minute in each process, or at the next call when
+// more rows were left than it deletes at a time. It fails without a word: what
+// it serves has been done already, nobody finds the rows, and the next sweep
+// deletes them.
+func (s *Store) sweep(ctx context.Context) {
+	now, next := s.millis(), s.nextSweep.Load()
+	if now < next || !s.nextSweep.CompareAndSwap(next, now+sweepEvery.Milliseconds()) {
+		return
+	}
+	for _, statement := range sweeps {
+		n, err := s.exec(ctx, statement, now-sweepGrace.Milliseconds(), sweepLimit)
+		if err != nil {
+			return
+		}
+		if n == sweepLimit {
+			s.nextSweep.Store(now)
+		}
+	}
+}
