@@ -1,0 +1,75 @@
+package redisstore_test
+
+import (
+	"crypto/tls"
+	"log"
+	"os"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/nuxtauth/nuxtauth/store"
+	"github.com/nuxtauth/nuxtauth/store/redisstore"
+)
+
+// The address of Redis comes from the environment, such as
+// REDIS_URL=rediss://user:password@redis.example.com:6379/0.
+func Example() {
+	options, err := redisstore.ParseURL(os.Getenv("REDIS_URL"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	client := redis.NewUniversalClient(options)
+	defer client.Close()
+
+	sessions, err := redisstore.New(client, redisstore.Options{Prefix: "shop:"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// nuxtauth takes it as Config.Session.Store, and finds out by itself that it
+	// is a store.Marks and a store.Locker too.
+	var _ store.Store = sessions
+}
+
+// A cluster that knows its clients by certificates and has one of its own for
+// each server, and a store with more patience than usual.
+func ExampleParseURL() {
+	options, err := redisstore.ParseURL("rediss://redis-1:6379?addr=redis-2:6379&addr=redis-3:6379")
+	if err != nil {
+		log.Fatal(err)
+	}
+	certificate, err := tls.LoadX509KeyPair("client.pem", "client-key.pem")
+	if err != nil {
+		log.Fatal(err)
+	}
+	options.TLSConfig.ServerName = ""
+	options.TLSConfig.Certificates = []tls.Certificate{certificate}
+	options.ReadTimeout = time.Second
+	client := redis.NewUniversalClient(options)
+	defer client.Close()
+
+	sessions, err := redisstore.New(client, redisstore.Options{Timeout: 2 * time.Second})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = sessions // goes where that of the first example goes
+}
+
+// Options of a client made by hand need these five at least.
+func ExampleNew() {
+	client := redis.NewClient(&redis.Options{
+		Addr:                  "127.0.0.1:6379",
+		ContextTimeoutEnabled: true,
+		DialTimeout:           500 * time.Millisecond,
+		ReadTimeout:           500 * time.Millisecond,
+		WriteTimeout:          500 * time.Millisecond,
+	})
+	defer client.Close()
+
+	sessions, err := redisstore.New(client, redisstore.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = sessions
+}

@@ -1,0 +1,294 @@
+//go:build unix
+
+package redisstore_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/nuxtauth/nuxtauth/store"
+	"github.com/nuxtauth/nuxtauth/store/redisstore"
+)
+
+// A server is a redis-server that a test has started, and may stop in any way.
+type server struct {
+	t    *testing.T
+	args []string
+	port string
+	out  bytes.Buffer
+	cmd  *exec.Cmd
+	end  chan struct{} // closed when the process has ended
+}
+
+// needRedis skips a test where Redis is not installed (Debian: apt-get install
+// redis-server), or fails it there if NUXTAUTH_REQUIRE_SERVERS=1.
+func needRedis(t *testing.T) {
+	t.Helper()
+	for _, program := range []string{"redis-server", "redis-cli"} {
+		_, err := exec.LookPath(program)
+		switch {
+		case err != nil && os.Getenv("NUXTAUTH_REQUIRE_SERVERS") == "1":
+			t.Fatalf("NUXTAUTH_REQUIRE_SERVERS=1, but %v", err)
+		case err != nil:
+			t.Skipf("NOT TESTED on a real Redis: %v", err)
+		}
+	}
+}
+
+// startServer starts a server with a folder of its own, on a free port of the
+// loopback interface.
+func startServer(t *testing.T, args ...string) *server {
+	t.Helper()
+	needRedis(t)
+	s := &server{t: t, port: freePort(t)}
+	s.args = append([]string{"--port", s.port, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", ""}, args...)
+	s.start()
+	t.Cleanup(s.kill)
+	return s
+}
+
+// freePort returns a port below those that systems give to outgoing connections:
+// one of the many clients that look for a dead server could get its port.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		port := strconv.Itoa(20_000 + rand.IntN(10_000))
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			l.Close()
+			return port
+		}
+	}
+	t.Fatal("there is no free port")
+	return ""
+}
+
+func (s *server) addr() string { return "127.0.0.1:" + s.port }
+func (s *server) url() string  { return "redis://" + s.addr() }
+
+// start starts the process, for the first time or again, and waits until it answers.
+func (s *server) start() {
+	s.t.Helper()
+	s.out.Reset()
+	s.cmd = exec.Command("redis-server", s.args...)
+	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd, end := s.cmd, make(chan struct{})
+	s.end = end
+	go func() {
+		_ = cmd.Wait() // killed
+		close(end)
+	}()
+	client := redis.NewClient(&redis.Options{Addr: s.addr(), MaxRetries: -1})
+	defer client.Close()
+	until(s.t, "redis-server answers", func() bool {
+		select {
+		case <-end:
+			s.t.Fatalf("redis-server has ended:\n%s", s.out.String())
+		default:
+		}
+		return client.Ping(context.Background()).Err() == nil
+	})
+}
+
+// kill ends the process at once, without a chance to write anything.
+func (s *server) kill() {
+	s.signal(syscall.SIGKILL)
+	<-s.end
+}
+
+func (s *server) signal(sig syscall.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		s.t.Errorf("signal %v: %v", sig, err)
+	}
+}
+
+// until asks again and again whether something holds, for a minute at most.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	end := time.Now().Add(time.Minute)
+	for !holds() {
+		if time.Now().After(end) {
+			t.Fatalf("a minute is not enough until %s", what)
+		}
+		<-tick.C
+	}
+}
+
+func TestStoreKeepsItsContractOnARealRedis(t *testing.T) {
+	conform(t, connect(t, startServer(t).url()))
+}
+
+func TestStoreKeepsItsContractOnACluster(t *testing.T) {
+	var addrs []string
+	for range 3 {
+		s := startServer(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t), "--cluster-node-timeout", "20000")
+		addrs = append(addrs, s.addr())
+	}
+	command := append([]string{"--cluster", "create", "--cluster-yes"}, addrs...)
+	if out, err := exec.Command("redis-cli", command...).CombinedOutput(); err != nil {
+		t.Fatalf("redis-cli: %v\n%s", err, out)
+	}
+	for _, addr := range addrs {
+		client := connect(t, "redis://"+addr)
+		until(t, addr+" sees the whole cluster", func() bool {
+			info, err := client.ClusterInfo(t.Context()).Result()
+			return err == nil && strings.Contains(info, "cluster_state:ok")
+		})
+	}
+	conform(t, connect(t, "redis://"+addrs[0]+"?addr="+addrs[1]))
+
+	t.Run("with no more rights than documented", func(t *testing.T) {
+		for _, addr := range addrs {
+			addUser(t, connect(t, "redis://"+addr), "+cluster|slots", "+cluster|shards", "+command")
+		}
+		useAll(t, open(t, connect(t, "redis://ada:s3cret@"+addrs[0]+"?addr="+addrs[1]), redisstore.Options{Timeout: patient}))
+		for _, addr := range addrs {
+			nothingRefused(t, connect(t, "redis://"+addr))
+		}
+	})
+}
+
+func TestStoreGoesOnAfterAFailover(t *testing.T) {
+	primary := startServer(t, "--repl-diskless-sync-delay", "0")
+	startServer(t, "--replicaof", "127.0.0.1 "+primary.port)
+	config := t.TempDir() + "/sentinel.conf"
+	text := fmt.Sprintf("sentinel monitor main 127.0.0.1 %s 1\nsentinel down-after-milliseconds main 500\n", primary.port)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sentinel := &server{t: t, port: freePort(t)}
+	sentinel.args = []string{config, "--sentinel", "--port", sentinel.port, "--bind", "127.0.0.1"}
+	sentinel.start()
+	t.Cleanup(sentinel.kill)
+
+	client := connect(t, sentinel.url()+"?master_name=main")
+	s := open(t, client, redisstore.Options{})
+	var handle string
+	until(t, "a session is on the primary and its replica", func() bool {
+		var err error
+		if handle, err = s.Create(t.Context(), typicalSession()); err != nil {
+			return false
+		}
+		n, err := client.Do(t.Context(), "WAIT", 1, 1000).Int()
+		return err == nil && n == 1
+	})
+	watch := redis.NewSentinelClient(&redis.Options{Addr: sentinel.addr()})
+	defer watch.Close()
+	until(t, "Sentinel knows the replica", func() bool {
+		replicas, err := watch.Replicas(t.Context(), "main").Result()
+		return err == nil && len(replicas) == 1 && replicas[0]["master-link-status"] == "ok"
+	})
+	primary.kill()
+	until(t, "the session is found on the new primary", func() bool {
+		_, err := s.Find(t.Context(), handle)
+		if errors.Is(err, store.ErrNotFound) {
+			t.Fatal("the session is not found during a failover")
+		}
+		return err == nil
+	})
+	until(t, "the new primary takes writes", func() bool { return s.Delete(t.Context(), handle) == nil })
+}
+
+func TestAFullRedisIsFullAndSignsNobodyOut(t *testing.T) {
+	client := connect(t, startServer(t, "--maxmemory-policy", "noeviction").url())
+	s := open(t, client, redisstore.Options{Timeout: patient})
+	r := typicalSession()
+	handle := create(t, s, r)
+	if err := client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Create(t.Context(), typicalSession()); !errors.Is(err, store.ErrFull) {
+		t.Errorf("Create: %v, want %q", err, store.ErrFull)
+	}
+	if _, err := s.Mark(t.Context(), "a", 1, time.Now().Add(time.Hour)); !errors.Is(err, store.ErrFull) {
+		t.Errorf("Mark: %v, want %q", err, store.ErrFull)
+	}
+	if _, err := s.Replace(t.Context(), handle, r); !errors.Is(err, store.ErrFull) || r.Version != 1 {
+		t.Errorf("Replace: version %d, %v, want %q", r.Version, err, store.ErrFull)
+	}
+	if _, err := s.Find(t.Context(), handle); err != nil {
+		t.Errorf("Find: %v", err)
+	}
+	if n, err := s.DeleteWhere(t.Context(), store.Filter{Subject: r.Subject}); err != nil || n != 1 {
+		t.Errorf("DeleteWhere = %d, %v", n, err)
+	}
+}
+
+func TestStoreNeedsNoMoreRightsThanDocumented(t *testing.T) {
+	server := startServer(t)
+	admin := connect(t, server.url())
+	addUser(t, admin, "+select")
+	useAll(t, open(t, connect(t, "redis://ada:s3cret@"+server.addr()+"/5"), redisstore.Options{Timeout: patient}))
+	nothingRefused(t, admin)
+}
+
+// addUser makes the user that the documentation asks for.
+func addUser(t *testing.T, admin redis.UniversalClient, more ...any) {
+	t.Helper()
+	rights := append([]any{"ACL", "SETUSER", "ada", "on", ">s3cret", "~nuxtauth:*", "+get", "+set", "+getdel", "+del",
+		"+zadd", "+zrange", "+zrem", "+zremrangebyscore", "+pexpireat", "+time", "+eval", "+evalsha"}, more...)
+	if err := admin.Do(t.Context(), rights...).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func nothingRefused(t *testing.T, admin redis.UniversalClient) {
+	t.Helper()
+	log, err := admin.ACLLog(t.Context(), 10).Result()
+	if err != nil || len(log) != 0 {
+		t.Errorf("Redis refused %+v, %v", log, err)
+	}
+}
+
+func TestASessionTakesAsMuchMemoryAsDocumented(t *testing.T) {
+	client := connect(t, startServer(t).url())
+	s := open(t, client, redisstore.Options{Timeout: patient})
+	create(t, s, typicalSession()) // connects, and loads the scripts
+	const users = 5000
+	before := usedMemory(t, client)
+	for i := range users {
+		r := typicalSession()
+		r.Subject = fmt.Sprintf("github:%07d", i)
+		create(t, s, r)
+	}
+	each := (usedMemory(t, client) - before) / users
+	t.Logf("a session takes %d bytes", each)
+	if each < 700 || each > 1100 {
+		t.Errorf("a session takes %d bytes, documented is about 900", each)
+	}
+}
+
+// usedMemory returns how much memory Redis has in use, in bytes.
+func usedMemory(t *testing.T, client redis.UniversalClient) int {
+	t.Helper()
+	info, err := client.Info(t.Context(), "memory").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(info, "used_memory:")
+	line, _, _ := strings.Cut(after, "\r\n")
+	n, err := strconv.Atoi(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

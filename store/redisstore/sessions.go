@@ -1,0 +1,147 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/nuxtauth/nuxtauth/store"
+)
+
+// Create implements [store.Store].
+func (s *Store) Create(ctx context.Context, r *store.Record) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	if err := r.Check(); err != nil {
+		return "", err
+	}
+	handle, key := store.NewHandle()
+	e := &entry{Record: *r, key: key}
+	e.ID, e.Version = store.NewID(), 1
+	if err := s.index(ctx, e); err != nil { // first, see index
+		return "", fault(ctx, "create", err)
+	}
+	value, _ := e.encode()
+	if err := s.set(ctx, s.sessionKey(key), value, e); err != nil {
+		return "", fault(ctx, "create", err)
+	}
+	r.ID, r.Version = e.ID, e.Version
+	return handle, nil
+}
+
+func (s *Store) set(ctx context.Context, key string, value []byte, e *entry) error {
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
+	return s.client.Do(ctx, "SET", key, value, "PXAT", millis(e.ExpiresAt)).Err()
+}
+
+// Find implements [store.Store].
+func (s *Store) Find(ctx context.Context, handle string) (*store.Record, error) {
+	e, err := s.find(ctx, handle)
+	if err != nil {
+		return nil, err
+	}
+	return &e.Record, nil
+}
+
+func (s *Store) find(ctx context.Context, handle string) (*entry, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	key, ok := store.KeyOf(handle)
+	if !ok {
+		return nil, store.ErrNotFound
+	}
+	bounded, cancel := s.bound(ctx)
+	defer cancel()
+	value, err := s.client.Get(bounded, s.sessionKey(key)).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil, store.ErrNotFound
+	}
+	if err != nil {
+		return nil, fault(ctx, "find", err)
+	}
+	e, err := decode(key, value)
+	if err != nil {
+		return nil, fault(ctx, "find", err)
+	}
+	return e, nil
+}
+
+// replaceScript writes a session that is still there and has a version.
+//
+// KEYS[1] is the session. ARGV: that version, the new value, the name of this
+// write, the new expiry. It returns 1 when the value is written, 0 when the
+// session has another version, and -1 when it is not there.
+//
+// The client sends a script again when the first answer got lost. Then the
+// session has the name of this very write already, which is a success.
+var replaceScript = redis.NewScript(`
+local old = redis.call('GET', KEYS[1])
+if not old then return -1 end
+local version, write = string.match(old, '^v1 (%d+) (%w+) ')
+if write == ARGV[3] then return 1 end
+if version ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[4])
+return 1
+`)
+
+// Replace implements [store.Store]. The handle stays the same.
+func (s *Store) Replace(ctx context.Context, handle string, r *store.Record) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	if err := r.Check(); err != nil {
+		return "", err
+	}
+	e, err := s.find(ctx, handle)
+	if err != nil {
+		return "", err
+	}
+	if e.Version != r.Version {
+		return "", store.ErrConflict
+	}
+	e.Claims, e.SeenAt, e.ExpiresAt, e.IP, e.UserAgent = r.Claims, r.SeenAt, r.ExpiresAt, r.IP, r.UserAgent
+	e.Version++
+	if err := s.index(ctx, e); err != nil { // first, see index
+		return "", fault(ctx, "replace", err)
+	}
+	value, write := e.encode()
+	done, err := s.run(ctx, replaceScript, s.sessionKey(e.key), r.Version, value, write, millis(e.ExpiresAt))
+	switch {
+	case err != nil:
+		return "", fault(ctx, "replace", err)
+	case done < 0:
+		return "", store.ErrNotFound
+	case done == 0:
+		return "", store.ErrConflict
+	}
+	r.Version = e.Version
+	return handle, nil
+}
+
+// Delete implements [store.Store].
+func (s *Store) Delete(ctx context.Context, handle string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	key, ok := store.KeyOf(handle)
+	if !ok {
+		return nil
+	}
+	bounded, cancel := s.bound(ctx)
+	defer cancel()
+	value, err := s.client.GetDel(bounded, s.sessionKey(key)).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil
+	}
+	if err != nil {
+		return fault(ctx, "delete", err)
+	}
+	if e, err := decode(key, value); err == nil {
+		s.unindex(ctx, e)
+	}
+	return nil
+}
