@@ -11,12 +11,14 @@
 package integration_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 )
 
@@ -27,6 +29,10 @@ func TestMain(m *testing.M) {
 	if source, ok := os.LookupEnv(replicaEnv); ok {
 		os.Exit(replica(source))
 	}
+	if job, ok := os.LookupEnv(appEnv); ok {
+		os.Exit(refresher(job))
+	}
+	redis.SetLogger(quiet{})
 	code := m.Run()
 	if err := sharedPostgres.close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -38,6 +44,12 @@ func TestMain(m *testing.M) {
 	})
 	os.Exit(code)
 }
+
+// quiet is for a client that reports every connection it can't have, where
+// servers are taken away on purpose.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
 
 // noServer skips a test that needs a server, or fails it where servers must be there.
 func noServer(t testing.TB, what string) {

@@ -1,0 +1,166 @@
+package integration_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nuxtauth/nuxtauth/authtest"
+)
+
+// appEnv makes this program a replica of the application, see refresher: its
+// value is a job.
+const appEnv = "NUXTAUTH_TEST_APP"
+
+// A job is what a replica is told.
+type job struct {
+	Place  place
+	Cookie string
+}
+
+const goroutines = 50
+
+func background() context.Context { return context.Background() }
+
+// inEachPlace runs a test with each kind of store that processes share.
+func inEachPlace(t *testing.T, test func(t *testing.T, p place)) {
+	inEach(t, func(t *testing.T, s source) { test(t, place{Driver: s.driver, Name: s.name}) })
+	t.Run("Redis", func(t *testing.T) {
+		r := startRedis(t)
+		noLeaks(t)
+		test(t, place{Driver: "redis", Name: r.socket})
+	})
+}
+
+// A provider that replaces refresh tokens answers each once. If two replicas
+// asked, one of them would have to sign the user out.
+func TestTwoProcessesWithAnExpiredTokenAskForOne(t *testing.T) {
+	inEachPlace(t, func(t *testing.T, p place) {
+		idp := authtest.ProviderConfig{Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256", AccessTokenLife: time.Second}.Start(t)
+		p.Issuer, p.ClientID, p.ClientSecret = idp.Issuer(), idp.ClientID(), idp.ClientSecret()
+		s, done, err := p.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer done()
+		app, _, err := p.newApp(s, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cookie := signInAt(t, app, idp, "alice")
+		idp.SetAccessTokenLife(time.Hour)
+
+		told, err := json.Marshal(job{p, cookie.Value})
+		if err != nil {
+			t.Fatal(err)
+		}
+		program, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdin, start, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stdin.Close()
+		defer start.Close()
+		type process struct {
+			*exec.Cmd
+			out    io.Reader
+			errors bytes.Buffer
+		}
+		var replicas []*process
+		for range 2 {
+			r := &process{Cmd: exec.CommandContext(t.Context(), program)}
+			r.Env = append(os.Environ(), appEnv+"="+string(told))
+			r.Stdin, r.Stderr = stdin, &r.errors
+			if r.out, err = r.StdoutPipe(); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(r.out, make([]byte, 1)); err != nil {
+				t.Errorf("a replica does not begin: %v\n%s", err, &r.errors)
+			}
+			replicas = append(replicas, r)
+		}
+		start.Close() // the end of its input lets each go on
+		tokens := make(map[string]int)
+		for _, r := range replicas {
+			var got map[string]int
+			if err := json.NewDecoder(r.out).Decode(&got); err != nil {
+				t.Errorf("a replica says nothing: %v\n%s", err, &r.errors)
+			}
+			if err := r.Wait(); err != nil {
+				t.Errorf("a replica ended with %v\n%s", err, &r.errors)
+			}
+			for answer, n := range got {
+				tokens[answer] += n
+			}
+		}
+		refreshes := 0
+		for _, r := range idp.Requests("/token") {
+			if r.Form.Get("grant_type") == "refresh_token" {
+				refreshes++
+			}
+		}
+		if refreshes != 1 || len(tokens) != 1 {
+			t.Errorf("%d token requests; the answers: %v", refreshes, tokens)
+		}
+		if w := get(app, "/private", cookie); w.Code != http.StatusOK || w.Body.String() == "" {
+			t.Errorf("afterwards the session answers %d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// refresher is one of these processes: it asks for the access token many times
+// at once, and writes how often it got which answer. It returns the code to exit with.
+func refresher(told string) int {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	fail := func(err error) int {
+		log.Error(err.Error())
+		return 1
+	}
+	var j job
+	if err := json.Unmarshal([]byte(told), &j); err != nil {
+		return fail(err)
+	}
+	s, done, err := j.Place.open()
+	if err != nil {
+		return fail(err)
+	}
+	defer done()
+	app, _, err := j.Place.newApp(s, log)
+	if err != nil {
+		return fail(err)
+	}
+	os.Stdout.WriteString(".") // ready
+	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+		return fail(err)
+	}
+	var mu sync.Mutex
+	answers := make(map[string]int)
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(func() {
+			w := get(app, "/api", &http.Cookie{Name: "next-auth.session-token", Value: j.Cookie})
+			mu.Lock()
+			defer mu.Unlock()
+			answers[http.StatusText(w.Code)+" "+w.Body.String()]++
+		})
+	}
+	wg.Wait()
+	if err := json.NewEncoder(os.Stdout).Encode(answers); err != nil {
+		return fail(err)
+	}
+	return 0
+}
