@@ -1,7 +1,7 @@
 package nuxtauth_test
 
 // Every Go block of README.md stands in this file, word for word
-// (TestREADMECompiles), so that it can't go stale.
+// (TestDocumentsCompile), so that it can't go stale.
 
 import (
 	"context"

@@ -10,23 +10,31 @@ import (
 // flat forgets layout, so that a snippet may be indented in its own way.
 func flat(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-func TestREADMECompiles(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
+// Every Go block of the documents stands in an example that is compiled.
+func TestDocumentsCompile(t *testing.T) {
+	var source strings.Builder
+	for _, file := range []string{"example_test.go", "sessions_example_test.go", "store/redisstore/example_test.go", "store/integration/example_test.go"} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.Write(b)
 	}
-	source, err := os.ReadFile("example_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	if len(blocks) < 5 {
-		t.Fatalf("README.md has %d Go blocks", len(blocks))
-	}
-	for _, b := range blocks {
-		for _, part := range strings.Split(b[1], "\n\n") { // parts may stand apart
-			if !strings.Contains(flat(string(source)), flat(part)) {
-				t.Errorf("this stands in README.md and not in example_test.go:\n%s", part)
+	compiled := flat(source.String())
+	for document, min := range map[string]int{"README.md": 5, "docs/sessions.md": 10} {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+		if len(blocks) < min {
+			t.Fatalf("%s has %d Go blocks", document, len(blocks))
+		}
+		for _, b := range blocks {
+			for _, part := range strings.Split(b[1], "\n\n") { // parts may stand apart
+				if !strings.Contains(compiled, flat(part)) {
+					t.Errorf("this stands in %s and in no example:\n%s", document, part)
+				}
 			}
 		}
 	}
