@@ -3,12 +3,15 @@ package nuxtauth_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +26,31 @@ import (
 
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.TestMode)
-	m.Run()
+	code := m.Run()
+	if left := leaks(); left != "" {
+		fmt.Fprintln(os.Stderr, "goroutines of ours are left after all tests:\n\n"+left)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// leaks lists the goroutines in which our code runs, after a while in which they may end.
+func leaks() (left string) {
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); runtime.Gosched() {
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		left = ""
+		for _, g := range strings.Split(string(stacks), "\n\n")[1:] { // the first is this one
+			if strings.Contains(g, module+".") || strings.Contains(g, module+"/") {
+				left += g + "\n\n"
+			}
+		}
+		if left == "" {
+			return ""
+		}
+	}
+	return left
 }
 
 const secret = "a-secret-of-at-least-32-characters"

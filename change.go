@@ -38,7 +38,7 @@ func (a *Auth[T, S]) Update(c *gin.Context, change func(*T) error) error {
 	now := *l.held
 	for range maxConflicts {
 		var s *S
-		if s, err = a.update(ctx, k, &now, change, clientOf(c)); err == nil {
+		if s, err = a.update(ctx, k, &now, change, a.clients.of(c)); err == nil {
 			if !l.bearer {
 				err = a.setCookie(c.Writer.Header(), k, l.present, &now)
 			}

@@ -38,9 +38,6 @@ type held[T JWT] struct {
 	expires time.Time
 }
 
-// A client is who uses a session, for the user's list of sessions.
-type client struct{ ip, userAgent string }
-
 // find returns the session of a cookie's value, or of a Bearer token. A fault
 // of a store is a [KeepSession] error; any other means that there is none.
 func (a *Auth[T, S]) find(ctx context.Context, k *kit, value string) (*held[T], error) {

@@ -45,6 +45,7 @@ type Auth[T JWT, S Session] struct {
 	adopt     bool
 	tracks    bool // tokens say which provider they came from
 	refreshes refreshes
+	clients   clients
 	protocol  Protocol
 	fill      userFields
 	skip      func(*http.Request) bool

@@ -164,7 +164,7 @@ func (a *Auth[T, S]) settle(c *gin.Context, k *kit, l *loaded[T, S]) error {
 		return nil
 	}
 	if l.renew {
-		if err := a.keep(ctx, k, l.held, clientOf(c)); err != nil {
+		if err := a.keep(ctx, k, l.held, a.clients.of(c)); err != nil {
 			return err
 		}
 	}
@@ -188,10 +188,6 @@ func (a *Auth[T, S]) setCookie(h http.Header, k *kit, present cookie.Present, s 
 	h.Set("Cache-Control", "private, no-cache, no-store")
 	h.Add("Vary", "Cookie")
 	return nil
-}
-
-func clientOf(c *gin.Context) client {
-	return client{ip: c.ClientIP(), userAgent: c.Request.UserAgent()}
 }
 
 // newSession makes the session that the Session callback starts from.
