@@ -21,13 +21,14 @@ const maxConflicts = 5
 // says so and nothing is written. With a store, change runs again on the newer
 // token when another request was faster. Maps and slices in the token are
 // shared with [Auth.Token]: replace them rather than write into them. The error
-// is [ErrSignedOut] when there is no session, or no more.
+// is [ErrSignedOut] when there is no session, or no more, and [ErrUnavailable]
+// when nobody can tell.
 func (a *Auth[T, S]) Update(c *gin.Context, change func(*T) error) error {
-	l := a.loaded(c)
-	if l == nil || l.session == nil {
-		return ErrSignedOut
+	l, err := a.signedIn(c)
+	if err != nil {
+		return err
 	}
-	if !a.keeps(l) {
+	if l.bearer && l.held.record == nil {
 		return errors.New("nuxtauth: a session sent as Authorization: Bearer can't be updated: it has no cookie to write")
 	}
 	_, k, err := a.place(c.Request)
@@ -59,6 +60,18 @@ func (a *Auth[T, S]) Update(c *gin.Context, change func(*T) error) error {
 	return signedOut(err)
 }
 
+// signedIn returns what the middleware loaded of a signed-in user.
+func (a *Auth[T, S]) signedIn(c *gin.Context) (*loaded[T, S], error) {
+	l := a.loaded(c)
+	switch {
+	case l != nil && l.session != nil:
+		return l, nil
+	case l != nil && l.kept:
+		return nil, ErrUnavailable
+	}
+	return nil, ErrSignedOut
+}
+
 // update applies a change to a session and keeps it. After an error the
 // session is as it was.
 func (a *Auth[T, S]) update(ctx context.Context, k *kit, h *held[T], change func(*T) error, from client) (*S, error) {
@@ -66,7 +79,7 @@ func (a *Auth[T, S]) update(ctx context.Context, k *kit, h *held[T], change func
 	if err := change(&t); err != nil {
 		return nil, err
 	}
-	defaultsOf(&t).keepOrigin(defaultsOf(h.token))
+	defaultsOf(&t).keepOurs(defaultsOf(h.token))
 	s, err := a.callbacks.session(ctx, SessionParams[T, S]{Session: a.newSession(&t, true), Token: &t})
 	if err != nil {
 		return nil, fmt.Errorf("nuxtauth: session callback: %w", err)
@@ -88,48 +101,6 @@ func signedOut(err error) error {
 	return err
 }
 
-// SignOut ends the session on this response, so call it before the body.
-// Signed out already, it does nothing. An error says that the store or the
-// deny-list did not answer: the session goes on, and so does the cookie.
-func (a *Auth[T, S]) SignOut(c *gin.Context) error {
-	_, k, err := a.place(c.Request)
-	if err != nil {
-		return err
-	}
-	_, err = a.signOut(c, k)
-	return err
-}
-
-// signOut ends the session of a request and clears its cookies. It returns the
-// session that there was, if any.
-func (a *Auth[T, S]) signOut(c *gin.Context, k *kit) (*held[T], error) {
-	ctx := c.Request.Context()
-	value, present, _ := k.session.Read(c.Request.Header)
-	if l := a.loaded(c); l != nil && l.held != nil {
-		value = l.held.value // this response may have changed it
-	} else if value == "" && present == 0 {
-		value = bearer(c.Request.Header)
-	}
-	var h *held[T]
-	if value != "" {
-		var err error
-		if h, err = a.find(ctx, k, value); err == nil {
-			err = a.end(ctx, h)
-		} else if !isPassing(ctx, err) {
-			err = nil // there is none
-		}
-		if err != nil {
-			return nil, fmt.Errorf("nuxtauth: the session could not be ended: %w", err)
-		}
-	}
-	k.session.Clear(c.Writer.Header(), present)
-	a.set(c, &loaded[T, S]{})
-	if h != nil {
-		a.report(ctx, "the SignOut event", a.events.signOut(ctx, SignOutEvent[T]{h.token}))
-	}
-	return h, nil
-}
-
 // Issue makes a new session of t and returns the cookies that carry it: for
 // tests, and for servers that sign users in by means of their own. The
 // callbacks do not run. With TrustHost and no URL the cookies are those of http.
@@ -142,6 +113,7 @@ func (a *Auth[T, S]) Issue(ctx context.Context, t *T) ([]*http.Cookie, error) {
 		return nil, errors.New("nuxtauth: Issue needs a token")
 	}
 	issued := *t
+	defaultsOf(&issued).keepOurs(new(DefaultJWT)) // it may be the token of another session
 	h := &held[T]{token: &issued}
 	if err := a.keep(ctx, k, h, client{}); err != nil {
 		return nil, err

@@ -124,7 +124,8 @@ func (p Pages) check() error {
 func checkTypes[T JWT, S Session]() error {
 	t, s := reflect.TypeFor[T](), reflect.TypeFor[S]()
 	problems := []error{
-		checkEmbedding(t, reflect.TypeFor[DefaultJWT](), "name", "email", "picture", "sub", "iat", "exp", "nbf", "jti"),
+		checkEmbedding(t, reflect.TypeFor[DefaultJWT](), "name", "email", "picture", "sub", "iat", "exp", "nbf", "jti", "nuxtauth"),
+		checkProviderTokens(t),
 		checkEmbedding(s, nil, "user", "expires"),
 	}
 	if errors.Join(problems...) == nil {
@@ -177,6 +178,25 @@ func checkEmbedding(t, def reflect.Type, taken ...string) error {
 					problems = append(problems, fmt.Errorf("nuxtauth: %v.%s has the JSON name %q, which is the library's: give it another name", t, f.Name, n))
 				}
 			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// checkProviderTokens looks for them embedded in a way in which they would stay
+// empty, or be overwritten.
+func checkProviderTokens(t reflect.Type) error {
+	tokens := reflect.TypeFor[ProviderTokens]()
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var problems []error
+	for f := range t.Fields() {
+		if f.Anonymous && f.Type == reflect.PointerTo(tokens) {
+			problems = append(problems, fmt.Errorf("nuxtauth: %v embeds *ProviderTokens by pointer: embed it by value, without the *", t))
+		}
+		if f.Anonymous && f.Type == tokens {
+			problems = append(problems, checkEmbedding(t, tokens, "access_token", "refresh_token", "expires_at", "id_token"))
 		}
 	}
 	return errors.Join(problems...)

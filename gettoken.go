@@ -25,9 +25,11 @@ type TokenOptions struct {
 	Codec      token.Codec
 	Now        func() time.Time
 
-	// Store is that of the service that signs users in, if it has one. A store
-	// that does not answer is an error that wraps neither of those below.
-	Store store.Store
+	// Store and DenyList are those of the service that signs users in, if it
+	// has one. If they do not answer, the error wraps neither [ErrSignedOut] nor
+	// [token.ErrInvalid].
+	Store    store.Store
+	DenyList store.Marks
 
 	// CookieName is the whole name of the session cookie, where a Node server
 	// changed it. Empty means the usual name.
@@ -60,7 +62,14 @@ func GetToken[T JWT](r *http.Request, o TokenOptions) (*T, error) {
 	if o.Now != nil {
 		now = o.Now
 	}
-	return decodeToken[T](claims, now())
+	t, err := decodeToken[T](claims, now())
+	if err == nil {
+		err = checkDenied(r.Context(), o.DenyList, defaultsOf(t))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // claims returns the JSON of the token that a value stands for.

@@ -228,6 +228,7 @@ func (p *player) canonical(v any) string {
 func (p *player) prune(key string, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
+		delete(v, "nuxtauth") // ours alone: the time of the sign-in, for SessionConfig.MaxLifetime
 		for key, member := range v {
 			if v[key] = p.prune(key, member); v[key] == nil || v[key] == "" || v[key] == false {
 				delete(v, key)
@@ -236,8 +237,6 @@ func (p *player) prune(key string, v any) any {
 	case float64:
 		switch {
 		case v == 0, key == "iat", key == "exp": // cookieValue looks at the latter
-			return nil
-		case key == "auth_time": // ours has the time of the sign-in besides, for SessionConfig.MaxLifetime
 			return nil
 		case key == "expires_at":
 			return p.lifetime(time.Unix(int64(v), 0))

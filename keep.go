@@ -51,16 +51,30 @@ func (a *Auth[T, S]) find(ctx context.Context, k *kit, value string) (*held[T], 
 	if err == nil {
 		s.token, err = decodeToken[T](s.claims, a.now())
 	}
-	if err == nil && !a.now().Before(a.endOf(s.token)) {
-		err = token.ErrExpired
+	if err == nil {
+		err = a.checkOrigin(s)
 	}
 	if err == nil {
-		err = a.checkDenied(ctx, s.token)
+		err = checkDenied(ctx, a.denyList, defaultsOf(s.token))
 	}
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// checkOrigin refuses a session that has had its time, whatever it says itself,
+// and one that another Auth keeps in the same store.
+func (a *Auth[T, S]) checkOrigin(s *held[T]) error {
+	d, now := defaultsOf(s.token), a.now()
+	unused := d.IssuedAt != 0 && !now.Before(d.IssuedAt.Time().Add(a.maxAge)) // MaxAge may have been longer before
+	if unused || !now.Before(a.endOf(s.token)) {
+		return token.ErrExpired
+	}
+	if s.record != nil && d.Origin.Prefix != a.prefix {
+		return store.ErrNotFound
+	}
+	return nil
 }
 
 func (a *Auth[T, S]) findStored(ctx context.Context, handle string) (*store.Record, error) {
@@ -99,11 +113,15 @@ func (a *Auth[T, S]) keep(ctx context.Context, k *kit, s *held[T], from client) 
 		return errNoSubject
 	}
 	before := *d
-	if d.AuthTime == 0 {
-		d.AuthTime = orDefault(d.IssuedAt, token.NumericDate(now.Unix()))
+	o := &d.Origin
+	if o.AuthTime == 0 {
+		o.AuthTime = orDefault(d.IssuedAt, token.NumericDate(now.Unix()))
 	}
-	if d.SessionID == "" && a.denyList != nil {
-		d.SessionID = firstOf(d.ID, rand.Text())
+	if o.SessionID == "" && a.denyList != nil {
+		o.SessionID = firstOf(d.ID, rand.Text())
+	}
+	if a.store != nil {
+		o.Prefix = a.prefix
 	}
 	expires := a.expiry(s.token)
 	d.IssuedAt = token.NumericDate(now.Unix())
@@ -128,15 +146,16 @@ func (a *Auth[T, S]) keep(ctx context.Context, k *kit, s *held[T], from client) 
 	return nil
 }
 
-// keepStored writes a session to the store. One whose user has changed, because
-// a callback joined two accounts, becomes a new one.
+// keepStored writes a session to the store, though the browser may have left.
+// One whose user has changed, because a callback joined two accounts, becomes a
+// new one.
 func (a *Auth[T, S]) keepStored(ctx context.Context, s *held[T], claims []byte, expires time.Time, from client) (string, *store.Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := lasting(ctx)
 	defer cancel()
 	d, old := defaultsOf(s.token), s.record
 	r := &store.Record{
-		Subject: d.Subject, Provider: d.IDP.Provider, ProviderSession: d.IDP.name(),
-		CreatedAt: d.AuthTime.Time(), IP: from.ip, UserAgent: store.UserAgent(from.userAgent),
+		Subject: d.Subject, Provider: d.Origin.Provider, ProviderSession: d.Origin.ProviderSession,
+		CreatedAt: d.Origin.AuthTime.Time(), IP: from.ip, UserAgent: store.UserAgent(from.userAgent),
 	}
 	if old != nil {
 		*r = *old
@@ -150,31 +169,62 @@ func (a *Auth[T, S]) keepStored(ctx context.Context, s *held[T], claims []byte, 
 		return handle, r, err
 	}
 	r.Subject = d.Subject
+	if r.Subject != d.Origin.ProviderSubject {
+		r.ProviderSubject = d.Origin.ProviderSubject
+	}
 	handle, err := a.store.Create(ctx, r)
 	if err == nil && old != nil {
-		err = ignoreUnsupported(a.store.Delete(ctx, s.value))
+		err = a.replaced(ctx, s)
+		if err != nil {
+			err = errors.Join(err, a.store.Delete(ctx, handle))
+		}
 	}
 	return handle, r, err
 }
 
-// name is what the sessions from one session at a provider have in common.
-// Where the provider does not name its sessions, all of a user's are one.
-func (s IDPSession) name() string {
-	if s.SessionID == "" && s.Subject != "" {
-		return "sub:" + s.Subject
+// replaced ends a session in favour of a new one. If it has ended already, the
+// new one must not bring it back: that is store.ErrNotFound.
+func (a *Auth[T, S]) replaced(ctx context.Context, s *held[T]) error {
+	n, err := a.store.DeleteWhere(ctx, store.Filter{Subject: s.record.Subject, ID: s.record.ID})
+	switch {
+	case errors.Is(err, store.ErrUnsupported):
+		if _, err := a.store.Find(ctx, s.value); err != nil {
+			return err
+		}
+		return ignoreUnsupported(a.store.Delete(ctx, s.value))
+	case err == nil && n == 0:
+		return store.ErrNotFound
 	}
-	return s.SessionID
+	return err
 }
 
 // end ends a session for copies of its cookie too, where there is a store or a
-// deny-list to do it. The cookie itself is the caller's.
+// deny-list to do it, though the browser may have left. The cookie itself is
+// the caller's.
 func (a *Auth[T, S]) end(ctx context.Context, s *held[T]) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := lasting(ctx)
 	defer cancel()
 	if s.record != nil {
-		return ignoreUnsupported(a.store.Delete(ctx, s.value))
+		if err := ignoreUnsupported(a.store.Delete(ctx, s.value)); err != nil {
+			return err
+		}
 	}
-	return a.deny(ctx, sessionMark(defaultsOf(s.token)))
+	return a.denySession(ctx, defaultsOf(s.token))
+}
+
+// endUnreadable ends what is behind a cookie that leads to no session of ours.
+func (a *Auth[T, S]) endUnreadable(ctx context.Context, value string) error {
+	if a.store == nil {
+		return nil
+	}
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	return ignoreUnsupported(a.store.Delete(ctx, value))
+}
+
+// lasting is the context of a write to a store that is to be done to its end.
+func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 }
 
 // ignoreUnsupported is for stores that keep everything in the cookie: clearing
@@ -198,11 +248,11 @@ func (a *Auth[T, S]) expiry(t *T) time.Time {
 // endOf is when a session ends however much it is used. Tokens of a Node server
 // do not say when the user signed in; their time runs from the first renewal.
 func (a *Auth[T, S]) endOf(t *T) time.Time {
-	since := defaultsOf(t).AuthTime.Time()
-	if defaultsOf(t).AuthTime == 0 {
-		since = a.now()
+	since := defaultsOf(t).Origin.AuthTime
+	if since == 0 {
+		return a.now().Add(a.lifetime)
 	}
-	return since.Add(a.lifetime)
+	return since.Time().Add(a.lifetime)
 }
 
 // aged tells whether a session is due to be renewed.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
 
 	"github.com/nuxtauth/nuxtauth/internal/flow"
@@ -17,6 +18,49 @@ import (
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
+// SignOut ends the session on this response, so call it before the body.
+// Signed out already, it does nothing. An error says that the store or the
+// deny-list did not answer: the session goes on, and so does the cookie. It ends
+// no session at a provider: that takes the browser, and POST /api/auth/signout.
+func (a *Auth[T, S]) SignOut(c *gin.Context) error {
+	_, k, err := a.place(c.Request)
+	if err != nil {
+		return err
+	}
+	_, err = a.signOut(c, k)
+	return err
+}
+
+// signOut ends the session of a request and clears its cookies. It returns the
+// session that there was, if any.
+func (a *Auth[T, S]) signOut(c *gin.Context, k *kit) (*held[T], error) {
+	ctx := c.Request.Context()
+	value, present, _ := k.session.Read(c.Request.Header)
+	if l := a.loaded(c); l != nil && l.held != nil {
+		value = l.held.value // this response may have changed it
+	} else if value == "" && present == 0 {
+		value = bearer(c.Request.Header)
+	}
+	var h *held[T]
+	if value != "" {
+		var err error
+		if h, err = a.find(ctx, k, value); err == nil {
+			err = a.end(ctx, h)
+		} else if !isPassing(ctx, err) {
+			err = a.endUnreadable(ctx, value) // there is none, or one of another type
+		}
+		if err != nil {
+			return nil, fmt.Errorf("nuxtauth: the session could not be ended: %w", err)
+		}
+	}
+	k.session.Clear(c.Writer.Header(), present)
+	a.set(c, &loaded[T, S]{})
+	if h != nil {
+		a.report(ctx, "the SignOut event", a.events.signOut(ctx, SignOutEvent[T]{h.token}))
+	}
+	return h, nil
+}
+
 // Federated logout, both ways: a sign-out here that goes on at the provider
 // (OpenID Connect RP-Initiated Logout 1.0), and one at the provider that ends
 // the sessions here (OpenID Connect Back-Channel Logout 1.0).
@@ -24,6 +68,7 @@ import (
 const (
 	endSessionWait = 2 * time.Second // for a provider's metadata; without them the sign-out ends here
 	farewellLife   = time.Hour
+	maxFarewell    = 1024 // characters of the callback URL; the ID token goes into the same URL
 )
 
 // A farewell travels to the provider and back as the state of a sign-out, so
@@ -51,7 +96,7 @@ func (x *exchange[T, S]) endSessionURL(ended *held[T]) string {
 	if ended == nil {
 		return ""
 	}
-	id := defaultsOf(ended.token).IDP.Provider
+	id := defaultsOf(ended.token).Origin.Provider
 	f := x.federated(id)
 	if f == nil {
 		return ""
@@ -64,7 +109,11 @@ func (x *exchange[T, S]) endSessionURL(ended *held[T]) string {
 }
 
 func (x *exchange[T, S]) askEndSession(f *flow.Flow, id string, ended *held[T]) (string, error) {
-	state, err := json.Marshal(farewell{id, x.callbackURL, token.NumericDate(x.now().Add(farewellLife).Unix())})
+	back := farewell{Provider: id, CallbackURL: x.callbackURL, ExpiresAt: token.NumericDate(x.now().Add(farewellLife).Unix())}
+	if len(back.CallbackURL) > maxFarewell {
+		back.CallbackURL = x.base.Origin
+	}
+	state, err := json.Marshal(back)
 	if err != nil {
 		return "", err
 	}
@@ -158,10 +207,13 @@ func (x *exchange[T, S]) endByLogoutToken(raw string) error {
 // endSessionsOf ends the session of a logout token or, if it names a user
 // alone, all that the user has from this provider.
 func (x *exchange[T, S]) endSessionsOf(ctx context.Context, id string, t *flow.LogoutToken) (int, error) {
-	n, err := x.Revoke(ctx, store.Filter{Provider: id, ProviderSession: IDPSession{Subject: t.Subject, SessionID: t.Session}.name()})
-	if err != nil || t.Session != "" {
+	if t.Session != "" {
+		return x.Revoke(ctx, store.Filter{Provider: id, ProviderSession: t.Session})
+	}
+	n, err := x.Revoke(ctx, store.Filter{Provider: id, ProviderSubject: t.Subject})
+	if err != nil || x.store == nil {
 		return n, err
 	}
-	all, err := x.Revoke(ctx, store.Filter{Provider: id, Subject: t.Subject})
-	return n + all, err
+	same, err := x.Revoke(ctx, store.Filter{Provider: id, Subject: t.Subject}) // those who have the same name here
+	return n + same, err
 }

@@ -43,7 +43,8 @@ type Auth[T JWT, S Session] struct {
 	denyList  store.Marks // nil: nothing is taken back before it expires
 	seen      store.Marks // logout tokens
 	adopt     bool
-	tracks    bool // tokens say which provider they came from
+	prefix    string // of the cookies
+	tracks    bool   // tokens say which provider they came from
 	refreshes refreshes
 	clients   clients
 	protocol  Protocol
@@ -71,6 +72,7 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 		store:     cfg.Session.Store,
 		denyList:  cfg.Session.DenyList,
 		adopt:     cfg.Session.AdoptCookies,
+		prefix:    firstOf(cfg.Cookies.Prefix, cfg.Protocol.String()),
 		skip:      cfg.Skip,
 		log:       cfg.Logger,
 		now:       cfg.Now,
@@ -88,6 +90,9 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	}
 	a.refreshes = newRefreshes(a.store, a.now)
 	a.seen = marksFor(cfg.Session, a.now)
+	if marks, ok := a.store.(store.Marks); ok && a.adopt {
+		a.denyList = marks // for the cookies that are yet to be moved
+	}
 	try(cfg.Session.check(a.maxAge, a.updateAge, a.lifetime))
 	try(checkTypes[T, S]())
 	a.fill = userFieldsOf[S]()
@@ -195,6 +200,7 @@ func (a *Auth[T, S]) attach(c *gin.Context) {
 }
 
 func (a *Auth[T, S]) set(c *gin.Context, l *loaded[T, S]) {
+	l.of = c
 	c.Set(a, l)
 	c.Set(SessionKey, l.session)
 }
@@ -260,13 +266,13 @@ func (a *Auth[T, S]) Require(allow ...func(*S) bool) gin.HandlerFunc {
 		case l != nil && l.session != nil:
 			for _, ok := range allow {
 				if !ok(l.session) {
-					a.forbid(c)
+					a.refusePage(c, http.StatusForbidden, "AccessDenied", "You may not do this.")
 					return
 				}
 			}
 		case l != nil && l.kept:
 			c.Header("Retry-After", "5")
-			refuse(c, http.StatusServiceUnavailable, "The session could not be checked. Try again soon.")
+			a.refusePage(c, http.StatusServiceUnavailable, "SessionUnavailable", "The session could not be checked. Try again soon.")
 		case wantsPage(c.Request):
 			a.redirectToSignIn(c)
 		default:
@@ -275,15 +281,20 @@ func (a *Auth[T, S]) Require(allow ...func(*S) bool) gin.HandlerFunc {
 	}
 }
 
-// forbid refuses somebody who is signed in: to a browser with the error page.
-func (a *Auth[T, S]) forbid(c *gin.Context) {
+// refusePage refuses a browser with the error page of a code, which has the
+// same status, and a program with a message.
+func (a *Auth[T, S]) refusePage(c *gin.Context, status int, code, message string) {
 	base, _, err := a.place(c.Request)
 	if err != nil || !wantsPage(c.Request) {
-		refuse(c, http.StatusForbidden, "You may not do this.")
+		refuse(c, status, message)
 		return
 	}
+	d := page.Error{Site: base.Origin, Code: code}
+	if status == http.StatusForbidden {
+		d.SignInURL = base.URL("signin") // as somebody else
+	}
 	c.Abort()
-	a.pages.Error(c.Writer, page.Error{Site: base.Origin, Code: "AccessDenied", SignInURL: base.URL("signin")})
+	a.pages.Error(c.Writer, d)
 }
 
 func refuse(c *gin.Context, status int, message string) {

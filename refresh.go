@@ -1,6 +1,7 @@
 package nuxtauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -60,6 +61,8 @@ const (
 	refreshWait    = time.Second      // of a request whose access token is still good
 	refreshTimeout = 30 * time.Second // for the whole of it, and for the lock
 	maxRefreshes   = 5                // with others changing the session meanwhile
+	keepRetries    = 4                // of a store that does not take the new refresh token
+	keepPause      = 50 * time.Millisecond
 
 	rotatedLife = 5 * time.Minute  // for requests that still come with the old refresh token
 	reusedLife  = 10 * time.Second // the same where the provider keeps its refresh tokens
@@ -120,8 +123,9 @@ type renewed struct {
 }
 
 func newRefreshes(s store.Store, now func() time.Time) refreshes {
-	locker, _ := s.(store.Locker)
-	return refreshes{memo.New[*provider.Account](now), memo.New[renewed](now), locker}
+	r := refreshes{answers: memo.New[*provider.Account](now), sessions: memo.New[renewed](now)}
+	r.locker, _ = s.(store.Locker)
+	return r
 }
 
 // freshen makes the access token of a session last for the request. It is
@@ -129,40 +133,40 @@ func newRefreshes(s store.Store, now func() time.Time) refreshes {
 // session is over, or that the request is.
 func (a *Auth[T, S]) freshen(ctx context.Context, k *kit, h *held[T], bearer bool) (stale bool, err error) {
 	tokens := providerTokensOf(h.token)
-	if tokens == nil || !tokens.due(a.now()) || a.flows[defaultsOf(h.token).IDP.Provider] == nil {
+	if tokens == nil || !tokens.due(a.now()) || a.flows[defaultsOf(h.token).Origin.Provider] == nil {
 		return false, nil
 	}
-	left := tokens.left(a.now())
 	if bearer && h.record == nil { // whoever sent it would not learn of the new refresh token
-		return left <= 0, nil
+		return tokens.left(a.now()) <= 0, nil
 	}
 	wait := ctx
-	if left > 0 {
+	if tokens.left(a.now()) > 0 {
 		var cancel context.CancelFunc
 		wait, cancel = context.WithTimeout(ctx, refreshWait)
 		defer cancel()
 	}
 	if h.record == nil {
-		err = a.refreshInCookie(wait, k, h, tokens)
+		err = a.refreshInCookie(wait, k, h)
 	} else {
 		err = a.refreshInStore(wait, k, h)
 	}
-	switch {
-	case err == nil:
-		return false, nil
-	case errors.Is(err, errOver), ctx.Err() != nil:
-		return false, err
+	if errors.Is(err, errOver) || ctx.Err() != nil {
+		return false, cmp.Or(err, ctx.Err())
 	}
-	return left <= 0, nil // logged where it was found
+	return providerTokensOf(h.token).left(a.now()) <= 0, nil // why was logged where it was found
 }
 
-// refreshInCookie refreshes the tokens of a session that lives in its cookie.
-func (a *Auth[T, S]) refreshInCookie(ctx context.Context, k *kit, h *held[T], tokens *ProviderTokens) error {
-	account, err := a.ask(ctx, defaultsOf(h.token), tokens.RefreshToken)
-	if err != nil {
-		return err
+// refreshInCookie refreshes the tokens of a session that lives in its cookie. A
+// remembered answer may have expired too: then its refresh token is next.
+func (a *Auth[T, S]) refreshInCookie(ctx context.Context, k *kit, h *held[T]) error {
+	tokens := providerTokensOf(h.token)
+	for n := 0; n == 0 || n < maxRefreshes && tokens.left(a.now()) <= 0; n++ {
+		account, err := a.ask(ctx, defaultsOf(h.token), tokens.RefreshToken)
+		if err != nil {
+			return err
+		}
+		tokens.set(account, tokens.IDToken != "")
 	}
-	tokens.set(account, tokens.IDToken != "")
 	if err := a.keep(ctx, k, h, client{}); err != nil {
 		a.log.ErrorContext(ctx, "nuxtauth: refreshed tokens could not be kept", "error", err)
 	}
@@ -176,10 +180,11 @@ func (a *Auth[T, S]) refreshInStore(ctx context.Context, k *kit, h *held[T]) err
 		ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 		defer cancel()
 		r, err := a.refreshStored(ctx, k, h.record.ID, h.value)
-		if err != nil && !errors.Is(err, errOver) {
-			a.log.WarnContext(ctx, "nuxtauth: the provider's tokens could not be refreshed, the session goes on", "error", err)
+		if err == nil || errors.Is(err, errOver) {
+			return r, 0, err
 		}
-		return r, 0, err
+		a.log.WarnContext(ctx, "nuxtauth: the provider's tokens could not be refreshed, the session goes on", "error", err)
+		return r, faultLife, err
 	})
 	if err != nil {
 		return err
@@ -203,43 +208,76 @@ func (a *Auth[T, S]) refreshStored(ctx context.Context, k *kit, id, handle strin
 		}
 		defer unlock()
 	}
+	spent := "" // a refresh token that the provider refused
 	for range maxRefreshes {
 		h, err := a.find(ctx, k, handle)
-		if err != nil && !isPassing(ctx, err) {
-			err = fmt.Errorf("%w: %w", errOver, err)
-		}
 		if err != nil {
-			return renewed{}, err
+			return renewed{}, over(ctx, err)
 		}
 		tokens := providerTokensOf(h.token)
 		if !tokens.due(a.now()) {
 			return renewed{h.record, h.value, h.expires}, nil
 		}
+		if tokens.RefreshToken == spent { // nobody has put another in its place
+			return renewed{}, errOver
+		}
 		account, err := a.ask(ctx, defaultsOf(h.token), tokens.RefreshToken)
+		if errors.Is(err, errOver) {
+			spent = tokens.RefreshToken
+			continue // a process that can't be locked out may have been faster
+		}
 		if err != nil {
 			return renewed{}, err
 		}
 		tokens.set(account, tokens.IDToken != "")
-		err = a.keep(ctx, k, h, client{})
-		if !errors.Is(err, store.ErrConflict) {
-			return renewed{h.record, h.value, h.expires}, err
+		err = a.keepStubbornly(ctx, k, h)
+		if errors.Is(err, store.ErrConflict) || err == nil && tokens.left(a.now()) <= 0 {
+			continue
 		}
+		return renewed{h.record, h.value, h.expires}, over(ctx, err)
 	}
 	return renewed{}, store.ErrConflict
+}
+
+// over marks an error that says that there is no session any more.
+func over(ctx context.Context, err error) error {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrExpired) {
+		return fmt.Errorf("%w: %w", errOver, err)
+	}
+	return err
+}
+
+// keepStubbornly tries more than once: the new refresh token is nowhere else,
+// and the old one is spent.
+func (a *Auth[T, S]) keepStubbornly(ctx context.Context, k *kit, h *held[T]) error {
+	err := a.keep(ctx, k, h, client{})
+	for pause, n := keepPause, 0; n < keepRetries; pause, n = 2*pause, n+1 {
+		if err == nil || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+		err = a.keep(ctx, k, h, client{})
+	}
+	return err
 }
 
 // ask trades a refresh token for new tokens: once, for all who come with it
 // now or soon. So a new refresh token that could not be kept is not lost.
 func (a *Auth[T, S]) ask(ctx context.Context, d *DefaultJWT, refreshToken string) (*Account, error) {
+	from := d.Origin
 	sum := sha256.Sum256([]byte(refreshToken))
-	key := d.IDP.Provider + " " + base64.RawURLEncoding.EncodeToString(sum[:])
+	key := from.Provider + " " + base64.RawURLEncoding.EncodeToString(sum[:])
 	return a.refreshes.answers.Do(ctx, key, func(ctx context.Context) (*Account, time.Duration, error) {
-		account, err := a.flows[d.IDP.Provider].Refresh(ctx, flow.Refresh{RefreshToken: refreshToken, Subject: d.IDP.Subject})
+		account, err := refresh(ctx, a.flows[from.Provider], flow.Refresh{RefreshToken: refreshToken, Subject: from.ProviderSubject})
 		if errors.Is(err, flow.ErrInvalidGrant) {
 			err = fmt.Errorf("%w: %w", errOver, err)
 		}
 		if err != nil {
-			a.log.WarnContext(ctx, "nuxtauth: a provider did not refresh its tokens", "provider", d.IDP.Provider, "error", err)
+			a.report(ctx, "refreshing the tokens of "+from.Provider, err)
 			return nil, faultLife, err
 		}
 		if account.RefreshToken != "" && account.RefreshToken != refreshToken {
@@ -250,27 +288,33 @@ func (a *Auth[T, S]) ask(ctx context.Context, d *DefaultJWT, refreshToken string
 	})
 }
 
+func refresh(ctx context.Context, f *flow.Flow, r flow.Refresh) (account *Account, err error) {
+	defer recovered(&err) // MintSecret and the HTTP client's transport are the application's
+	return f.Refresh(ctx, r)
+}
+
 // AccessToken returns an access token of the provider that the user signed in
 // with, for calling the provider's API. It has been refreshed if need be; see
 // [ProviderTokens], which the token type must embed. Call it before the body of
-// the response: a refresh may have to write the cookie.
+// the response: a refresh may have to write the cookie. From a copy of the
+// context, as goroutines need, it refreshes sessions of a Store alone, and only
+// as long as the request goes on.
 //
-// The error is [ErrSignedOut] without a session, and wraps [ErrNoAccessToken]
-// when there is none that is good now.
+// The error is [ErrSignedOut] without a session, [ErrUnavailable] when nobody
+// can tell, and wraps [ErrNoAccessToken] when there is no token that is good now.
 func (a *Auth[T, S]) AccessToken(c *gin.Context) (string, error) {
-	l := a.loaded(c)
-	if l == nil || l.session == nil {
-		return "", ErrSignedOut
+	l, err := a.signedIn(c)
+	if err != nil {
+		return "", err
 	}
 	tokens := providerTokensOf(l.token)
 	if tokens == nil {
 		return "", fmt.Errorf("%w: embed nuxtauth.ProviderTokens in %T", ErrNoAccessToken, *l.token)
 	}
-	if tokens.due(a.now()) && (l.held.record != nil || !c.Writer.Written()) {
-		if err := a.freshenLate(c, l); err != nil {
+	if tokens.due(a.now()) {
+		if tokens, err = a.freshenLate(c, l); err != nil {
 			return "", err
 		}
-		tokens = providerTokensOf(l.token)
 	}
 	if tokens.AccessToken == "" || tokens.left(a.now()) <= 0 {
 		return "", ErrNoAccessToken
@@ -279,19 +323,28 @@ func (a *Auth[T, S]) AccessToken(c *gin.Context) (string, error) {
 }
 
 // freshenLate refreshes in the middle of a request, such as one that streams
-// for an hour.
-func (a *Auth[T, S]) freshenLate(c *gin.Context, l *loaded[T, S]) error {
+// for an hour. What was loaded before stays as it is: others may read it.
+func (a *Auth[T, S]) freshenLate(c *gin.Context, l *loaded[T, S]) (*ProviderTokens, error) {
+	hasHeader := l.of == c && !c.Writer.Written()
+	if l.held.record == nil && !hasHeader {
+		return providerTokensOf(l.token), nil
+	}
 	_, k, err := a.place(c.Request)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l.held.expires = time.Time{}
-	if _, err := a.freshen(c.Request.Context(), k, l.held, l.bearer); err != nil {
-		return fmt.Errorf("%w: %w", ErrNoAccessToken, err)
+	t, h := *l.token, *l.held
+	h.token, h.expires = &t, time.Time{}
+	if _, err := a.freshen(c.Request.Context(), k, &h, l.bearer); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoAccessToken, err)
 	}
-	l.token = l.held.token
-	if l.held.expires.IsZero() || l.bearer || c.Writer.Written() {
-		return nil
+	if hasHeader {
+		newer := *l
+		newer.token, newer.held = h.token, &h
+		a.set(c, &newer)
+		if !h.expires.IsZero() && !l.bearer {
+			err = a.setCookie(c.Writer.Header(), k, l.present, &h)
+		}
 	}
-	return a.setCookie(c.Writer.Header(), k, l.present, l.held)
+	return providerTokensOf(h.token), err
 }

@@ -325,6 +325,7 @@ func TestANewRefreshTokenThatCouldNotBeStoredIsNotLost(t *testing.T) {
 		t.Fatal("the store is not down")
 	}
 	s.fail(nil)
+	a.clock.advance(10 * time.Second) // a fault is remembered for five
 	if a.token() == "" || a.refreshed() != 1 {
 		t.Errorf("no token after %d token requests", a.refreshed())
 	}

@@ -69,7 +69,7 @@ func (a *Auth[T, S]) SessionID(c *gin.Context) string {
 	case l.held.record != nil:
 		return l.held.record.ID
 	}
-	return defaultsOf(l.token).SessionID
+	return defaultsOf(l.token).Origin.SessionID
 }
 
 // Revoke ends the sessions that which selects: all of a user,
@@ -77,22 +77,28 @@ func (a *Auth[T, S]) SessionID(c *gin.Context) string {
 //	auth.Revoke(ctx, store.Filter{Subject: "42"})
 //
 // one of them (with ID), all but one (with ExceptID, as for "sign out my other
-// devices"), or those from one session at a provider. Name the Subject beside
-// an ID that a user chose, so that nobody ends the sessions of others.
+// devices"), or those from a user or a session at a provider. Name the Subject
+// beside an ID that a user chose, so that nobody ends the sessions of others,
+// and refuse an ID that is empty: an empty field selects nothing, and what is
+// left is all sessions of the user.
 //
 // It returns how many there were; always 0 with a deny-list, which can't count,
-// and can't spare the one of ExceptID either. Other requests of an ended
-// session are signed out from their next session data on. An error that wraps
+// and can't spare the one of ExceptID either. Requests under way go on; the next
+// ones of an ended session are signed out. An error that wraps
 // [store.ErrUnsupported] says that nothing can be ended this way; any other,
 // that some may live on.
 func (a *Auth[T, S]) Revoke(ctx context.Context, which store.Filter) (int, error) {
 	if err := which.Check(); err != nil {
 		return 0, fmt.Errorf("nuxtauth: revoke: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := lasting(ctx)
 	defer cancel()
 	n, err := 0, error(nil)
 	switch {
+	case a.store != nil && a.denyList != nil: // some are still in cookies, see SessionConfig.AdoptCookies
+		if n, err = a.store.DeleteWhere(ctx, which); err == nil {
+			err = ignoreUnsupported(a.denyWhere(ctx, which))
+		}
 	case a.store != nil:
 		n, err = a.store.DeleteWhere(ctx, which)
 	case a.denyList == nil:
@@ -106,67 +112,93 @@ func (a *Auth[T, S]) Revoke(ctx context.Context, which store.Filter) (int, error
 	return n, nil
 }
 
+// denyWhere ends what a deny-list has a name for.
 func (a *Auth[T, S]) denyWhere(ctx context.Context, which store.Filter) error {
-	switch {
-	case which.ExceptID != "":
-		return fmt.Errorf("%w: a deny-list can't spare one session", store.ErrUnsupported)
-	case which.ID != "":
-		return a.deny(ctx, "session:"+which.ID)
-	case which.Subject != "" && which.Provider != "":
-		return a.deny(ctx, idpUserMark(which.Provider, which.Subject))
-	case which.Subject != "":
-		return a.deny(ctx, "subject:"+which.Subject)
+	now := a.now().Unix()
+	switch which {
+	case store.Filter{Subject: which.Subject}:
+		return a.deny(ctx, subjectMark(which.Subject), now)
+	case store.Filter{Subject: which.Subject, ID: which.ID}:
+		return a.deny(ctx, ownSessionMark(which.Subject, which.ID), always)
+	case store.Filter{Provider: which.Provider, ProviderSession: which.ProviderSession}:
+		return a.deny(ctx, idpSessionMark(which.Provider, which.ProviderSession), now)
+	case store.Filter{Provider: which.Provider, ProviderSubject: which.ProviderSubject}:
+		return a.deny(ctx, idpSubjectMark(which.Provider, which.ProviderSubject), now)
 	}
-	return a.deny(ctx, idpSessionMark(which.Provider, which.ProviderSession))
+	return fmt.Errorf("%w: a deny-list ends a session, or all of a user or of a user or session at a provider", store.ErrUnsupported)
 }
 
-// What a deny-list knows: under each name, the second up to which the sign-ins
-// of that session, user, or session at a provider count no more.
+// What a deny-list knows. Under the name of a session, that it has ended. Under
+// that of a user, or of a user or session at a provider, the second up to which
+// sign-ins count no more.
 
-func sessionMark(d *DefaultJWT) string { return "session:" + firstOf(d.SessionID, d.ID) }
+// always is later than any sign-in, whatever the clocks say. Redis counts in
+// floating point.
+const always = 1 << 52
+
+func sessionMark(name string) string { return "session:" + name }
+
+func ownSessionMark(subject, id string) string { return "session:" + id + ":of:" + subject }
+
+func subjectMark(subject string) string { return "subject:" + subject }
 
 func idpSessionMark(provider, session string) string { return "idp:" + provider + ":sid:" + session }
 
-func idpUserMark(provider, subject string) string { return "idp:" + provider + ":sub:" + subject }
+func idpSubjectMark(provider, subject string) string { return "idp:" + provider + ":sub:" + subject }
 
+// sessionName is what all tokens of a session have in common: those of before
+// there was a deny-list took it over from the first.
+func sessionName(d *DefaultJWT) string { return firstOf(d.Origin.SessionID, d.ID) }
+
+// marksOf are the names under which a token may have been taken back.
 func marksOf(d *DefaultJWT) []string {
-	names := []string{sessionMark(d), "subject:" + d.Subject}
-	if d.IDP.Provider != "" {
-		names = append(names, idpSessionMark(d.IDP.Provider, d.IDP.name()), idpUserMark(d.IDP.Provider, d.Subject))
+	names := []string{subjectMark(d.Subject)}
+	if name := sessionName(d); name != "" {
+		names = append(names, sessionMark(name), ownSessionMark(d.Subject, name))
+	}
+	if o := d.Origin; o.ProviderSession != "" {
+		names = append(names, idpSessionMark(o.Provider, o.ProviderSession))
+	}
+	if o := d.Origin; o.ProviderSubject != "" {
+		names = append(names, idpSubjectMark(o.Provider, o.ProviderSubject))
 	}
 	return names
 }
 
 var errDenied = fmt.Errorf("%w: it was taken back", token.ErrInvalid)
 
-// checkDenied asks the deny-list, if there is one, whether a token still counts.
-func (a *Auth[T, S]) checkDenied(ctx context.Context, t *T) error {
-	if a.denyList == nil {
+// checkDenied asks a deny-list, if there is one, whether a token still counts.
+func checkDenied(ctx context.Context, denyList store.Marks, d *DefaultJWT) error {
+	if denyList == nil {
 		return nil
 	}
-	d := defaultsOf(t)
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	notBefore, err := a.denyList.Marked(ctx, marksOf(d)...)
+	notBefore, err := denyList.Marked(ctx, marksOf(d)...)
 	if err != nil {
 		return KeepSession(err)
 	}
-	signedIn := orDefault(d.AuthTime, d.IssuedAt)
+	signedIn := orDefault(d.Origin.AuthTime, d.IssuedAt)
 	if slices.Max(notBefore) >= int64(signedIn) {
 		return errDenied
 	}
 	return nil
 }
 
-// deny takes back everything of a name that was signed in up to now. The
-// deny-list remembers it for as long as such a token could be alive.
-func (a *Auth[T, S]) deny(ctx context.Context, name string) error {
-	if a.denyList == nil {
+// deny takes something back. The deny-list remembers it for as long as such a
+// token could be alive.
+func (a *Auth[T, S]) deny(ctx context.Context, name string, notBefore int64) error {
+	_, err := a.denyList.Mark(ctx, name, notBefore, a.now().Add(a.maxAge+time.Hour))
+	return err
+}
+
+// denySession takes one session back, if there is a deny-list.
+func (a *Auth[T, S]) denySession(ctx context.Context, d *DefaultJWT) error {
+	name := sessionName(d)
+	if a.denyList == nil || name == "" {
 		return nil
 	}
-	now := a.now()
-	_, err := a.denyList.Mark(ctx, name, now.Unix(), now.Add(a.maxAge+time.Hour))
-	return err
+	return a.deny(ctx, sessionMark(name), always)
 }
 
 // notBefore is the earliest second at which a new sign-in counts.

@@ -34,6 +34,7 @@ type exchange[T JWT, S Session] struct {
 	csrfToken     string
 	verified      bool   // a POST that shows the CSRF token
 	callbackURL   string // where the browser wants to go, already safe
+	before        string // the session that the browser had before it went to the provider
 }
 
 // serve answers a request below the base path; path is what follows it.

@@ -29,6 +29,7 @@ type loaded[T JWT, S Session] struct {
 
 	present cookie.Present // the session's cookies in the request
 	bearer  bool           // the token came in the Authorization header
+	of      *gin.Context   // the context that it was loaded for, not a copy
 	kept    bool           // a passing fault: signed out for this request alone
 	ended   bool           // the session is over: clear the cookies
 	renew   bool           // keep held anew
@@ -45,9 +46,8 @@ func (a *Auth[T, S]) obtain(c *gin.Context, k *kit, how loading) *loaded[T, S] {
 		return nil
 	}
 	err := a.settle(c, k, l)
-	if errors.Is(err, store.ErrConflict) {
-		// Another request changed the session meanwhile. What it left may need
-		// no change any more, so the callbacks see it once.
+	for n := 0; errors.Is(err, store.ErrConflict) && n < maxConflicts; n++ {
+		// Another request changed the session meanwhile. The callbacks see what it left.
 		l = a.load(ctx, k, c.Request.Header, how)
 		err = a.settle(c, k, l)
 	}
@@ -78,7 +78,7 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, h http.Header, how loadin
 		l.bearer = true
 	}
 	if l.held, err = a.find(ctx, k, value); err != nil {
-		return a.notFound(ctx, l, err)
+		return a.notFound(ctx, l, err, how)
 	}
 	if l.stale, err = a.freshen(ctx, k, l.held, l.bearer); err != nil {
 		return a.failed(ctx, l, "refreshing the provider's tokens", err)
@@ -91,41 +91,52 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, h http.Header, how loadin
 	if err != nil {
 		return a.failed(ctx, l, "the JWT callback", err)
 	}
-	defaultsOf(t).keepOrigin(&given)
+	defaultsOf(t).keepOurs(&given)
 	changed := a.changed(t, l.held.claims)
 	l.held.token = t
 	renew := a.aged(t) || how.renew && a.store == nil || a.store != nil && l.held.record == nil
 	s, err := a.callbacks.session(ctx, SessionParams[T, S]{
-		Session: a.newSession(t, renew), Token: t, Trigger: how.trigger, Update: how.update,
+		Session: a.newSession(t, renew || changed), Token: t, Trigger: how.trigger, Update: how.update,
 	})
 	if err != nil {
 		a.failed(ctx, l, "the Session callback", err)
-		l.renew = l.kept && changed && a.keeps(l) // what the JWT callback did, such as a rotated token, is not lost
+		l.renew = l.kept && changed && keeps(l, t) // what the JWT callback did, such as a rotated token, is not lost
 		return l
 	}
 	l.token, l.session = t, s
-	l.renew = (renew || changed) && a.keeps(l)
+	l.renew = (renew || changed) && keeps(l, t)
 	return l
 }
 
-// keeps tells whether a session can be kept anew: one that came as a sealed
-// Bearer token has no place of its own.
-func (a *Auth[T, S]) keeps(l *loaded[T, S]) bool { return !l.bearer || l.held.record != nil }
+// keeps tells whether a session can be kept anew, with the token t. A Bearer
+// token has no cookie to write: a sealed one can't be, and a handle only as long
+// as it stays the same.
+func keeps[T JWT, S Session](l *loaded[T, S], t *T) bool {
+	return !l.bearer || l.held.record != nil && l.held.record.Subject == defaultsOf(t).Subject
+}
 
-// keepOrigin puts back what a callback may not change.
-func (d *DefaultJWT) keepOrigin(given *DefaultJWT) {
-	d.AuthTime, d.SessionID, d.IDP = given.AuthTime, given.SessionID, given.IDP
+// keepOurs puts back what a callback may not change.
+func (d *DefaultJWT) keepOurs(given *DefaultJWT) {
+	d.IssuedAt, d.ExpiresAt, d.NotBefore, d.ID = given.IssuedAt, given.ExpiresAt, given.NotBefore, given.ID
+	d.Origin = given.Origin
 }
 
 // notFound is for a request whose cookie leads to no session, or not now.
-func (a *Auth[T, S]) notFound(ctx context.Context, l *loaded[T, S], err error) *loaded[T, S] {
-	if isPassing(ctx, err) {
+func (a *Auth[T, S]) notFound(ctx context.Context, l *loaded[T, S], err error, how loading) *loaded[T, S] {
+	switch {
+	case ctx.Err() != nil:
+		l.kept = true
+		a.log.DebugContext(ctx, "nuxtauth: a request ended before its session was looked up", "error", err)
+	case isPassing(ctx, err):
 		l.kept = true
 		a.log.ErrorContext(ctx, "nuxtauth: a session could not be looked up, it is kept", "error", err)
-		return l
+	default:
+		a.log.DebugContext(ctx, "nuxtauth: a session was refused", "error", err)
+		// A session that was ended somewhere may have a successor, whose cookie
+		// reaches the browser before this answer does.
+		replaceable := errors.Is(err, store.ErrNotFound) || errors.Is(err, errDenied)
+		l.ended = !l.bearer && (how.renew || !replaceable)
 	}
-	a.log.DebugContext(ctx, "nuxtauth: a session was refused", "error", err)
-	l.ended = !l.bearer
 	return l
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/provider"
+	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
@@ -31,6 +32,7 @@ const (
 type ticket struct {
 	flow.Check
 	CallbackURL string            `json:"callbackUrl"`
+	Session     string            `json:"session,omitzero"` // that of the browser so far, which a cross-site post will not show
 	IssuedAt    token.NumericDate `json:"iat"`
 	ExpiresAt   token.NumericDate `json:"exp"`
 }
@@ -70,7 +72,10 @@ func (x *exchange[T, S]) startFlow(f *flow.Flow) {
 		return
 	}
 	now := x.now()
-	claims, err := json.Marshal(ticket{*check, x.callbackURL, token.NumericDate(now.Unix()), token.NumericDate(now.Add(ticketLife).Unix())})
+	claims, err := json.Marshal(ticket{
+		Check: *check, CallbackURL: x.callbackURL, Session: x.current(),
+		IssuedAt: token.NumericDate(now.Unix()), ExpiresAt: token.NumericDate(now.Add(ticketLife).Unix()),
+	})
 	if err == nil {
 		var sealed string
 		if sealed, err = x.kit.checks.Seal(claims); err == nil {
@@ -83,6 +88,39 @@ func (x *exchange[T, S]) startFlow(f *flow.Flow) {
 		return
 	}
 	x.redirect(http.StatusOK, to)
+}
+
+// current names the session that the browser has, for endBefore.
+func (x *exchange[T, S]) current() string {
+	value, _, _ := x.kit.session.Read(x.r.Header)
+	if _, ok := store.KeyOf(value); ok && x.store != nil {
+		return value
+	}
+	if x.denyList == nil {
+		return ""
+	}
+	claims, err := x.kit.codec.Open(value)
+	if err != nil {
+		return ""
+	}
+	t, err := decodeToken[T](claims, x.now())
+	if err != nil {
+		return ""
+	}
+	return sessionName(defaultsOf(t))
+}
+
+// endBefore ends the session that the browser had when it went to the provider.
+func (x *exchange[T, S]) endBefore(name string) error {
+	if _, ok := store.KeyOf(name); ok && x.store != nil {
+		return x.endUnreadable(x.r.Context(), name)
+	}
+	if x.denyList == nil {
+		return nil
+	}
+	ctx, cancel := lasting(x.r.Context())
+	defer cancel()
+	return x.deny(ctx, sessionMark(name), always)
 }
 
 // callback finishes a sign-in: with the credentials of a form, or with what a
@@ -122,9 +160,9 @@ func (x *exchange[T, S]) finishFlow(f *flow.Flow) {
 		x.refused(err, "OAuthCallback", http.StatusOK)
 		return
 	}
-	x.callbackURL = t.CallbackURL
+	x.callbackURL, x.before = t.CallbackURL, t.Session
 	x.admit(SignInParams{User: res.User, Account: res.Account, Profile: res.Profile},
-		IDPSession{Provider: x.provider, Subject: res.Subject, SessionID: res.Session})
+		Origin{Provider: x.provider, ProviderSubject: res.Subject, ProviderSession: res.Session})
 }
 
 // ticketCookie is the cookie of one sign-in under way: each has its own, so
@@ -221,7 +259,7 @@ func (x *exchange[T, S]) credentials(p *provider.Provider) {
 		Account:     &Account{Provider: p.ID, Type: p.Type, ProviderAccountID: user.ID, AccessToken: user.AccessToken},
 		Profile:     user.Profile,
 		Credentials: form,
-	}, IDPSession{Provider: p.ID})
+	}, Origin{Provider: p.ID})
 }
 
 func authorize(ctx context.Context, p *provider.Provider, form url.Values) (u *User, err error) {
@@ -235,7 +273,7 @@ func authorize(ctx context.Context, p *provider.Provider, form url.Values) (u *U
 
 // admit asks the SignIn callback, makes the token and signs the user in. It is
 // the one way in.
-func (x *exchange[T, S]) admit(p SignInParams, from IDPSession) {
+func (x *exchange[T, S]) admit(p SignInParams, from Origin) {
 	ctx := x.r.Context()
 	denied := http.StatusForbidden
 	if err := x.callbacks.signIn(ctx, p); err != nil {
@@ -260,15 +298,15 @@ func (x *exchange[T, S]) admit(p SignInParams, from IDPSession) {
 }
 
 // newToken makes the token of a sign-in, with what the JWT callback adds.
-func (x *exchange[T, S]) newToken(p SignInParams, from IDPSession) (*held[T], error) {
+func (x *exchange[T, S]) newToken(p SignInParams, from Origin) (*held[T], error) {
 	ctx := x.r.Context()
 	t := new(T)
 	d := defaultsOf(t)
 	d.Name, d.Email, d.Picture, d.Subject = p.User.Name, p.User.Email, p.User.Image, p.User.ID
-	d.AuthTime = token.NumericDate(x.now().Unix())
 	if x.tracks {
-		d.IDP = from
+		d.Origin = from
 	}
+	d.Origin.AuthTime = token.NumericDate(x.now().Unix())
 	if tokens := providerTokensOf(t); tokens != nil {
 		tokens.set(p.Account, x.configured().FederatedLogout)
 	}
@@ -280,9 +318,9 @@ func (x *exchange[T, S]) newToken(p SignInParams, from IDPSession) (*held[T], er
 		return nil, err
 	}
 	d = defaultsOf(t)
-	d.keepOrigin(&given)
+	d.keepOurs(&given)
 	notBefore, err := x.notBefore(ctx, d)
-	d.AuthTime = max(d.AuthTime, notBefore) // all sessions of the user may have been ended in this very second
+	d.Origin.AuthTime = max(d.Origin.AuthTime, notBefore) // all sessions of the user may have been ended in this very second
 	return &held[T]{token: t}, err
 }
 
@@ -299,17 +337,28 @@ func (x *exchange[T, S]) begin(h *held[T]) error {
 	if err := x.Auth.setCookie(x.h, x.kit, present, h); err != nil {
 		return errors.Join(err, x.end(ctx, h))
 	}
-	if value == "" {
-		return nil
-	}
-	old, err := x.find(ctx, x.kit, value)
-	if err == nil {
-		err = x.end(ctx, old)
-	}
-	if isPassing(ctx, err) || err != nil && old != nil {
+	if err := x.endOld(ctx, value); err != nil {
 		x.log.ErrorContext(ctx, "nuxtauth: the session before this sign-in could not be ended", "error", err)
 	}
 	return nil
+}
+
+// endOld ends the session that the browser had until now.
+func (x *exchange[T, S]) endOld(ctx context.Context, value string) error {
+	switch {
+	case value == "" && x.before == "":
+		return nil
+	case value == "":
+		return x.endBefore(x.before)
+	}
+	old, err := x.find(ctx, x.kit, value)
+	if err == nil {
+		return x.end(ctx, old)
+	}
+	if isPassing(ctx, err) {
+		return err
+	}
+	return x.endUnreadable(ctx, value)
 }
 
 // refused ends a sign-in with an error: its own code, or the given one. The

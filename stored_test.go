@@ -19,6 +19,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/store/ginstore"
+	"github.com/nuxtauth/nuxtauth/token"
 )
 
 const sessionCookie = "next-auth.session-token"
@@ -790,6 +791,40 @@ func TestGetTokenReadsTheStore(t *testing.T) {
 	a.signOut()
 	if _, err := nuxtauth.GetToken[Token](req, o); err == nil {
 		t.Error("an ended session has a token")
+	}
+}
+
+func TestGetTokenHeedsTheDenyList(t *testing.T) {
+	s := newStore()
+	a := newApp(t, s.denying)
+	a.signIn()
+	req, _ := request("GET", "/", a.cookies())
+	o := nuxtauth.TokenOptions{Secret: secret, URL: a.url, DenyList: s}
+	if _, err := nuxtauth.GetToken[Token](req, o); err != nil {
+		t.Error(err)
+	}
+	s.fail(errDown)
+	if _, err := nuxtauth.GetToken[Token](req, o); !errors.Is(err, errDown) || errors.Is(err, token.ErrInvalid) {
+		t.Errorf("a deny-list that is down: %v", err)
+	}
+	s.fail(nil)
+	a.signOut()
+	if _, err := nuxtauth.GetToken[Token](req, o); !errors.Is(err, token.ErrInvalid) {
+		t.Errorf("a copied cookie after the sign-out: %v", err)
+	}
+}
+
+func TestABrowserReadsThatTheSessionCouldNotBeChecked(t *testing.T) {
+	s := newStore()
+	a := newApp(t, s.stored)
+	a.router.GET("/private", a.auth.Require(), func(c *gin.Context) {})
+	a.signIn()
+	s.fail(errDown)
+	req := a.request("GET", "/private", "", "")
+	req.Header.Set("Accept", "text/html")
+	res := a.do(req)
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !strings.Contains(res.body, "You are still signed in") {
+		t.Errorf("%d %s", res.StatusCode, res.body)
 	}
 }
 

@@ -53,28 +53,25 @@ type DefaultJWT struct {
 	NotBefore token.NumericDate `json:"nbf,omitzero"`
 	ID        string            `json:"jti,omitzero"`
 
-	// AuthTime is the time of the sign-in. It stays as it is while the token is
-	// renewed, and so do the two below; callbacks can't change them.
-	AuthTime token.NumericDate `json:"auth_time,omitzero"`
-
-	// SessionID names the session in a deny-list (SessionConfig.DenyList), and
-	// is empty without one. [Auth.SessionID] is for sessions of both kinds.
-	SessionID string `json:"sid,omitzero"`
-
-	// IDP is the identity provider of the sign-in. It is kept for what needs
-	// it: [ProviderTokens], federated logout and the deny-list.
-	IDP IDPSession `json:"idp,omitzero"`
+	// Origin is the sign-in that the token comes from. Callbacks can't change it.
+	Origin Origin `json:"nuxtauth,omitzero"`
 
 	// Extra keeps the claims that no field declares, such as those of a Node
 	// server that shares the session: they are written back as they came.
 	Extra jsontext.Value `json:",embed"`
 }
 
-// An IDPSession is the session at an identity provider that a sign-in came from.
-type IDPSession struct {
-	Provider  string `json:"id,omitzero"`  // Provider.ID, such as "keycloak"
-	Subject   string `json:"sub,omitzero"` // the user there, by the ID token
-	SessionID string `json:"sid,omitzero"` // the session there, by the ID token
+// An Origin is the sign-in that a session comes from. All tokens of the session
+// have the same. What nobody needs is left out of the token: the session's name
+// is for a deny-list, the provider for a Store, a deny-list, [ProviderTokens]
+// and federated logout.
+type Origin struct {
+	AuthTime        token.NumericDate `json:"auth_time,omitzero"`
+	SessionID       string            `json:"sid,omitzero"`     // see also [Auth.SessionID]
+	Provider        string            `json:"idp,omitzero"`     // Provider.ID, such as "keycloak"
+	ProviderSubject string            `json:"idp_sub,omitzero"` // the user there, by the ID token
+	ProviderSession string            `json:"idp_sid,omitzero"` // the session there, by the ID token
+	Prefix          string            `json:"prefix,omitzero"`  // of the cookies, so that two Auths can share a store
 }
 
 // DefaultUser is the user of Auth.js' default session. Embed it in your own
@@ -150,8 +147,15 @@ type Profile = provider.Profile
 // goes to the log alone.
 type Error = provider.Error
 
-// ErrSignedOut says that the request carries no session.
-var ErrSignedOut = errors.New("nuxtauth: signed out")
+var (
+	// ErrSignedOut says that the request carries no session.
+	ErrSignedOut = errors.New("nuxtauth: signed out")
+
+	// ErrUnavailable says that nobody can tell now whether the request carries a
+	// session: a store does not answer, or a callback returned [KeepSession].
+	// Answer 503 rather than 401.
+	ErrUnavailable = errors.New("nuxtauth: the session can't be checked now")
+)
 
 // Protocol is the dialect that the front end speaks.
 type Protocol int
@@ -262,14 +266,15 @@ type SessionConfig struct {
 	// Store keeps the sessions on the server; the cookie holds a random handle.
 	// They can be listed and ended ([Auth.Sessions], [Auth.Revoke]), and hold
 	// more than a cookie. A store that fails signs nobody out and nobody in: the
-	// request is signed out, and [Auth.Require] answers 503. Nil keeps each
-	// session in its cookie.
+	// request is signed out, and [Auth.Require] answers 503. Two Auths that
+	// share one need two values of Cookies.Prefix. Nil keeps each session in its
+	// cookie.
 	Store store.Store
 
 	// AdoptCookies moves sessions that were in their cookies, before there was
 	// a Store, into the store when they are next used, so that nobody is signed
-	// out by the change. Switch it off after MaxAge: until then, a copy of an
-	// old cookie is good even after a sign-out.
+	// out by the change. Switch it off after MaxAge. A Store that is no
+	// [store.Marks] can't remember until then which of them signed out.
 	AdoptCookies bool
 
 	// DenyList remembers which sessions have ended, for sessions in cookies:

@@ -18,6 +18,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/store"
 )
 
 const testSecret = "a secret for the tests of the example, and nothing else"
@@ -29,6 +30,12 @@ func TestMain(m *testing.M) {
 
 // start serves the example with an environment and returns its address.
 func start(t *testing.T, env map[string]string) string {
+	t.Helper()
+	return startWith(t, env, nil)
+}
+
+// startWith serves it with a store of the test in place of that of the environment.
+func startWith(t *testing.T, env map[string]string, replacement store.Store) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "localhost:0")
 	if err != nil {
@@ -42,7 +49,15 @@ func start(t *testing.T, env map[string]string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, err := newApp(s)
+	sessions, release, err := s.place.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { release() })
+	if replacement != nil {
+		sessions.Store = replacement
+	}
+	app, err := newApp(s, sessions)
 	if err != nil {
 		t.Fatal(err)
 	}

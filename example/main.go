@@ -6,6 +6,13 @@
 // Everything that it talks to is in this one process: a user API (users.go) and
 // an OpenID provider with a sign-in form (providers.go). What an application of
 // your own would have is in this file: three types, newAuth and some routes.
+//
+// Sessions live in cookies. One variable keeps them on the server (stores.go),
+// so that people see where they are signed in and end it there (sessions.go):
+//
+//	SESSIONS=memory go run ./example
+//	REDIS_URL=redis://localhost:6379 go run ./example
+//	DATABASE_URL=postgres://user:password@localhost:5432/database go run ./example
 package main
 
 import (
@@ -39,8 +46,8 @@ type User struct {
 	Role   Role   `json:"role"`
 }
 
-// Token is what the server remembers of a session, sealed in a cookie that no
-// script can read.
+// Token is what the server remembers of a session: sealed in a cookie that no
+// script can read, or kept in a store.
 type Token struct {
 	nuxtauth.DefaultJWT
 	SessionToken string `json:"sessionToken,omitzero"` // of the user API
@@ -59,12 +66,13 @@ func main() {
 }
 
 // newAuth says who may sign in, and what becomes of them.
-func newAuth(s settings, users *UserAPI, idp *authtest.Provider) (*nuxtauth.Auth[Token, Session], error) {
+func newAuth(s settings, sessions nuxtauth.SessionConfig, users *UserAPI, idp *authtest.Provider) (*nuxtauth.Auth[Token, Session], error) {
 	return nuxtauth.New(nuxtauth.Config[Token, Session]{
 		URL:       s.url,
 		Secret:    s.secret,
 		Protocol:  s.protocol,
-		Providers: append([]provider.Provider{passwords(users), idp.AsProvider("demo")}, s.providers...),
+		Providers: append([]provider.Provider{passwords(users), demoID(s, idp)}, s.providers...),
+		Session:   sessions, // in cookies, in memory, in Redis or in PostgreSQL
 
 		Callbacks: nuxtauth.Callbacks[Token, Session]{
 			// At sign-in, the token learns the session token of the user API.
@@ -108,13 +116,13 @@ func newAuth(s settings, users *UserAPI, idp *authtest.Provider) (*nuxtauth.Auth
 }
 
 // newApp puts the middleware before the routes that need a session.
-func newApp(s settings) (http.Handler, error) {
-	users := NewUserAPI(s.origin + "/avatars/")
+func newApp(s settings, sessions nuxtauth.SessionConfig) (http.Handler, error) {
+	users := NewUserAPI(s.origin+"/avatars/", s.secret)
 	idp, err := newDemoProvider(s)
 	if err != nil {
 		return nil, err
 	}
-	auth, err := newAuth(s, users, idp)
+	auth, err := newAuth(s, sessions, users, idp)
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +149,11 @@ func newApp(s settings) (http.Handler, error) {
 	r.GET("/admin", auth.Require(), web.admin)
 	r.POST("/profile", web.rename)
 	r.POST("/signout", web.signOut)
+
+	r.GET("/sessions", auth.Require(), web.sessions)
+	r.POST("/sessions/end", web.endSession)
+	r.POST("/sessions/end-others", web.endOthers)
+	r.POST("/sessions/end-all", web.endEverywhere)
 
 	r.GET("/api/me", auth.Require(), func(c *gin.Context) {
 		session := c.MustGet("session").(*Session)

@@ -74,7 +74,7 @@ func TestNobodySignsInWithAWrongPassword(t *testing.T) {
 }
 
 func TestWithoutAPasswordNobodySignsInAsAnAccountThatHasNone(t *testing.T) {
-	users := NewUserAPI("/avatars/")
+	users := NewUserAPI("/avatars/", testSecret)
 	if _, err := users.SignInWith(t.Context(), "github", "1", "Mona"); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestTheSessionTokenNeverReachesTheBrowser(t *testing.T) {
 		t.Fatalf("the session token has %d characters", len(secret))
 	}
 	answers := []answer{
-		b.get("/"), b.get("/admin"), b.get("/nowhere"), b.api("GET", "/api/me"), b.api("GET", "/api/users"),
+		b.get("/"), b.get("/admin"), b.get("/sessions"), b.get("/nowhere"), b.api("GET", "/api/me"), b.api("GET", "/api/users"),
 		b.api("GET", "/api/auth/session"), b.api("GET", "/api/auth/csrf"), b.get("/api/auth/signin"), b.get("/api/auth/signout"),
 		b.submit(b.get("/"), "/profile", map[string]string{"name": "Ada"}),
 		b.submit(b.get("/"), "/signout", nil), b.get("/"),
@@ -295,7 +295,7 @@ func TestFormsOfOtherSitesChangeNothing(t *testing.T) {
 		}
 		return b.do(r)
 	}
-	for _, path := range []string{"/profile", "/signout", "/api/expire"} {
+	for _, path := range []string{"/profile", "/signout", "/api/expire", "/sessions/end", "/sessions/end-others", "/sessions/end-all"} {
 		for name, header := range map[string]map[string]string{
 			"cross-site":   {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
 			"same-site":    {"Sec-Fetch-Site": "same-site", "Origin": "http://other.localhost:8080"},

@@ -88,12 +88,14 @@ type page struct {
 	IsAdmin                bool
 	Accounts               []demoAccount
 	Users                  []User
+	Devices                []device
+	InCookies              bool // sessions, so that there are no Devices
 	Status                 int
 	Heading, Text          string
 }
 
 func (p *pages) page(c *gin.Context, title string) page {
-	return page{Title: title, API: p.api, Session: p.auth.Session(c)}
+	return page{Title: title, API: p.api, Session: p.auth.Session(c), InCookies: p.place.inCookies()}
 }
 
 // A notice tells what the last form did. The form leads to /?notice=<key>.
@@ -108,6 +110,11 @@ var notices = map[string]notice{
 	"expired":    {"The user API ended your session. The Session callback got an error, so you are signed out.", false},
 	"ended":      {"Your session has ended.", true},
 	"signed-out": {"You are signed out, here and at the user API.", false},
+
+	"session-ended":         {"That session has ended.", false},
+	"session-none":          {"No session was ended.", true},
+	"sessions-others":       {"Your other devices are signed out.", false},
+	"signed-out-everywhere": {"You are signed out on all devices.", false},
 }
 
 func (p *pages) home(c *gin.Context) {
@@ -169,8 +176,12 @@ func (p *pages) rename(c *gin.Context) {
 }
 
 func (p *pages) signOut(c *gin.Context) {
+	if p.federatedLogout { // the API's own sign-out goes on at the provider
+		c.Redirect(http.StatusSeeOther, p.api+"/signout?callbackUrl=%2F%3Fnotice%3Dsigned-out")
+		return
+	}
 	if err := p.auth.SignOut(c); err != nil {
-		p.fail(c, err)
+		p.unavailable(c, err)
 		return
 	}
 	p.back(c, "signed-out")

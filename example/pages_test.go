@@ -11,7 +11,7 @@ func TestPagesAllowNoScript(t *testing.T) {
 	b := newBrowser(t, start(t, nil))
 	signedOut := b.get("/")
 	b.signIn("ada", "lovelace")
-	for _, page := range []answer{signedOut, b.get("/"), b.get("/admin"), b.get("/nowhere")} {
+	for _, page := range []answer{signedOut, b.get("/"), b.get("/admin"), b.get("/sessions"), b.get("/nowhere")} {
 		policy := page.Header.Get("Content-Security-Policy")
 		if !strings.HasPrefix(policy, "default-src 'none';") || strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src") {
 			t.Errorf("%s has the policy %q", page.Request.URL, policy)

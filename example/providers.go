@@ -45,15 +45,24 @@ func newDemoProvider(s settings) (*authtest.Provider, error) {
 		hint = append(hint, d.Username+" / "+d.Password)
 	}
 	return authtest.NewProvider(authtest.ProviderConfig{
-		Issuer:           s.origin + "/demo-provider",
-		ClientID:         "example",
-		RedirectURIs:     []string{s.api + "/callback/demo"},
-		Users:            people,
-		SigningAlgorithm: "ES256",
-		Name:             "Demo ID",
-		ClientName:       "nuxtauth example",
-		Hint:             strings.Join(hint, ", "),
+		Issuer:                 s.origin + "/demo-provider",
+		ClientID:               "example",
+		RedirectURIs:           []string{s.api + "/callback/demo"},
+		PostLogoutRedirectURIs: []string{s.api + "/signout/demo"},
+		Users:                  people,
+		SigningAlgorithm:       "ES256",
+		Name:                   "Demo ID",
+		ClientName:             "nuxtauth example",
+		Hint:                   strings.Join(hint, ", "),
 	})
+}
+
+// demoID is the way to sign in with it, and with AUTH_FEDERATED_LOGOUT=1 also
+// to sign out.
+func demoID(s settings, idp *authtest.Provider) provider.Provider {
+	p := idp.AsProvider("demo")
+	p.FederatedLogout = s.federatedLogout
+	return p
 }
 
 // furtherProviders returns those that the environment has credentials for. The

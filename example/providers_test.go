@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,5 +120,59 @@ func TestTheExampleSpeaksAuthJS(t *testing.T) {
 	b.signInWithDemoID("ada", "lovelace")
 	if got := b.session().User.Role; got != Admin {
 		t.Errorf("with Demo ID, the role is %q", got)
+	}
+}
+
+func TestAProviderEndsSessionsThroughTheBackChannel(t *testing.T) {
+	for name, sessions := range map[string]string{"in cookies": "", "in a store": "memory"} {
+		t.Run(name, func(t *testing.T) {
+			idp := authtest.StartProvider(t, authtest.User{Username: "eve"})
+			env := map[string]string{"AUTH_OIDC_ISSUER": idp.Issuer(), "AUTH_OIDC_ID": idp.ClientID(), "AUTH_OIDC_SECRET": idp.ClientSecret(), "SESSIONS": sessions}
+			for name, value := range env {
+				t.Setenv(name, value) // the library reads them itself
+			}
+			b := newBrowser(t, start(t, env))
+			b.do(idp.SignIn(t, b.begin("oidc"), "eve"))
+			b.expectName("eve")
+			s := idp.Sessions()[0]
+			res := b.post("/api/auth/backchannel-logout/oidc", url.Values{"logout_token": {idp.LogoutToken(t, s.Subject, s.ID)}})
+			if res.StatusCode != http.StatusOK {
+				t.Fatalf("the back channel answers %d, %s", res.StatusCode, res.body)
+			}
+			b.expectName("")
+		})
+	}
+}
+
+func TestSigningOutAlsoLeadsToDemoIDWhenAskedFor(t *testing.T) {
+	for name, on := range map[string]bool{"off": false, "on": true} {
+		t.Run(name, func(t *testing.T) {
+			env := map[string]string{}
+			if on {
+				env["AUTH_FEDERATED_LOGOUT"] = "1"
+			}
+			b := newBrowser(t, start(t, env))
+			b.signInWithDemoID("ada", "lovelace")
+			res := b.submit(b.get("/"), "/signout", nil)
+			var visited []string
+			for range 6 {
+				to := res.Header.Get("Location")
+				if to == "" {
+					if !strings.Contains(res.body, `action="`+b.site+`/api/auth/signout"`) {
+						break
+					}
+					res = b.submit(res, "/api/auth/signout", nil) // the question if one is sure
+					continue
+				}
+				visited = append(visited, strings.Split(strings.TrimPrefix(to, b.site), "?")[0])
+				res = b.get(strings.TrimPrefix(to, b.site))
+			}
+			if !strings.Contains(res.body, "You are signed out, here and at the user API.") || b.cookie() != nil {
+				t.Errorf("the way %q ends at %d:\n%s", visited, res.StatusCode, res.body)
+			}
+			if got := slices.Contains(visited, "/demo-provider/logout") && slices.Contains(visited, "/api/auth/signout/demo"); got != on {
+				t.Errorf("it leads over Demo ID and back: %t; the way is %q", got, visited)
+			}
+		})
 	}
 }

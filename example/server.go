@@ -33,13 +33,15 @@ type settings struct {
 	secret    string // AUTH_SECRET
 	protocol  nuxtauth.Protocol
 	providers []provider.Provider
+	place     place // where sessions live
 
-	randomSecret bool
+	federatedLogout bool // AUTH_FEDERATED_LOGOUT: signing out also leads to Demo ID
+	randomSecret    bool
 }
 
 // readSettings reads PORT (3000), HOST (localhost), AUTH_URL (the origin of
-// this process), AUTH_SECRET (a random one), AUTH_PROTOCOL (next-auth) and what
-// furtherProviders reads.
+// this process), AUTH_SECRET (a random one), AUTH_PROTOCOL (next-auth),
+// AUTH_FEDERATED_LOGOUT (off), and what furtherProviders and readPlace read.
 func readSettings(getenv func(string) string) (settings, error) {
 	port := cmp.Or(getenv("PORT"), "3000")
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
@@ -72,7 +74,16 @@ func readSettings(getenv func(string) string) (settings, error) {
 	default:
 		return settings{}, fmt.Errorf("AUTH_PROTOCOL is %q: write next-auth or authjs", protocol)
 	}
-	return s, nil
+
+	switch federated := getenv("AUTH_FEDERATED_LOGOUT"); federated {
+	case "", "1":
+		s.federatedLogout = federated == "1"
+	default:
+		return settings{}, fmt.Errorf("AUTH_FEDERATED_LOGOUT is %q: write 1, or leave it out", federated)
+	}
+
+	s.place, err = readPlace(getenv)
+	return s, err
 }
 
 // run starts the example and returns when it was told to stop.
@@ -82,7 +93,16 @@ func run(getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	app, err := newApp(s)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+
+	sessions, release, err := s.place.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	app, err := newApp(s, sessions)
 	if err != nil {
 		return err
 	}
@@ -91,10 +111,6 @@ func run(getenv func(string) string) error {
 		return fmt.Errorf("%w (another PORT may be free)", err)
 	}
 	greet(os.Stdout, s)
-
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	return serve(ctx, listener, app)
 }
 
@@ -129,7 +145,7 @@ func greet(w io.Writer, s settings) {
 	for _, d := range demoAccounts("") {
 		fmt.Fprintf(w, "    %-7s %-10s %s\n", d.Username, d.Password, d.User.Role)
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "\n  Sessions live %v.\n\n", s.place)
 	if s.site != s.origin {
 		fmt.Fprintf(w, "  Browsers see the application at %s (AUTH_URL).\n\n", s.site)
 	}

@@ -18,7 +18,8 @@ func TestTheEnvironmentIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.listen != "localhost:3000" || s.url != "http://localhost:3000" || s.api != "http://localhost:3000/api/auth" || s.protocol != nuxtauth.NextAuth {
+	if s.listen != "localhost:3000" || s.url != "http://localhost:3000" || s.api != "http://localhost:3000/api/auth" || s.protocol != nuxtauth.NextAuth ||
+		s.federatedLogout || !s.place.inCookies() {
 		t.Errorf("without an environment the settings are %+v", s)
 	}
 	if again, _ := readSettings(getenv); !s.randomSecret || len(s.secret) < 32 || again.secret == s.secret {
@@ -27,20 +28,22 @@ func TestTheEnvironmentIsRead(t *testing.T) {
 
 	env = map[string]string{
 		"PORT": "8080", "HOST": "0.0.0.0", "AUTH_URL": "https://app.example.com/auth/", "AUTH_PROTOCOL": "authjs", "AUTH_SECRET": testSecret,
+		"AUTH_FEDERATED_LOGOUT": "1", "SESSIONS": "memory",
 	}
 	s, err = readSettings(getenv)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.listen != "0.0.0.0:8080" || s.origin != "http://localhost:8080" || s.site != "https://app.example.com" ||
-		s.api != "https://app.example.com/auth" || s.protocol != nuxtauth.AuthJS || s.secret != testSecret || s.randomSecret {
+		s.api != "https://app.example.com/auth" || s.protocol != nuxtauth.AuthJS || s.secret != testSecret || s.randomSecret ||
+		!s.federatedLogout || !s.place.memory {
 		t.Errorf("the settings are %+v", s)
 	}
 }
 
 func TestAMistakeInTheEnvironmentIsNamed(t *testing.T) {
 	for name, value := range map[string]string{
-		"PORT": "http", "AUTH_URL": "localhost:3000", "AUTH_PROTOCOL": "oauth",
+		"PORT": "http", "AUTH_URL": "localhost:3000", "AUTH_PROTOCOL": "oauth", "AUTH_FEDERATED_LOGOUT": "yes", "SESSIONS": "disk",
 	} {
 		_, err := readSettings(func(n string) string {
 			if n == name {

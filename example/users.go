@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"sync"
@@ -24,14 +26,18 @@ var (
 // its methods would be calls over the network, so each takes a context and may
 // fail. Whoever signs in gets a session token, and the token says who is calling.
 //
-// It forgets everything at exit, and its sessions last until then.
+// There is no database. A session token carries itself, so with the same secret
+// a restart, or a second process, knows those of the demo accounts. All else is
+// forgotten at exit and known to one process alone: new names, which sessions
+// have ended, and the accounts of people from other providers.
 type UserAPI struct {
 	avatars string // URL of the folder with the avatars
+	key     []byte // signs session tokens
 
 	mu       sync.Mutex
 	accounts []*account // in the order in which they were made
 	links    map[link]*account
-	sessions map[string]*account // by session token
+	ended    map[string]bool // by session token
 }
 
 // An account is what the user API stores of one person.
@@ -67,9 +73,15 @@ func demoAccounts(avatars string) []demoAccount {
 }
 
 // NewUserAPI returns a user API that knows the demo accounts, each by its
-// password and as the person of that name at the demo provider.
-func NewUserAPI(avatars string) *UserAPI {
-	api := &UserAPI{avatars: avatars, links: map[link]*account{}, sessions: map[string]*account{}}
+// password and as the person of that name at the demo provider. User APIs with
+// the same secret know each other's session tokens.
+func NewUserAPI(avatars, secret string) *UserAPI {
+	api := &UserAPI{
+		avatars: avatars,
+		key:     sign([]byte(secret), "session tokens of the user API"), // the secret itself seals cookies
+		links:   map[link]*account{},
+		ended:   map[string]bool{},
+	}
 	for _, d := range demoAccounts(avatars) {
 		a := &account{id: d.Username, username: d.Username, password: sha256.Sum256([]byte(d.Password)), user: d.User}
 		api.accounts = append(api.accounts, a)
@@ -115,11 +127,23 @@ func (api *UserAPI) SignInWith(_ context.Context, provider, id, name string) (Si
 	return api.open(a), nil
 }
 
-// open starts a session.
+// open starts a session. Its token is the account, something random and a
+// signature over both, with dots between.
 func (api *UserAPI) open(a *account) SignedIn {
-	token := rand.Text()
-	api.sessions[token] = a
+	session := a.id + "." + rand.Text()
+	token := session + "." + api.signature(session)
 	return SignedIn{ID: a.id, Name: a.user.Name, SessionToken: token}
+}
+
+func (api *UserAPI) signature(session string) string {
+	return base64.RawURLEncoding.EncodeToString(sign(api.key, session))
+}
+
+// sign is HMAC-SHA256.
+func sign(key []byte, message string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(message))
+	return mac.Sum(nil)
 }
 
 // User returns whose session it is, or ErrNoSession.
@@ -169,19 +193,37 @@ func (api *UserAPI) Rename(_ context.Context, sessionToken, name string) (string
 	return name, nil
 }
 
-// Expire ends a session. One that has ended already is no error.
+// Expire ends a session. One that is unknown or has ended is no error.
 func (api *UserAPI) Expire(_ context.Context, sessionToken string) error {
 	api.mu.Lock()
 	defer api.mu.Unlock()
-	delete(api.sessions, sessionToken)
+	if _, err := api.caller(sessionToken); err == nil {
+		api.ended[sessionToken] = true
+	}
 	return nil
 }
 
 // caller returns the account of a session.
 func (api *UserAPI) caller(sessionToken string) (*account, error) {
-	a, ok := api.sessions[sessionToken]
-	if !ok {
+	session, signature := cutLast(sessionToken)
+	if !hmac.Equal([]byte(signature), []byte(api.signature(session))) || api.ended[sessionToken] {
 		return nil, ErrNoSession
 	}
-	return a, nil
+	id, _ := cutLast(session)
+	for _, a := range api.accounts {
+		if a.id == id {
+			return a, nil
+		}
+	}
+	return nil, ErrNoSession // somebody from another provider, whom another process knew
+}
+
+// cutLast cuts at the last dot, since an account's ID may have dots, too.
+// Without a dot there is nothing before or after.
+func cutLast(s string) (before, after string) {
+	i := strings.LastIndexByte(s, '.')
+	if i < 0 {
+		return "", ""
+	}
+	return s[:i], s[i+1:]
 }

@@ -1,6 +1,9 @@
 package store
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Dump returns all that m keeps of its sessions.
 func (m *Memory) Dump() []byte {
@@ -23,4 +26,16 @@ func (m *Memory) Slots() int {
 		n += len(m.shards[i].slots) - 1
 	}
 	return n
+}
+
+// Counts returns how many counts m keeps.
+func (m *Memory) Counts() int { return len(m.counts.byName) }
+
+// DumpCounts returns all that m keeps of its counts.
+func (m *Memory) DumpCounts() []byte {
+	var b bytes.Buffer
+	for name, at := range m.counts.byName {
+		fmt.Fprintf(&b, "%s %+v\n", name, at.Value)
+	}
+	return b.Bytes()
 }

@@ -20,6 +20,10 @@ type MemoryOptions struct {
 	// MaxMarks is how many marks are kept; 0 means 1,000,000.
 	MaxMarks int
 
+	// MaxCounts is how many counts are kept, of about 160 bytes each; 0 means
+	// 1,000,000.
+	MaxCounts int
+
 	// Now is the clock of what expires; nil means time.Now.
 	Now func() time.Time
 }
@@ -27,14 +31,15 @@ type MemoryOptions struct {
 // shards is a power of two. Two sessions share a lock once in so many cases.
 const shards = 64
 
-// Memory is a [Store], [Marks] and a [Locker] in the memory of this process: for
-// development, tests, and services of one process whose users may be signed out
-// when it restarts.
+// Memory is a [Store], [Marks], a [Locker] and a [Counter] in the memory of this
+// process: for development, tests, and services of one process whose users may be
+// signed out when it restarts.
 //
 // It is bounded. When it is full, expired sessions make room; when none has
 // expired, Create is [ErrFull]: people can't sign in until others sign out. That
 // is chosen above ending the oldest session, with which anybody who signs in
-// often enough would sign out everyone else.
+// often enough would sign out everyone else. Counts are the exception: a new one
+// takes the place of the oldest, see [Memory.Count].
 //
 // It has no goroutine and needs no closing: each write removes a few expired
 // sessions.
@@ -46,12 +51,14 @@ type Memory struct {
 	shards [shards]shard
 	marks  marks
 	locks  locks
+	counts counts
 }
 
 var (
-	_ Store  = (*Memory)(nil)
-	_ Marks  = (*Memory)(nil)
-	_ Locker = (*Memory)(nil)
+	_ Store   = (*Memory)(nil)
+	_ Marks   = (*Memory)(nil)
+	_ Locker  = (*Memory)(nil)
+	_ Counter = (*Memory)(nil)
 )
 
 // NewMemory returns an empty store.
@@ -66,6 +73,7 @@ func NewMemory(opts MemoryOptions) *Memory {
 		m.shards[i].open(m.seed, &m.used)
 	}
 	m.marks.open(m.seed, positive(int64(opts.MaxMarks), 1_000_000))
+	m.counts.open(positive(int64(opts.MaxCounts), 1_000_000))
 	return m
 }
 

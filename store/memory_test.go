@@ -42,6 +42,16 @@ func TestMemoryLocker(t *testing.T) {
 	storetest.RunLocker(t, func(*testing.T) store.Locker { return store.NewMemory(store.MemoryOptions{}) })
 }
 
+func TestMemoryCounter(t *testing.T) {
+	var c *clock
+	var m *store.Memory
+	storetest.RunCounter(t, func(t *testing.T) store.Counter {
+		c = new(clock)
+		m = store.NewMemory(store.MemoryOptions{Now: c.Now})
+		return m
+	}, storetest.Advance(func(d time.Duration) { c.Advance(d) }), storetest.Dump(func() []byte { return m.DumpCounts() }))
+}
+
 // session returns a session like those of a real service.
 func session(i int) *store.Record {
 	now := time.Now()
@@ -243,6 +253,60 @@ func TestMemoryForgetsMarks(t *testing.T) {
 	}
 }
 
+// TestFullMemoryCountsOn shows that whoever makes up names locks nobody out.
+func TestFullMemoryCountsOn(t *testing.T) {
+	var c clock
+	m := store.NewMemory(store.MemoryOptions{MaxCounts: 3, Now: c.Now})
+	count := func(name string, n, want int) {
+		t.Helper()
+		if got, err := m.Count(t.Context(), name, n, time.Hour); err != nil || got != want {
+			t.Errorf("Count(%q, %d) = %d, %v, want %d", name, n, got, err, want)
+		}
+	}
+	count("a", 2, 2)
+	count("b", 3, 3)
+	count("c", 4, 4)
+	count("a", 1, 3) // does not make it younger
+	count("d", 1, 1) // in place of a
+	count("a", 0, 0)
+	count("b", 0, 3)
+	count("c", 0, 4)
+	count("b", -3, 0) // makes room
+	count("e", 1, 1)
+	count("c", 0, 4)
+
+	c.Advance(2 * time.Hour)
+	for _, name := range []string{"f", "g", "h"} {
+		count(name, 1, 1)
+	}
+	for _, name := range []string{"f", "g", "h"} {
+		count(name, 0, 1)
+	}
+	if n := m.Counts(); n != 3 {
+		t.Errorf("%d counts are kept, want 3", n)
+	}
+}
+
+// TestMemoryForgetsCounts shows that counts go without anybody asking.
+func TestMemoryForgetsCounts(t *testing.T) {
+	var c clock
+	m := store.NewMemory(store.MemoryOptions{Now: c.Now})
+	for round := range 20 {
+		for i := range 200 {
+			if n, err := m.Count(t.Context(), fmt.Sprint(round, " ", i), 1, time.Minute); err != nil || n != 1 {
+				t.Fatalf("Count = %d, %v, want 1", n, err)
+			}
+		}
+		c.Advance(2 * time.Minute)
+	}
+	if n := m.Counts(); n > 200 {
+		t.Errorf("%d counts are kept, of which 200 at most live at a time", n)
+	}
+	if n, err := m.Count(t.Context(), "a", 1, time.Minute); err != nil || n != 1 {
+		t.Errorf("Count = %d, %v, want 1", n, err)
+	}
+}
+
 func TestUserAgent(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                             "",
@@ -333,6 +397,22 @@ func BenchmarkMemorySize(b *testing.B) {
 		}
 		b.ReportMetric(float64(heap()-before)/n, "B/session")
 		b.ReportMetric(float64(given)/100, "given-B/session")
+		runtime.KeepAlive(m)
+	}
+}
+
+// BenchmarkMemoryCountSize reports what a count takes, with 100,000 of them.
+func BenchmarkMemoryCountSize(b *testing.B) {
+	const n = 100_000
+	for b.Loop() {
+		before := heap()
+		m := store.NewMemory(store.MemoryOptions{})
+		for i := range n {
+			if _, err := m.Count(b.Context(), fmt.Sprint(i), 1, time.Hour); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(heap()-before)/n, "B/count")
 		runtime.KeepAlive(m)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -48,9 +49,12 @@ type Record struct {
 	// Subject is the user, and never empty.
 	Subject string
 
-	// Provider and ProviderSession ("sid") say which session at an identity
-	// provider this one came from, so that it can end with it. Both may be empty.
+	// Provider, ProviderSubject and ProviderSession ("sub" and "sid" of the ID
+	// token) say which user and which session at an identity provider this one
+	// came from, so that it can end with them. All may be empty. ProviderSubject
+	// is for users who have another name there than Subject.
 	Provider        string
+	ProviderSubject string
 	ProviderSession string
 
 	// Claims are the token, the bytes of one JSON object. They come back byte
@@ -77,7 +81,7 @@ func (r *Record) Check() error {
 	if r.ExpiresAt.IsZero() {
 		return errors.New("store: a session needs a time at which it ends")
 	}
-	for _, s := range []string{r.Subject, r.Provider, r.ProviderSession, r.IP, r.UserAgent} {
+	for _, s := range []string{r.Subject, r.Provider, r.ProviderSubject, r.ProviderSession, r.IP, r.UserAgent} {
 		if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
 			return fmt.Errorf("store: %q is not UTF-8 or has a NUL", s)
 		}
@@ -107,7 +111,7 @@ func UserAgent(header string) string {
 // either side may change them later.
 type Store interface {
 	// Create keeps a new session and returns its handle: that of [NewHandle] or,
-	// if the store has handles of its own, one of letters, digits and -_.~ alone,
+	// if the store has handles of its own, one of letters, digits and -_~ alone,
 	// which cookies take as they are. It sets r.ID, whatever it was, and r.Version. What [Record.Check] reports is
 	// an error.
 	Create(ctx context.Context, r *Record) (handle string, err error)
@@ -142,12 +146,12 @@ type Store interface {
 }
 
 // A Filter selects sessions: those for which every field that is not empty
-// holds. Subject, or Provider and ProviderSession, must be there.
+// holds. Subject must be there, or Provider and one of the two that follow it.
 type Filter struct {
-	Subject                   string
-	ID                        string // this session alone
-	ExceptID                  string // every session but this
-	Provider, ProviderSession string // with Subject empty: the session at the provider
+	Subject                                    string
+	ID                                         string // this session alone
+	ExceptID                                   string // every session but this
+	Provider, ProviderSubject, ProviderSession string // the user, the session at the provider
 }
 
 // Marks remember small facts until they expire: the ids of tokens that were
@@ -171,6 +175,30 @@ type Locker interface {
 	// somebody else's lock.
 	Lock(ctx context.Context, name string, ttl time.Duration) (unlock func(), err error)
 }
+
+// A Counter counts what expires, such as failed attempts to sign in, across all
+// processes that share the store.
+type Counter interface {
+	// Count adds n to the count of a name and returns what the count is then;
+	// with 0 it only looks. The first addition starts a window. When that is over
+	// the count is 0 again; later additions do not prolong it. A count that has
+	// come back to 0 is as if it had never been: the next addition starts a new
+	// window, and n below 1 starts none. A count stays between 0 and [MaxCount],
+	// whatever is added.
+	//
+	// Of calls that add 1 at the same time one returns 1, one 2, and so on. So count
+	// an attempt before it is made: no more of them get through than you let.
+	//
+	// A window of less than a millisecond is an error, and does not matter where n
+	// is below 1. Names may come from anybody: any length, any bytes. A store with
+	// a bound of its own forgets the oldest counts when it is full, and does not
+	// refuse new ones: whoever makes up many names would keep all others out. After
+	// an error nobody knows whether n was added.
+	Count(ctx context.Context, name string, n int, window time.Duration) (int, error)
+}
+
+// MaxCount is where a count of a [Counter] stops. To add -MaxCount forgets a count.
+const MaxCount = math.MaxInt32
 
 // A Key is what a store keeps in place of a handle: its SHA-256.
 type Key [sha256.Size]byte
@@ -201,8 +229,8 @@ func NewID() string { return rand.Text() }
 
 // Check reports a filter that selects by nothing.
 func (f Filter) Check() error {
-	if f.Subject == "" && (f.Provider == "" || f.ProviderSession == "") {
-		return errors.New("store: a filter needs a subject, or a provider and its session")
+	if f.Subject == "" && (f.Provider == "" || f.ProviderSubject == "" && f.ProviderSession == "") {
+		return errors.New("store: a filter needs a subject, or a provider and its user or session")
 	}
 	return nil
 }
@@ -211,5 +239,5 @@ func (f Filter) Check() error {
 func (f Filter) Matches(r *Record) bool {
 	is := func(want, have string) bool { return want == "" || want == have }
 	return is(f.Subject, r.Subject) && is(f.ID, r.ID) && (f.ExceptID == "" || f.ExceptID != r.ID) &&
-		is(f.Provider, r.Provider) && is(f.ProviderSession, r.ProviderSession)
+		is(f.Provider, r.Provider) && is(f.ProviderSubject, r.ProviderSubject) && is(f.ProviderSession, r.ProviderSession)
 }

@@ -86,24 +86,21 @@ func (m *Memo[V]) recall(key string) (answer[V], bool) {
 func (m *Memo[V]) remember(key string, a answer[V]) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.answers) >= maxAnswers {
-		m.makeRoom()
-	}
+	m.forget()
 	m.answers[key] = a
 }
 
-// makeRoom drops what is out of date or, if nothing is, some answers.
-func (m *Memo[V]) makeRoom() {
-	now := m.now()
+// forget makes room: of a few answers, whichever the map shows, those go that
+// are out of date, and all if there are too many. With each new answer that is
+// enough for old ones not to stay.
+func (m *Memo[V]) forget() {
+	now, looked := m.now(), 0
 	for key, a := range m.answers {
-		if !now.Before(a.until) {
-			delete(m.answers, key)
-		}
-	}
-	for key := range m.answers {
-		if len(m.answers) <= maxAnswers*9/10 {
+		if looked++; looked > 4 {
 			return
 		}
-		delete(m.answers, key)
+		if !now.Before(a.until) || len(m.answers) >= maxAnswers {
+			delete(m.answers, key)
+		}
 	}
 }

@@ -102,11 +102,22 @@ var notices = map[string]notice{
 		http.StatusOK,
 	},
 
+	"toomanyattempts": { // ours
+		"Too many attempts",
+		"There were too many attempts to sign in. Please wait a minute, then try again.",
+		http.StatusTooManyRequests,
+	},
+
 	// The site sent the visitor here.
 	"sessionrequired": {
 		"Please sign in",
 		"Sign in to see that page.",
 		http.StatusOK,
+	},
+	"sessionunavailable": { // ours
+		"Try again soon",
+		"We can't check right now who you are. You are still signed in: please try again in a moment.",
+		http.StatusServiceUnavailable,
 	},
 	"signouterror": {
 		"Unable to sign out",

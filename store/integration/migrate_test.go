@@ -3,12 +3,16 @@ package integration_test
 import (
 	"io/fs"
 	"path"
+	"slices"
 	"sync"
 	"testing"
 
 	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/store/sqlstore"
 )
+
+// newest are the migrations that an up-to-date database has had.
+var newest = []int{1, 2}
 
 // versions are the migrations that a database says it has had.
 func versions(t *testing.T, src source) (all []int) {
@@ -73,8 +77,8 @@ func startAtOnce(t *testing.T, src source) {
 	}
 	close(start)
 	wg.Wait()
-	if got := versions(t, src); len(got) != 1 || got[0] != 1 {
-		t.Errorf("the migrations run were %v, want 1", got)
+	if got := versions(t, src); !slices.Equal(got, newest) {
+		t.Errorf("the migrations run were %v, want %v", got, newest)
 	}
 }
 
@@ -91,8 +95,34 @@ func TestALaterSchemaIsLeftAlone(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if got := versions(t, src); len(got) != 2 || got[1] != 99 {
-			t.Errorf("the schema has versions %v, want 1 and 99", got)
+		if got, want := versions(t, src), append(slices.Clone(newest), 99); !slices.Equal(got, want) {
+			t.Errorf("the schema has versions %v, want %v", got, want)
+		}
+	})
+}
+
+// An upgrade signs nobody out, and a replica of the release before goes on.
+func TestAnUpgradeKeepsSessions(t *testing.T) {
+	inEach(t, func(t *testing.T, src source) {
+		db := src.connect(t)
+		before := newStore(t, db, sqlstore.Options{})
+		for _, statement := range []string{"DROP TABLE nuxtauth_counts", "DELETE FROM nuxtauth_schema WHERE version > 1"} {
+			if _, err := db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		u := signIn(t, before, "ada")
+		after := newStore(t, db, sqlstore.Options{})
+		if got := versions(t, src); !slices.Equal(got, newest) {
+			t.Errorf("the migrations run were %v, want %v", got, newest)
+		}
+		for _, s := range []*sqlstore.Store{before, after} {
+			if err := u.request(t, s); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := life(t.Context(), after); err != nil {
+			t.Error(err)
 		}
 	})
 }
@@ -163,7 +193,7 @@ func TestTheApplicationMayHaveFewRights(t *testing.T) {
 	for _, statement := range []string{
 		`CREATE ROLE "` + role + `" LOGIN`,
 		`GRANT SELECT ON nuxtauth_schema TO "` + role + `"`,
-		`GRANT SELECT, INSERT, UPDATE, DELETE ON nuxtauth_sessions, nuxtauth_marks, nuxtauth_locks TO "` + role + `"`,
+		`GRANT SELECT, INSERT, UPDATE, DELETE ON nuxtauth_sessions, nuxtauth_marks, nuxtauth_locks, nuxtauth_counts TO "` + role + `"`,
 	} {
 		if _, err := owner.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)

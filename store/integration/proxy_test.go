@@ -3,6 +3,7 @@ package integration_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -209,6 +210,31 @@ func breakConnections(t *testing.T, driver string) {
 					t.Errorf("the second Mark = %v, %v, want false", again, err)
 				}
 				return err
+			}
+		},
+		"Count": func(t *testing.T) func() error {
+			name := store.NewID()
+			return func() error {
+				for _, step := range []struct{ n, want int }{{2, 2}, {-1, 1}, {0, 1}, {3, 4}} {
+					if n, err := s.Count(ctx, name, step.n, time.Hour); err != nil || n != step.want {
+						return fmt.Errorf("Count(%d) = %d, %v, want %d", step.n, n, err, step.want)
+					}
+				}
+				return nil
+			}
+		},
+		"Count less": func(t *testing.T) func() error {
+			name := store.NewID()
+			if _, err := s.Count(ctx, name, 9, time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			return func() error {
+				for _, step := range []struct{ n, want int }{{-2, 7}, {0, 7}, {1, 8}} {
+					if n, err := s.Count(ctx, name, step.n, time.Hour); err != nil || n != step.want {
+						return fmt.Errorf("Count(%d) = %d, %v, want %d", step.n, n, err, step.want)
+					}
+				}
+				return nil
 			}
 		},
 		"Lock": func(t *testing.T) func() error {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,8 +60,8 @@ func TestProcessesThatStartAtOnceShareADatabase(t *testing.T) {
 				t.Errorf("a replica ended with %v\n%s", err, &p.errors)
 			}
 		}
-		if got := versions(t, src); len(got) != 1 || got[0] != 1 {
-			t.Errorf("the migrations run were %v, want 1", got)
+		if got := versions(t, src); !slices.Equal(got, newest) {
+			t.Errorf("the migrations run were %v, want %v", got, newest)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,6 +78,9 @@ func conformance(t *testing.T, db *sql.DB, opts ...storetest.Option) {
 	t.Run("Marks", func(t *testing.T) {
 		storetest.RunMarks(t, func(t *testing.T) store.Marks { return open(t) }, opts...)
 	})
+	t.Run("Counter", func(t *testing.T) {
+		storetest.RunCounter(t, func(t *testing.T) store.Counter { return open(t) }, opts...)
+	})
 	t.Run("Locker", func(t *testing.T) {
 		storetest.RunLocker(t, func(t *testing.T) store.Locker { return open(t) })
 	})
@@ -119,7 +123,8 @@ func TestPostgreSQL(t *testing.T) {
 			conformance(t, db, storetest.Dump(func() []byte {
 				var all string
 				err := db.QueryRow(`SELECT string_agg(line, E'\n') FROM (
-					SELECT s::text FROM nuxtauth_sessions s UNION ALL SELECT m::text FROM nuxtauth_marks m UNION ALL SELECT l::text FROM nuxtauth_locks l
+					SELECT s::text FROM nuxtauth_sessions s UNION ALL SELECT m::text FROM nuxtauth_marks m UNION ALL
+					SELECT l::text FROM nuxtauth_locks l UNION ALL SELECT c::text FROM nuxtauth_counts c
 				) AS lines (line)`).Scan(&all)
 				if err != nil {
 					t.Error(err)
@@ -199,6 +204,9 @@ func life(ctx context.Context, s *sqlstore.Store) error {
 	if _, err := s.Mark(ctx, r.ID, 1, r.ExpiresAt); err != nil {
 		return err
 	}
+	if n, err := s.Count(ctx, r.ID, 1, time.Hour); err != nil || n != 1 {
+		return fmt.Errorf("Count = %d, %v, want 1", n, err)
+	}
 	unlock, err := s.Lock(ctx, "everybody's", time.Minute)
 	if err != nil {
 		return err
@@ -269,13 +277,16 @@ func TestExpiredRowsAreDeleted(t *testing.T) {
 			if _, err := s.Mark(ctx, store.NewID(), 1, c.now().Add(life)); err != nil {
 				t.Fatal(err)
 			}
+			if _, err := s.Count(ctx, store.NewID(), 1, life); err != nil {
+				t.Fatal(err)
+			}
 			if _, err := s.Lock(ctx, store.NewID(), life); err != nil { // never freed
 				t.Fatal(err)
 			}
 		}
 		rows := func(want int) {
 			t.Helper()
-			for _, table := range []string{"nuxtauth_sessions", "nuxtauth_marks", "nuxtauth_locks"} {
+			for _, table := range []string{"nuxtauth_sessions", "nuxtauth_marks", "nuxtauth_locks", "nuxtauth_counts"} {
 				var n int
 				if err := db.QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&n); err != nil || n != want {
 					t.Errorf("%s has %d rows, %v, want %d", table, n, err, want)

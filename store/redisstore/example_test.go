@@ -30,6 +30,9 @@ func Example() {
 	// nuxtauth takes it as Config.Session.Store, and finds out by itself that it
 	// is a store.Marks and a store.Locker too.
 	var _ store.Store = sessions
+
+	// And it counts attempts to sign in, for all processes of the service.
+	var _ store.Counter = sessions
 }
 
 // A cluster that knows its clients by certificates and has one of its own for

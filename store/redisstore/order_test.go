@@ -168,6 +168,11 @@ func TestACommandThatTheClientSendsTwiceCountsOnce(t *testing.T) {
 			t.Errorf("Mark = %v, %v, want %v", fresh, err, want)
 		}
 	}
+	for _, step := range []struct{ n, want int }{{2, 2}, {3, 5}, {-1, 4}, {0, 4}, {-4, 0}, {1, 1}} {
+		if got, err := s.Count(ctx, "a", step.n, time.Hour); err != nil || got != step.want {
+			t.Errorf("Count of %d = %d, %v, want %d", step.n, got, err, step.want)
+		}
+	}
 	for range 2 {
 		unlock, err := s.Lock(ctx, "a", time.Hour)
 		if err != nil {

@@ -1,5 +1,5 @@
-// Package redisstore keeps sessions, marks and locks in Redis 6.2 or later (or
-// Valkey), for services of more than one process.
+// Package redisstore keeps sessions, marks, locks and counts in Redis 6.2 or later
+// (or Valkey), for services of more than one process.
 //
 // It works with every client of go-redis that talks to a primary: one server, a
 // cluster, Sentinel, with or without TLS. [ParseURL] has the settings that such
@@ -16,12 +16,13 @@
 // at a provider, for those that have one, is another 200.
 //
 // Every key has an expiry, by the clock of Redis. Users, sessions at a provider,
-// and the names of marks and locks are hashed in keys.
+// and the names of marks, locks and counts are hashed in keys. A count takes about
+// 210 bytes for as long as its window.
 //
 // # What a call costs
 //
-// Find, Mark and Marked are one round trip to Redis. Create and Delete are two;
-// Create is three if there is a session at a provider. Replace is two, and one or
+// Find, Mark, Marked and Count are one round trip to Redis. Create and Delete are
+// two; Create is three if there is a session at a provider. Replace is two, and one or
 // two more when the session is prolonged beyond what its indexes know, which a
 // session of a month is once a week. List is one, and one more for each 256
 // sessions of the user; DeleteWhere is one, and three more. Lock is one each time
@@ -32,19 +33,21 @@
 // Each round trip ends within [Options.Timeout]. What it returns then is an
 // error, never [store.ErrNotFound]: a session may well be there. After an error
 // of a write nobody knows if it was done. Calls succeed again as soon as Redis
-// answers, without a restart of anything.
+// answers, without a restart of anything. A Count whose answer got lost is sent
+// again, and then counts twice if another of the same name came between the two.
 //
 // # How to run Redis
 //
 //   - maxmemory-policy noeviction, which is the default. Any other policy may
 //     evict the index of a user, and with it the way to end that user's sessions.
-//     When the memory is full, Create, Replace and Mark return [store.ErrFull].
+//     When the memory is full, Create, Replace, Mark and Count return
+//     [store.ErrFull].
 //   - appendonly yes. Without it a restart signs everybody out, and forgets what
-//     was taken back.
+//     was taken back or counted.
 //   - Redis answers before its replicas have a write. A failover may therefore
 //     undo the last moments before it: a sign-in is lost, an ended session is
-//     back, a lock has two holders. min-replicas-to-write makes that rarer. Keep
-//     sessions short where it matters.
+//     back, a lock has two holders, an attempt is not counted.
+//     min-replicas-to-write makes that rarer. Keep sessions short where it matters.
 //   - A user of its own, with what a store needs and no more: ~nuxtauth:* +get
 //     +set +getdel +del +zadd +zrange +zrem +zremrangebyscore +pexpireat +time
 //     +eval +evalsha; in another database than 0 also +select, and in a cluster
@@ -76,7 +79,8 @@ type Options struct {
 	Timeout time.Duration
 }
 
-// Store is a [store.Store], [store.Marks] and a [store.Locker] in Redis.
+// Store is a [store.Store], [store.Marks], a [store.Locker] and a [store.Counter]
+// in Redis.
 type Store struct {
 	client  redis.UniversalClient
 	prefix  string
@@ -84,9 +88,10 @@ type Store struct {
 }
 
 var (
-	_ store.Store  = (*Store)(nil)
-	_ store.Marks  = (*Store)(nil)
-	_ store.Locker = (*Store)(nil)
+	_ store.Store   = (*Store)(nil)
+	_ store.Marks   = (*Store)(nil)
+	_ store.Locker  = (*Store)(nil)
+	_ store.Counter = (*Store)(nil)
 )
 
 // New returns a store that uses a client, which stays the caller's: to make, to
@@ -153,6 +158,7 @@ const (
 	kindProvider = "p:" // the index of a session at a provider
 	kindMark     = "m:" // a string, see markScript
 	kindLock     = "l:" // a string, the owner
+	kindCount    = "c:" // a string, see countScript
 )
 
 func (s *Store) sessionKey(k store.Key) string { return s.key(kindSession, k) }

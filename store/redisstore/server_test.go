@@ -213,6 +213,9 @@ func TestAFullRedisIsFullAndSignsNobodyOut(t *testing.T) {
 	s := open(t, client, redisstore.Options{Timeout: patient})
 	r := typicalSession()
 	handle := create(t, s, r)
+	if _, err := s.Count(t.Context(), "a", 3, time.Hour); err != nil {
+		t.Fatal(err)
+	}
 	if err := client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -221,6 +224,14 @@ func TestAFullRedisIsFullAndSignsNobodyOut(t *testing.T) {
 	}
 	if _, err := s.Mark(t.Context(), "a", 1, time.Now().Add(time.Hour)); !errors.Is(err, store.ErrFull) {
 		t.Errorf("Mark: %v, want %q", err, store.ErrFull)
+	}
+	for _, name := range []string{"a", "b"} {
+		if _, err := s.Count(t.Context(), name, 1, time.Hour); !errors.Is(err, store.ErrFull) {
+			t.Errorf("Count: %v, want %q", err, store.ErrFull)
+		}
+	}
+	if n, err := s.Count(t.Context(), "a", 0, 0); err != nil || n != 3 {
+		t.Errorf("Count = %d, %v, want 3", n, err)
 	}
 	if _, err := s.Replace(t.Context(), handle, r); !errors.Is(err, store.ErrFull) || r.Version != 1 {
 		t.Errorf("Replace: version %d, %v, want %q", r.Version, err, store.ErrFull)
@@ -274,6 +285,27 @@ func TestASessionTakesAsMuchMemoryAsDocumented(t *testing.T) {
 	t.Logf("a session takes %d bytes", each)
 	if each < 700 || each > 1100 {
 		t.Errorf("a session takes %d bytes, documented is about 900", each)
+	}
+}
+
+func TestACountTakesAsMuchMemoryAsDocumented(t *testing.T) {
+	client := connect(t, startServer(t).url())
+	s := open(t, client, redisstore.Options{Timeout: patient})
+	count := func(name string) {
+		if _, err := s.Count(t.Context(), name, 1, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count("the first") // connects, and loads the script
+	const names = 5000
+	before := usedMemory(t, client)
+	for i := range names {
+		count(fmt.Sprintf("sign-in:ada.%d@example.com", i))
+	}
+	each := (usedMemory(t, client) - before) / names
+	t.Logf("a count takes %d bytes", each)
+	if each < 170 || each > 260 {
+		t.Errorf("a count takes %d bytes, documented is about 210", each)
 	}
 }
 

@@ -80,6 +80,10 @@ func conform(t *testing.T, client redis.UniversalClient) {
 	})
 	t.Run("Marks", func(t *testing.T) { storetest.RunMarks(t, func(*testing.T) store.Marks { return s }) })
 	t.Run("Locker", func(t *testing.T) { storetest.RunLocker(t, func(*testing.T) store.Locker { return s }) })
+	t.Run("Counter", func(t *testing.T) {
+		storetest.RunCounter(t, func(*testing.T) store.Counter { return s },
+			storetest.Dump(func() []byte { return dump(t, client) }))
+	})
 	t.Run("no key stays for ever", func(t *testing.T) {
 		for _, key := range keys(t, client) {
 			if ttl := client.PTTL(t.Context(), key).Val(); ttl == -1 {
@@ -293,6 +297,20 @@ func TestAnUnreadableSessionIsAFaultAndNotSignedOut(t *testing.T) {
 	}
 }
 
+func TestAnUnreadableCountIsAFaultAndNotNone(t *testing.T) {
+	client := connect(t, "redis://"+double(t).Addr())
+	s := open(t, client, redisstore.Options{Timeout: patient})
+	if _, err := s.Count(t.Context(), "a", 3, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	client.Set(t.Context(), keys(t, client)[0], "something else", time.Hour)
+	for _, n := range []int{1, 0, -1} {
+		if got, err := s.Count(t.Context(), "a", n, time.Hour); err == nil || got != 0 {
+			t.Errorf("Count of %d = %d, %v, want a fault", n, got, err)
+		}
+	}
+}
+
 func TestALockNeedsALife(t *testing.T) {
 	s := open(t, connect(t, "redis://"+double(t).Addr()), redisstore.Options{})
 	for _, ttl := range []time.Duration{0, -time.Second, time.Microsecond} {
@@ -344,5 +362,10 @@ func useAll(t *testing.T, s *redisstore.Store) {
 	}
 	if _, err := s.Marked(ctx, "a", "b"); err != nil {
 		t.Error(err)
+	}
+	for _, n := range []int{2, 1, 0, -1, -2} {
+		if _, err := s.Count(ctx, "a", n, time.Hour); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -66,6 +66,10 @@ func TestACallCostsAsManyRoundTripsAsDocumented(t *testing.T) {
 		{"Delete", 2, func() error { return s.Delete(ctx, handle) }},
 		{"Mark", 1, func() error { _, err := s.Mark(ctx, "b", 1, plain.ExpiresAt); return err }},
 		{"Marked", 1, func() error { _, err := s.Marked(ctx, "a", "b", "c"); return err }},
+		{"Count", 1, func() error { _, err := s.Count(ctx, "b", 1, time.Hour); return err }},
+		{"Count once more", 1, func() error { _, err := s.Count(ctx, "b", 1, time.Hour); return err }},
+		{"Count that only looks", 1, func() error { _, err := s.Count(ctx, "b", 0, 0); return err }},
+		{"Count back to 0", 1, func() error { _, err := s.Count(ctx, "b", -2, 0); return err }},
 		{"Lock", 1, func() (err error) { unlock, err = s.Lock(ctx, "b", time.Hour); return err }},
 		{"unlock", 1, func() error { unlock(); return nil }},
 	} {

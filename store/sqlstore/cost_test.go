@@ -40,6 +40,9 @@ func TestACallCostsAsManyStatementsAsDocumented(t *testing.T) {
 		{"DeleteWhere", 1, func() error { _, err := s.DeleteWhere(t.Context(), store.Filter{Subject: "ada"}); return err }},
 		{"Mark", 1, func() error { _, err := s.Mark(t.Context(), "a", 1, r.ExpiresAt); return err }},
 		{"Marked", 1, func() error { _, err := s.Marked(t.Context(), "a", "b", "c"); return err }},
+		{"Count", 1, func() error { _, err := s.Count(t.Context(), "a", 1, time.Hour); return err }},
+		{"Count that only looks", 1, func() error { _, err := s.Count(t.Context(), "a", 0, 0); return err }},
+		{"Count less", 1, func() error { _, err := s.Count(t.Context(), "a", -1, 0); return err }},
 		{"Lock and unlock", 3, func() error {
 			unlock, err := s.Lock(t.Context(), "a", time.Minute)
 			if err == nil {

@@ -2,7 +2,7 @@
 // and a driver of your choice.
 //
 // [New] makes the tables by itself, safely when several replicas start at once.
-// A [Store] is also [store.Marks] and a [store.Locker].
+// A [Store] is also [store.Marks], a [store.Locker] and a [store.Counter].
 //
 // # PostgreSQL
 //
@@ -24,8 +24,9 @@
 // undoes the last moments before it: a sign-in is lost, an ended session is back.
 //
 // A service that may do little needs SELECT on nuxtauth_schema, and SELECT,
-// INSERT, UPDATE and DELETE on nuxtauth_sessions, nuxtauth_marks and
-// nuxtauth_locks; somebody else then runs New, or the files of [Migrations], first.
+// INSERT, UPDATE and DELETE on nuxtauth_sessions, nuxtauth_marks, nuxtauth_locks
+// and nuxtauth_counts; somebody else then runs New, or the files of [Migrations],
+// first.
 // Who reads these tables can't sign in with what is there, but claims are
 // readable, and so is an access token that they hold.
 //
@@ -49,23 +50,24 @@
 //
 // # Faults
 //
-// Every statement may be run twice with the result of once. When a connection
-// breaks, or the server restarts, it is run again on another, for about a
-// second at most. A server that does not answer is given up after
+// Every statement but that of Count may be run twice with the result of once.
+// When a connection breaks, or the server restarts, it is run again on another,
+// for about a second at most. A server that does not answer is given up after
 // Options.Timeout, or when the context ends. What is left is an error that is
 // none of package store's, and calls succeed again as soon as the database
 // answers.
 //
-// An error of Create, Replace, Delete, DeleteWhere or Mark does not say that
-// nothing was written. After a broken connection two things may show: Replace
-// reports [store.ErrConflict] although the write that came first is its own,
-// and DeleteWhere does not count sessions that it has ended.
+// An error of Create, Replace, Delete, DeleteWhere, Mark or Count does not say
+// that nothing was written. After a broken connection three things may show:
+// Replace reports [store.ErrConflict] although the write that came first is its
+// own, DeleteWhere does not count sessions that it has ended, and Count counts
+// twice if another Count of the same name came between its two attempts.
 //
 // # Time
 //
 // Each process judges by its own clock, Options.Now, what has expired. If the
-// clocks of two replicas differ by d, a session or a mark may end up to d
-// earlier or later at one than at the other, and a lock may pass to the next
+// clocks of two replicas differ by d, a session, a mark or a count may end up to
+// d earlier or later at one than at the other, and a lock may pass to the next
 // holder up to d before its ttl is over. So let a lock's ttl be well above d
 // and above the time that its holder needs. A lock that passes too early loses
 // no write: Replace compares versions. Expired rows are not found any more at

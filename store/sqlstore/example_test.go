@@ -53,5 +53,7 @@ func ExampleMigrations() {
 	}
 	// Output:
 	// postgres/0001_sessions.sql
+	// postgres/0002_counts.sql
 	// sqlite/0001_sessions.sql
+	// sqlite/0002_counts.sql
 }

@@ -37,7 +37,7 @@ func postgres(answer script) script {
 		case strings.Contains(query, "pg_class"):
 			return row(int64(1)), nil
 		case strings.Contains(query, "max(version)"):
-			return row(int64(1)), nil
+			return row(int64(2)), nil
 		}
 		return answer(query, args)
 	}

@@ -78,8 +78,8 @@ func (s *Store) speak(query string) string {
 }
 
 // again calls f until it returns something else than a passing fault, for a
-// short time. Every statement of this package may be run twice: the first run
-// may have worked although its answer was lost. If the context has ended, that
+// short time. Every statement of this package may be run twice (see the package's
+// doc): the first run may have worked although its answer was lost. If the context has ended, that
 // is the reason of an error, whatever the driver says about it.
 func again(ctx context.Context, f func() error) error {
 	if err := ctx.Err(); err != nil {

@@ -35,7 +35,7 @@ type Options struct {
 	// attempts; 0 means 5 seconds. An earlier deadline of a call's context comes
 	// first. A call is one statement. Replace is one more when it fails, Lock
 	// one more for each look at the lock, and once a minute a call that adds
-	// something deletes what has expired with three more. New is bounded by its
+	// something deletes what has expired with four more. New is bounded by its
 	// context alone.
 	Timeout time.Duration
 
@@ -45,7 +45,7 @@ type Options struct {
 
 const defaultTimeout = 5 * time.Second
 
-// A Store keeps sessions, marks and locks in a database, in tables whose names
+// A Store keeps sessions, marks, locks and counts in a database, in tables whose names
 // begin with "nuxtauth_". Its methods may be called from many goroutines. It
 // starts none, and there is nothing to close but the database, which stays the
 // caller's.
@@ -58,9 +58,10 @@ type Store struct {
 }
 
 var (
-	_ store.Store  = (*Store)(nil)
-	_ store.Marks  = (*Store)(nil)
-	_ store.Locker = (*Store)(nil)
+	_ store.Store   = (*Store)(nil)
+	_ store.Marks   = (*Store)(nil)
+	_ store.Locker  = (*Store)(nil)
+	_ store.Counter = (*Store)(nil)
 )
 
 // New returns a store in db and brings its tables up to date. Replicas may do

@@ -60,9 +60,12 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 	down, _ := open(t, func(string, []driver.NamedValue) ([][]driver.Value, error) {
 		return nil, errors.New("the cable is cut")
 	})
-	behind, _ := open(t, func(query string, _ []driver.NamedValue) ([][]driver.Value, error) {
-		return row(int64(0)), nil
-	})
+	tables := func(version int64) *sql.DB {
+		db, _ := open(t, func(query string, _ []driver.NamedValue) ([][]driver.Value, error) {
+			return row(version), nil
+		})
+		return db
+	}
 	for name, test := range map[string]struct {
 		db   *sql.DB
 		opts sqlstore.Options
@@ -72,7 +75,8 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		"another database":    {says("11.4.2-MariaDB"), sqlstore.Options{}, "Options.Dialect"},
 		"another dialect":     {says(""), sqlstore.Options{Dialect: "mysql"}, "sqlstore.PostgreSQL or sqlstore.SQLite"},
 		"a database down":     {down, sqlstore.Options{}, "the cable is cut"},
-		"migrations not run":  {behind, sqlstore.Options{Dialect: sqlstore.PostgreSQL, SkipMigrations: true}, "sqlstore.Migrations"},
+		"migrations not run":  {tables(0), sqlstore.Options{Dialect: sqlstore.PostgreSQL, SkipMigrations: true}, "sqlstore.Migrations"},
+		"the last not run":    {tables(1), sqlstore.Options{Dialect: sqlstore.PostgreSQL, SkipMigrations: true}, "sqlstore.Migrations"},
 		"down, dialect known": {down, sqlstore.Options{Dialect: sqlstore.SQLite}, "the cable is cut"},
 		"a negative timeout":  {down, sqlstore.Options{Timeout: -1}, "Options.Timeout"},
 	} {
@@ -160,6 +164,9 @@ func TestAFaultIsNotASignOut(t *testing.T) {
 					"DeleteWhere": func() error { _, err := s.DeleteWhere(t.Context(), store.Filter{Subject: "ada"}); return err },
 					"Mark":        func() error { _, err := s.Mark(t.Context(), "a", 1, r.ExpiresAt); return err },
 					"Marked":      func() error { _, err := s.Marked(t.Context(), "a"); return err },
+					"Count":       func() error { _, err := s.Count(t.Context(), "a", 1, time.Hour); return err },
+					"Count looks": func() error { _, err := s.Count(t.Context(), "a", 0, 0); return err },
+					"Count less":  func() error { _, err := s.Count(t.Context(), "a", -1, 0); return err },
 					"Lock":        func() error { _, err := s.Lock(t.Context(), "a", time.Minute); return err },
 				}
 				for call, f := range calls {

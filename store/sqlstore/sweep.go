@@ -19,6 +19,8 @@ var sweeps = [...]string{
 		DELETE FROM nuxtauth_marks WHERE key IN (SELECT key FROM expired)`,
 	`WITH expired AS (SELECT key FROM nuxtauth_locks WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + forUpdate + `)
 		DELETE FROM nuxtauth_locks WHERE key IN (SELECT key FROM expired)`,
+	`WITH expired AS (SELECT key FROM nuxtauth_counts WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + forUpdate + `)
+		DELETE FROM nuxtauth_counts WHERE key IN (SELECT key FROM expired)`,
 }
 
 // sweep deletes rows that have expired long ago. Whatever adds a row calls it;

@@ -5,8 +5,8 @@
 //		storetest.Run(t, func(t *testing.T) store.Store { return mystore.New() })
 //	}
 //
-// A store that is also [store.Marks] or a [store.Locker] runs [RunMarks] and
-// [RunLocker] too. The suites run one test after the other, and use names that
+// A store that is also [store.Marks], a [store.Locker] or a [store.Counter] runs
+// [RunMarks], [RunLocker] and [RunCounter] too. The suites run one test after the other, and use names that
 // are new each time, so that they may share one database with others.
 package storetest
 
@@ -40,7 +40,8 @@ func Advance(f func(d time.Duration)) Option {
 }
 
 // Dump hands the suite everything that the store opened last has kept, in any
-// form in which one can search for a string. The suite looks for handles in it.
+// form in which one can search for a string. The suites look for handles, and for
+// the names of counts, in it.
 func Dump(f func() []byte) Option {
 	return func(o *options) { o.dump = f }
 }
@@ -84,11 +85,14 @@ func (s suite[S]) run(t *testing.T, name string, test func(t *testing.T, opened 
 }
 
 // soon is a time at which something may expire, and past lets it pass.
-func (o options) soon() time.Time {
+func (o options) soon() time.Time { return time.Now().Add(o.short()) }
+
+// short is how long it is until soon.
+func (o options) short() time.Duration {
 	if o.advance != nil {
-		return time.Now().Add(10 * time.Minute)
+		return 10 * time.Minute
 	}
-	return time.Now().Add(400 * time.Millisecond)
+	return 400 * time.Millisecond
 }
 
 // past lets the store's clock pass a time that soon returned.

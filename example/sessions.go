@@ -1,0 +1,205 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/store"
+)
+
+// The page on which people see where they are signed in, and end it there.
+// Whose sessions these are is said by the token and never by a form.
+
+// A device is one session as the page shows it.
+type device struct {
+	ID       string
+	Name     string // "Firefox on Linux"
+	Provider string
+	IP       string
+	Current  bool // the session of this request
+
+	SignedIn, LastSeen, Expires moment
+}
+
+// A moment is a time in words, and for machines.
+type moment struct{ Words, Machine string }
+
+func (p *pages) sessions(c *gin.Context) {
+	view := p.page(c, "Your sessions")
+	view.Notice = notices[c.Query("notice")]
+	list, err := p.auth.Sessions(c, p.auth.Token(c).Subject)
+	if errors.Is(err, nuxtauth.ErrNoStore) {
+		p.render(c, http.StatusOK, "sessions", view)
+		return
+	}
+	if err != nil {
+		p.unavailable(c, err)
+		return
+	}
+	now := time.Now()
+	for _, s := range list {
+		d := device{
+			ID: s.ID, Name: browserName(s.UserAgent), Provider: p.providerName(s.Provider), IP: s.IP, Current: s.Current,
+			SignedIn: when(s.CreatedAt, now), LastSeen: when(s.LastSeen, now), Expires: when(s.ExpiresAt, now),
+		}
+		if d.Current {
+			d.LastSeen = when(nuxtauth.ISOTime(now), now)
+		}
+		view.Devices = append(view.Devices, d)
+	}
+	slices.SortStableFunc(view.Devices, func(a, b device) int {
+		switch {
+		case a.Current:
+			return -1
+		case b.Current:
+			return 1
+		}
+		return 0 // the newest first, as they came
+	})
+	p.render(c, http.StatusOK, "sessions", view)
+}
+
+// endSession ends the one that the form names, if it is the user's.
+func (p *pages) endSession(c *gin.Context) {
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 4<<10)
+	id := c.PostForm("id")
+	if id == "" || p.place.inCookies() { // an empty ID would select all, and a deny-list takes any
+		p.toSessions(c, "session-none")
+		return
+	}
+	if n, ok := p.revoke(c, store.Filter{ID: id}); ok && n == 0 {
+		p.toSessions(c, "session-none")
+	} else if ok {
+		p.toSessions(c, "session-ended")
+	}
+}
+
+func (p *pages) endOthers(c *gin.Context) {
+	if _, ok := p.revoke(c, store.Filter{ExceptID: p.auth.SessionID(c)}); ok {
+		p.toSessions(c, "sessions-others")
+	}
+}
+
+func (p *pages) endEverywhere(c *gin.Context) {
+	if _, ok := p.revoke(c, store.Filter{}); !ok {
+		return
+	}
+	if err := p.auth.SignOut(c); err != nil { // clears this browser's cookie
+		p.unavailable(c, err)
+		return
+	}
+	p.back(c, "signed-out-everywhere")
+}
+
+// revoke ends those sessions of the user that the filter selects, and returns
+// how many. When ok is false it has answered the request.
+func (p *pages) revoke(c *gin.Context, which store.Filter) (n int, ok bool) {
+	token := p.auth.Token(c)
+	if token == nil { // the page leads to the sign-in, or says that the store is down
+		p.toSessions(c, "")
+		return 0, false
+	}
+	which.Subject = token.Subject
+	n, err := p.auth.Revoke(c, which)
+	if errors.Is(err, store.ErrUnsupported) { // the page says why
+		p.toSessions(c, "session-none")
+		return 0, false
+	}
+	if err != nil {
+		p.unavailable(c, err)
+		return 0, false
+	}
+	return n, true
+}
+
+// toSessions leads to the page after a form.
+func (p *pages) toSessions(c *gin.Context, notice string) {
+	to := "/sessions"
+	if notice != "" {
+		to += "?notice=" + notice
+	}
+	c.Redirect(http.StatusSeeOther, to)
+}
+
+// unavailable is for a store that does not answer.
+func (p *pages) unavailable(c *gin.Context, err error) {
+	slog.ErrorContext(c.Request.Context(), "example: the sessions are out of reach", "path", c.FullPath(), "error", err)
+	c.Header("Retry-After", "5")
+	p.message(c, http.StatusServiceUnavailable, "Your sessions are out of reach",
+		"The place where they are kept does not answer. You stay signed in; try again in a moment.")
+}
+
+// providerName is how people know a provider.
+func (p *pages) providerName(id string) string {
+	switch id {
+	case "credentials":
+		return "password"
+	case "demo":
+		return "Demo ID"
+	}
+	for _, known := range p.providers {
+		if known.ID == id {
+			return known.Name
+		}
+	}
+	return id
+}
+
+// when says how far a time is from now, in one unit.
+func when(at nuxtauth.ISOTime, now time.Time) moment {
+	d := at.Time().Sub(now)
+	format := "in %s"
+	if d < 0 {
+		d, format = -d, "%s ago"
+	}
+	words := "just now"
+	switch {
+	case d >= 48*time.Hour:
+		words = fmt.Sprintf(format, fmt.Sprint(int(d.Round(24*time.Hour).Hours()/24), " days"))
+	case d >= 2*time.Hour:
+		words = fmt.Sprintf(format, fmt.Sprint(int(d.Hours()), " hours"))
+	case d >= 2*time.Minute:
+		words = fmt.Sprintf(format, fmt.Sprint(int(d.Minutes()), " minutes"))
+	case d >= time.Minute:
+		words = fmt.Sprintf(format, "1 minute")
+	}
+	return moment{words, at.String()}
+}
+
+// browserName makes a few words of a User-Agent header. The first name that is
+// found counts: nearly every browser also claims to be Safari, and most Chrome.
+func browserName(userAgent string) string {
+	find := func(names [][2]string) string {
+		for _, n := range names {
+			if strings.Contains(userAgent, n[0]) {
+				return n[1]
+			}
+		}
+		return ""
+	}
+	browser := find([][2]string{
+		{"Edg", "Edge"}, {"OPR/", "Opera"}, {"SamsungBrowser/", "Samsung Internet"},
+		{"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"},
+		{"Chrome/", "Chrome"}, {"CriOS/", "Chrome"}, {"Safari/", "Safari"},
+		{"curl/", "curl"}, {"Go-http-client/", "A Go program"},
+	})
+	system := find([][2]string{
+		{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"CrOS", "ChromeOS"},
+		{"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"Linux", "Linux"},
+	})
+	if browser == "" {
+		browser = "Unknown browser"
+	}
+	if system == "" {
+		return browser
+	}
+	return browser + " on " + system
+}

@@ -1,0 +1,87 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nuxtauth/nuxtauth/store"
+)
+
+// Count adds to the count of a name, see [store.Counter]. The SHA-256 of the name
+// is kept. There is no bound but the disk.
+func (s *Store) Count(ctx context.Context, name string, n int, window time.Duration) (int, error) {
+	if n > 0 && window < time.Millisecond {
+		return 0, fmt.Errorf("sqlstore: count: the window %v is below 1 ms", window)
+	}
+	key := sha256.Sum256([]byte(name))
+	var count int
+	var err error
+	switch {
+	case n > 0:
+		count, err = s.add(ctx, key[:], min(n, store.MaxCount), window)
+	case n < 0:
+		count, err = s.subtract(ctx, key[:], -max(n, -store.MaxCount))
+	default:
+		count, err = s.count(ctx, key[:])
+	}
+	if err != nil {
+		return 0, failed("count", err)
+	}
+	if n > 0 {
+		s.sweep(ctx)
+	}
+	return count, nil
+}
+
+// add and subtract leave a count as it is if their own call was the last one: the
+// answer got lost then, and the statement runs again.
+
+func (s *Store) add(ctx context.Context, key []byte, n int, window time.Duration) (int, error) {
+	now := s.millis()
+	counts, err := collect(ctx, s, scan[int], `
+		INSERT INTO nuxtauth_counts AS c (key, value, last, expires_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (key) DO UPDATE SET
+			value = CASE
+				WHEN c.expires_at <= $5 THEN excluded.value
+				WHEN c.last = excluded.last THEN c.value
+				WHEN c.value + excluded.value > $6 THEN $6
+				ELSE c.value + excluded.value
+			END,
+			last = excluded.last,
+			expires_at = CASE WHEN c.value = 0 OR c.expires_at <= $5 THEN excluded.expires_at ELSE c.expires_at END
+		RETURNING value`,
+		key, n, store.NewID(), now+window.Milliseconds(), now, store.MaxCount)
+	if err != nil {
+		return 0, err
+	}
+	if len(counts) != 1 {
+		return 0, errors.New("the database did not answer with the count")
+	}
+	return counts[0], nil
+}
+
+func (s *Store) subtract(ctx context.Context, key []byte, n int) (int, error) {
+	return first(collect(ctx, s, scan[int], `
+		UPDATE nuxtauth_counts SET
+			value = CASE WHEN last = $2 THEN value WHEN value > $3 THEN value - $3 ELSE 0 END,
+			last = $2
+		WHERE key = $1 AND expires_at > $4
+		RETURNING value`,
+		key, store.NewID(), n, s.millis()))
+}
+
+func (s *Store) count(ctx context.Context, key []byte) (int, error) {
+	return first(collect(ctx, s, scan[int],
+		`SELECT value FROM nuxtauth_counts WHERE key = $1 AND expires_at > $2`, key, s.millis()))
+}
+
+// first returns the only count there is, 0 where there is none.
+func first(counts []int, err error) (int, error) {
+	if err != nil || len(counts) == 0 {
+		return 0, err
+	}
+	return counts[0], nil
+}
