@@ -47,6 +47,7 @@ type Auth[T JWT, S Session] struct {
 	tracks    bool   // tokens say which provider they came from
 	refreshes refreshes
 	clients   clients
+	limiter   *limiter
 	protocol  Protocol
 	fill      userFields
 	skip      func(*http.Request) bool
@@ -93,6 +94,8 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	if marks, ok := a.store.(store.Marks); ok && a.adopt {
 		a.denyList = marks // for the cookies that are yet to be moved
 	}
+	a.limiter = newLimiter(cfg.SignInLimit, cfg.Session, a.now)
+	try(cfg.SignInLimit.check())
 	try(cfg.Session.check(a.maxAge, a.updateAge, a.lifetime))
 	try(checkTypes[T, S]())
 	a.fill = userFieldsOf[S]()

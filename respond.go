@@ -154,11 +154,15 @@ func (x *exchange[T, S]) badRequest() {
 	x.c.Data(http.StatusBadRequest, "text/plain; charset=utf-8", []byte("This is no action of the sign-in API.\n"))
 }
 
+// asJSON tells that the client follows redirects by itself.
+func (x *exchange[T, S]) asJSON() bool {
+	return x.body.json || x.r.Header.Get("X-Auth-Return-Redirect") != ""
+}
+
 // redirect leads the browser on, or tells the client where it leads. Status is
 // that of the answer to a client of next-auth v4; v5 always gets 200.
 func (x *exchange[T, S]) redirect(status int, to string) {
-	asJSON := x.body.json || x.r.Header.Get("X-Auth-Return-Redirect") != ""
-	if !asJSON {
+	if !x.asJSON() {
 		x.h.Set("Location", to)
 		x.c.Status(http.StatusFound)
 		x.c.Writer.WriteHeaderNow()

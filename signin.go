@@ -240,6 +240,11 @@ func (x *exchange[T, S]) credentials(p *provider.Provider) {
 		return
 	}
 	form := x.body.credentials()
+	try, ok := x.attempt(p.ID, form)
+	if !ok {
+		x.tooMany(try)
+		return
+	}
 	user, err := authorize(x.r.Context(), p, form)
 	if own := new(Error); x.protocol == AuthJS && errors.As(err, &own) {
 		x.logRefusal(err, own.Code)
@@ -254,6 +259,7 @@ func (x *exchange[T, S]) credentials(p *provider.Provider) {
 		x.wrongCredentials(p.ID)
 		return
 	}
+	x.report(x.r.Context(), "taking back the count of an attempt", try.succeeded(x.r.Context()))
 	x.admit(SignInParams{
 		User:        user,
 		Account:     &Account{Provider: p.ID, Type: p.Type, ProviderAccountID: user.ID, AccessToken: user.AccessToken},

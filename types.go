@@ -222,6 +222,9 @@ type Config[T JWT, S Session] struct {
 	// Session says how long sessions live, and where.
 	Session SessionConfig
 
+	// SignInLimit bounds how often passwords can be guessed. It is on.
+	SignInLimit SignInLimit
+
 	// Pages are the application's own pages in place of the built-in ones.
 	Pages Pages
 

@@ -74,6 +74,8 @@ func newAuth(s settings, sessions nuxtauth.SessionConfig, users *UserAPI, idp *a
 		Providers: append([]provider.Provider{passwords(users), demoID(s, idp)}, s.providers...),
 		Session:   sessions, // in cookies, in memory, in Redis or in PostgreSQL
 
+		SignInLimit: nuxtauth.SignInLimit{PerNetwork: s.rateLimit, PerAccount: s.rateLimit},
+
 		Callbacks: nuxtauth.Callbacks[Token, Session]{
 			// At sign-in, the token learns the session token of the user API.
 			JWT: func(ctx context.Context, p nuxtauth.JWTParams[Token]) (*Token, error) {

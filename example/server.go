@@ -34,6 +34,7 @@ type settings struct {
 	protocol  nuxtauth.Protocol
 	providers []provider.Provider
 	place     place // where sessions live
+	rateLimit int   // RATE_LIMIT: failed sign-ins a minute from one network, and in 15 minutes at one account
 
 	federatedLogout bool // AUTH_FEDERATED_LOGOUT: signing out also leads to Demo ID
 	randomSecret    bool
@@ -41,7 +42,8 @@ type settings struct {
 
 // readSettings reads PORT (3000), HOST (localhost), AUTH_URL (the origin of
 // this process), AUTH_SECRET (a random one), AUTH_PROTOCOL (next-auth),
-// AUTH_FEDERATED_LOGOUT (off), and what furtherProviders and readPlace read.
+// AUTH_FEDERATED_LOGOUT (off), RATE_LIMIT (the library's), and what
+// furtherProviders and readPlace read.
 func readSettings(getenv func(string) string) (settings, error) {
 	port := cmp.Or(getenv("PORT"), "3000")
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
@@ -80,6 +82,13 @@ func readSettings(getenv func(string) string) (settings, error) {
 		s.federatedLogout = federated == "1"
 	default:
 		return settings{}, fmt.Errorf("AUTH_FEDERATED_LOGOUT is %q: write 1, or leave it out", federated)
+	}
+
+	if limit := getenv("RATE_LIMIT"); limit != "" {
+		s.rateLimit, err = strconv.Atoi(limit)
+		if err != nil || s.rateLimit < 1 {
+			return settings{}, fmt.Errorf("RATE_LIMIT is %q: write a number from 1 on, or leave it out", limit)
+		}
 	}
 
 	s.place, err = readPlace(getenv)

@@ -28,7 +28,7 @@ func TestTheEnvironmentIsRead(t *testing.T) {
 
 	env = map[string]string{
 		"PORT": "8080", "HOST": "0.0.0.0", "AUTH_URL": "https://app.example.com/auth/", "AUTH_PROTOCOL": "authjs", "AUTH_SECRET": testSecret,
-		"AUTH_FEDERATED_LOGOUT": "1", "SESSIONS": "memory",
+		"AUTH_FEDERATED_LOGOUT": "1", "RATE_LIMIT": "7", "SESSIONS": "memory",
 	}
 	s, err = readSettings(getenv)
 	if err != nil {
@@ -36,14 +36,14 @@ func TestTheEnvironmentIsRead(t *testing.T) {
 	}
 	if s.listen != "0.0.0.0:8080" || s.origin != "http://localhost:8080" || s.site != "https://app.example.com" ||
 		s.api != "https://app.example.com/auth" || s.protocol != nuxtauth.AuthJS || s.secret != testSecret || s.randomSecret ||
-		!s.federatedLogout || !s.place.memory {
+		!s.federatedLogout || s.rateLimit != 7 || !s.place.memory {
 		t.Errorf("the settings are %+v", s)
 	}
 }
 
 func TestAMistakeInTheEnvironmentIsNamed(t *testing.T) {
 	for name, value := range map[string]string{
-		"PORT": "http", "AUTH_URL": "localhost:3000", "AUTH_PROTOCOL": "oauth", "AUTH_FEDERATED_LOGOUT": "yes", "SESSIONS": "disk",
+		"PORT": "http", "AUTH_URL": "localhost:3000", "AUTH_PROTOCOL": "oauth", "AUTH_FEDERATED_LOGOUT": "yes", "RATE_LIMIT": "none", "SESSIONS": "disk",
 	} {
 		_, err := readSettings(func(n string) string {
 			if n == name {

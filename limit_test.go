@@ -1,0 +1,271 @@
+package nuxtauth_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/provider"
+	"github.com/nuxtauth/nuxtauth/store"
+)
+
+// A guesser sends passwords from any address.
+type guesser struct {
+	*testing.T
+	router  *gin.Engine
+	csrf    string
+	cookies []*http.Cookie
+	asked   atomic.Int32 // how often Authorize was
+	clock   *clock
+}
+
+func newGuesser(t *testing.T, change ...func(*Config)) *guesser {
+	t.Helper()
+	g := &guesser{T: t, clock: &clock{now: time.Now()}}
+	cfg := Config{Secret: secret, URL: "http://localhost", Now: g.clock.Now}
+	cfg.Providers = []provider.Provider{provider.Credentials(func(ctx context.Context, form url.Values) (*provider.User, error) {
+		g.asked.Add(1)
+		return authorize(ctx, form)
+	})}
+	for _, f := range change {
+		f(&cfg)
+	}
+	auth, err := nuxtauth.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.router = newRouter(auth)
+	w := httptest.NewRecorder()
+	g.router.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/api/auth/csrf", nil))
+	g.csrf, g.cookies = strings.Split(w.Body.String(), `"`)[3], w.Result().Cookies()
+	return g
+}
+
+// guess tries a password.
+func (g *guesser) guess(from, username, password string) *httptest.ResponseRecorder {
+	form := url.Values{"username": {username}, "password": {password}, "csrfToken": {g.csrf}, "json": {"true"}}
+	r := httptest.NewRequest("POST", "http://localhost/api/auth/callback/credentials", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for _, c := range g.cookies {
+		r.AddCookie(c)
+	}
+	r.RemoteAddr = from
+	w := httptest.NewRecorder()
+	g.router.ServeHTTP(w, r)
+	return w
+}
+
+func (g *guesser) wrong(n int, from, username string) {
+	g.Helper()
+	for range n {
+		if w := g.guess(from, username, "wrong"); w.Code != http.StatusUnauthorized {
+			g.Fatalf("a wrong password answers %d %s", w.Code, w.Body)
+		}
+	}
+}
+
+func (g *guesser) refused(from, username, password string) {
+	g.Helper()
+	asked := g.asked.Load()
+	w := g.guess(from, username, password)
+	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "error=TooManyAttempts") {
+		g.Errorf("%s from %s answers %d %s", username, from, w.Code, w.Body)
+	}
+	for _, c := range w.Result().Cookies() {
+		if strings.Contains(c.Name, "session-token") {
+			g.Error("a refused attempt sets a session")
+		}
+	}
+	if g.asked.Load() != asked {
+		g.Error("the password was looked at")
+	}
+}
+
+func (g *guesser) signsIn(from string) {
+	g.Helper()
+	if w := g.guess(from, "ada", "lovelace"); w.Code != http.StatusOK {
+		g.Errorf("the right password from %s answers %d %s", from, w.Code, w.Body)
+	}
+}
+
+const here, there = "203.0.113.5:1000", "198.51.100.7:1000"
+
+func TestGuessingFromANetworkIsSlowedDown(t *testing.T) {
+	g := newGuesser(t)
+	for i := range 30 {
+		g.wrong(1, here, fmt.Sprint("user", i))
+	}
+	g.refused(here, "user31", "wrong")
+	g.refused("203.0.113.5:2000", "ada", "lovelace")
+	g.signsIn(there)
+	g.clock.advance(time.Minute)
+	g.signsIn(here)
+}
+
+func TestGuessingAtAnAccountIsSlowedDown(t *testing.T) {
+	g := newGuesser(t)
+	for i := range 20 {
+		g.wrong(1, fmt.Sprintf("203.0.113.%d:1", i), []string{"ada", "ADA", " ada "}[i%3])
+	}
+	g.refused(here, "ada", "lovelace")
+	g.refused(there, "Ada", "wrong")
+	g.wrong(1, there, "grace")
+	g.clock.advance(15 * time.Minute)
+	g.signsIn(here)
+}
+
+func TestAnUnknownAccountIsRefusedLikeAKnownOne(t *testing.T) {
+	g := newGuesser(t)
+	answer := func(w *httptest.ResponseRecorder) string {
+		w.Header().Del("Date")
+		return fmt.Sprint(w.Code, w.Header(), w.Body)
+	}
+	g.wrong(20, here, "ada")
+	g.clock.advance(time.Minute)
+	g.wrong(20, here, "nobody")
+	known, unknown := answer(g.guess(there, "ada", "lovelace")), answer(g.guess(there, "nobody", "x"))
+	if known != unknown || !strings.HasPrefix(known, "429") {
+		t.Errorf("known:\n%s\nunknown:\n%s", known, unknown)
+	}
+}
+
+func TestANetworkOfIPv6IsA64(t *testing.T) {
+	g := newGuesser(t)
+	for i := range 30 {
+		g.wrong(1, fmt.Sprintf("[2001:db8:1:2:%x::1]:1", i), fmt.Sprint("user", i))
+	}
+	g.refused("[2001:db8:1:2:ffff:ffff:ffff:ffff]:1", "ada", "lovelace")
+	g.signsIn("[2001:db8:1:3::1]:1")
+
+	g = newGuesser(t)
+	for i := range 30 {
+		g.wrong(1, "[::ffff:203.0.113.5]:1", fmt.Sprint("user", i))
+	}
+	g.refused("203.0.113.5:1", "ada", "lovelace")
+	g.signsIn("[::ffff:203.0.113.6]:1")
+}
+
+func TestWhoSignsInIsNotSlowedDown(t *testing.T) {
+	g := newGuesser(t)
+	for range 50 {
+		g.signsIn(here)
+	}
+	for range 5 {
+		g.wrong(15, here, "ada")
+		g.signsIn(here) // who mistyped is forgiven
+		g.clock.advance(time.Minute)
+	}
+}
+
+func TestManyGuessesAtOnceDoNotGetThroughTogether(t *testing.T) {
+	g := newGuesser(t)
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() { g.guess(here, fmt.Sprint("user", i), "wrong") })
+	}
+	wg.Wait()
+	if n := g.asked.Load(); n != 30 {
+		t.Errorf("%d of 200 were looked at", n)
+	}
+}
+
+func TestForgedHeadersDoNotMakeANetwork(t *testing.T) {
+	g := newGuesser(t)
+	header := ""
+	forge := func() *httptest.ResponseRecorder {
+		form := url.Values{"username": {"user" + header}, "password": {"wrong"}, "csrfToken": {g.csrf}, "json": {"true"}}
+		r := httptest.NewRequest("POST", "http://localhost/api/auth/callback/credentials", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		for _, c := range g.cookies {
+			r.AddCookie(c)
+		}
+		r.RemoteAddr = here
+		for _, name := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded", "True-Client-Ip", "Cf-Connecting-Ip"} {
+			r.Header.Set(name, header)
+		}
+		w := httptest.NewRecorder()
+		g.router.ServeHTTP(w, r)
+		return w
+	}
+	for i := range 31 {
+		header = fmt.Sprintf("192.0.2.%d", i)
+		if w := forge(); (w.Code == http.StatusTooManyRequests) != (i == 30) {
+			t.Errorf("attempt %d answers %d", i+1, w.Code)
+		}
+	}
+}
+
+func TestReplicasCountTogether(t *testing.T) {
+	for name, share := range map[string]func(*Config, *store.Memory){
+		"store":     func(c *Config, m *store.Memory) { c.Session.Store = m },
+		"deny-list": func(c *Config, m *store.Memory) { c.Session.DenyList = m },
+	} {
+		t.Run(name, func(t *testing.T) {
+			shared := store.NewMemory(store.MemoryOptions{})
+			one := newGuesser(t, func(c *Config) { share(c, shared) })
+			two := newGuesser(t, func(c *Config) { share(c, shared) })
+			for i := range 15 {
+				one.wrong(1, here, fmt.Sprint("user", i))
+				two.wrong(1, here, fmt.Sprint("user", i))
+			}
+			one.refused(here, "ada", "lovelace")
+			two.refused(here, "ada", "lovelace")
+		})
+	}
+}
+
+// countless is a store whose counts fail.
+type countless struct{ *store.Memory }
+
+func (countless) Count(context.Context, string, int, time.Duration) (int, error) { return 0, errDown }
+
+func TestCountsThatFailAreKeptInMemory(t *testing.T) {
+	g := newGuesser(t, func(c *Config) { c.Session.Store = countless{store.NewMemory(store.MemoryOptions{})} })
+	g.signsIn(here)
+	for i := range 30 {
+		g.wrong(1, here, fmt.Sprint("user", i))
+	}
+	g.refused(here, "ada", "lovelace")
+}
+
+func TestAFormIsLedToAPageThatSaysSo(t *testing.T) {
+	for _, protocol := range []nuxtauth.Protocol{nuxtauth.NextAuth, nuxtauth.AuthJS} {
+		a := newApp(t, func(c *Config) { c.Protocol, c.SignInLimit.PerNetwork = protocol, 1 })
+		form := url.Values{"username": {"eve"}, "csrfToken": {a.csrf()}}
+		a.post("/api/auth/callback/credentials", form)
+		res := a.post("/api/auth/callback/credentials", form)
+		if res.StatusCode != http.StatusFound || len(setCookies(res)) != 0 {
+			t.Errorf("%v: %d, cookies %v", protocol, res.StatusCode, setCookies(res))
+		}
+		res = a.get(strings.TrimPrefix(res.Header.Get("Location"), a.url))
+		if res.StatusCode != http.StatusTooManyRequests || !strings.Contains(res.body, "Too many attempts") {
+			t.Errorf("%v: the page: %d %s", protocol, res.StatusCode, res.body)
+		}
+	}
+}
+
+func TestTheSignInLimitIsConfigured(t *testing.T) {
+	g := newGuesser(t, func(c *Config) {
+		c.SignInLimit = nuxtauth.SignInLimit{PerNetwork: 1000, PerAccount: 2, Account: func(f url.Values) string { return f.Get("password") }}
+	})
+	g.wrong(2, here, "ada")
+	g.refused(there, "grace", "wrong")
+
+	g = newGuesser(t, func(c *Config) { c.SignInLimit.Skip = true })
+	g.wrong(40, here, "ada")
+
+	_, err := nuxtauth.New(Config{Secret: secret, URL: "http://localhost", SignInLimit: nuxtauth.SignInLimit{PerNetwork: -1}})
+	if err == nil || !strings.Contains(err.Error(), "Skip") {
+		t.Error(err)
+	}
+}
