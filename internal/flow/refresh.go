@@ -86,8 +86,12 @@ func (f *Flow) refresh(ctx context.Context, r Refresh) (*provider.Account, error
 }
 
 // isInvalidGrant wants the status of RFC 6749 §5.2, too: what comes with another
-// may be the word of something in between.
+// may be the word of something in between. GitHub has a word of its own, and
+// sends its errors with status 200.
 func (e *tokenError) isInvalidGrant() bool {
+	if e.code == "bad_refresh_token" {
+		return e.status == 200
+	}
 	return e.code == "invalid_grant" && (e.status == 400 || e.status == 401)
 }
 

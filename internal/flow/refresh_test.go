@@ -167,6 +167,7 @@ func TestOnlyInvalidGrantSpeaksOfTheRefreshToken(t *testing.T) {
 		"invalid_grant with a 403":     {403, `{"error":"invalid_grant"}`, nil},
 		"invalid_grant with a 500":     {500, `{"error":"invalid_grant"}`, nil},
 		"invalid_grant with a 200":     {200, `{"error":"invalid_grant","access_token":"the access token","token_type":"Bearer"}`, nil},
+		"GitHub's word for it":         {200, `{"error":"bad_refresh_token"}`, flow.ErrInvalidGrant},
 		"invalid_client":               {401, `{"error":"invalid_client"}`, nil},
 		"unauthorized_client":          {400, `{"error":"unauthorized_client"}`, nil},
 		"invalid_request":              {400, `{"error":"invalid_request"}`, nil},
