@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/store"
+	"github.com/nuxtauth/nuxtauth/token"
+)
+
+// ours are the scenarios of nuxtauth. One more is a line here, and a change of
+// the configuration.
+var ours = []scenario{
+	{name: "nuxtauth/signed-out", title: "nuxtauth, signed out, no cookie", make: signedOut, want: `{"name":"guest","role":""}`},
+	{name: "nuxtauth/v4", title: "nuxtauth, next-auth v4 token", make: with(nil)},
+	{name: "nuxtauth/v4-no-jwt-callback", title: "nuxtauth, v4 token, no JWT callback", make: with(func(c *config) {
+		c.Callbacks.JWT = nil
+	})},
+	{name: "nuxtauth/v5", title: "nuxtauth, Auth.js v5 token", make: with(func(c *config) {
+		c.Protocol = nuxtauth.AuthJS
+	})},
+	{name: "nuxtauth/three-chunks", title: "nuxtauth, v4 token in 3 cookies", make: threeChunks},
+	{name: "nuxtauth/memory-store", title: "nuxtauth, `store.Memory`", make: with(func(c *config) {
+		c.Session.Store = store.NewMemory(store.MemoryOptions{})
+	})},
+	{name: "nuxtauth/deny-list", title: "nuxtauth, v4 token and deny-list", make: with(func(c *config) {
+		c.Session.DenyList = store.NewMemory(store.MemoryOptions{})
+	})},
+	{name: "nuxtauth/GetToken", title: "`nuxtauth.GetToken` alone, with a `Secret`", make: getToken(nuxtauth.TokenOptions{Secret: secret})},
+	{name: "nuxtauth/GetToken-codec", title: "`nuxtauth.GetToken` alone, with a `Codec`", make: getTokenWithCodec},
+	{
+		name: "nuxtauth/session", title: "nuxtauth, `GET /api/auth/session`", make: sessionRoute,
+		want: `{"user":{"name":"Ada Lovelace","role":"admin"},"expires":"*Z"}`,
+	},
+}
+
+type (
+	// Token has the claims of [person].
+	Token struct {
+		nuxtauth.DefaultJWT
+		Role        string `json:"role,omitzero"`
+		AccessToken string `json:"accessToken,omitzero"`
+	}
+
+	// LongToken needs several cookies.
+	LongToken struct {
+		Token
+		Groups []string `json:"groups,omitzero"`
+	}
+
+	// User is what a front end sees.
+	User struct {
+		Name string `json:"name"`
+		Role string `json:"role"`
+	}
+
+	// Session is the session of a User.
+	Session = nuxtauth.DefaultSession[User]
+
+	config = nuxtauth.Config[Token, Session]
+)
+
+func (t *Token) claims() *Token { return t }
+
+// claimsOf returns the claims that a Token and a LongToken have in common.
+func claimsOf(t any) *Token { return t.(interface{ claims() *Token }).claims() }
+
+// tokenOf makes the token of somebody who is signed in.
+func tokenOf(p person) *Token {
+	return &Token{
+		DefaultJWT:  nuxtauth.DefaultJWT{Subject: p.Subject, Name: p.Name, Email: p.Email, Picture: p.Picture},
+		Role:        p.Role,
+		AccessToken: p.AccessToken,
+	}
+}
+
+// newAuth makes an application with both callbacks, changed by change.
+func newAuth[T nuxtauth.JWT](change func(*nuxtauth.Config[T, Session])) (*nuxtauth.Auth[T, Session], http.Handler, error) {
+	cfg := nuxtauth.Config[T, Session]{
+		Secret: secret,
+		URL:    "http://localhost:3000",
+		Callbacks: nuxtauth.Callbacks[T, Session]{
+			JWT: func(_ context.Context, p nuxtauth.JWTParams[T]) (*T, error) {
+				if p.Account != nil {
+					claimsOf(p.Token).AccessToken = p.Account.AccessToken
+				}
+				return p.Token, nil
+			},
+			Session: func(_ context.Context, p nuxtauth.SessionParams[T, Session]) (*Session, error) {
+				t := claimsOf(p.Token)
+				p.Session.User = User{Name: t.Name, Role: t.Role}
+				return p.Session, nil
+			},
+		},
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	auth, err := nuxtauth.New(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := gin.New()
+	r.Use(auth.Handler())
+	r.GET("/me", func(c *gin.Context) {
+		s := nuxtauth.SessionFrom[Session](c)
+		if s == nil {
+			c.JSON(http.StatusOK, me{Name: "guest"})
+			return
+		}
+		c.JSON(http.StatusOK, me{s.User.Name, s.User.Role})
+	})
+	return auth, r, nil
+}
+
+// with is GET /me at the application that change makes.
+func with(change func(*config)) func() (http.Handler, *http.Request, error) {
+	return func() (http.Handler, *http.Request, error) {
+		auth, h, err := newAuth(change)
+		if err != nil {
+			return nil, nil, err
+		}
+		cookies, err := auth.Issue(context.Background(), tokenOf(ada))
+		return h, get("/me", cookies...), err
+	}
+}
+
+func signedOut() (http.Handler, *http.Request, error) {
+	_, h, err := newAuth[Token](nil)
+	return h, get("/me"), err
+}
+
+// threeChunks carries the names of many groups, as of a large organization.
+func threeChunks() (http.Handler, *http.Request, error) {
+	auth, h, err := newAuth[LongToken](nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := &LongToken{Token: *tokenOf(ada)}
+	for i := range 195 {
+		t.Groups = append(t.Groups, fmt.Sprintf("/organization/department-%03d/editors", i))
+	}
+	cookies, err := auth.Issue(context.Background(), t)
+	if err == nil && len(cookies) != 3 {
+		err = fmt.Errorf("the token has %d cookies, want 3", len(cookies))
+	}
+	return h, get("/me", cookies...), err
+}
+
+// sessionRoute has the cookies of a browser that was here before, those of the
+// CSRF token and the callback URL among them.
+func sessionRoute() (http.Handler, *http.Request, error) {
+	auth, h, err := newAuth[Token](nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	cookies, err := auth.Issue(context.Background(), tokenOf(ada))
+	if err != nil {
+		return nil, nil, err
+	}
+	return h, get("/api/auth/session", cookiesOf(h, get("/api/auth/session", cookies...))...), nil
+}
+
+// getToken is a service that does not run the middleware.
+func getToken(o nuxtauth.TokenOptions) func() (http.Handler, *http.Request, error) {
+	return func() (http.Handler, *http.Request, error) {
+		_, signedIn, err := with(nil)()
+		r := gin.New()
+		r.GET("/me", func(c *gin.Context) {
+			t, err := nuxtauth.GetToken[Token](c.Request, o)
+			if err != nil {
+				c.AbortWithStatus(http.StatusUnauthorized)
+				return
+			}
+			c.JSON(http.StatusOK, me{t.Name, t.Role})
+		})
+		return r, signedIn, err
+	}
+}
+
+func getTokenWithCodec() (http.Handler, *http.Request, error) {
+	codec, err := token.NextAuth("", secret)
+	if err != nil {
+		return nil, nil, err
+	}
+	return getToken(nuxtauth.TokenOptions{Codec: codec})()
+}
