@@ -1,6 +1,7 @@
 package nuxtauth_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -260,5 +261,29 @@ func TestBackchannelLogoutIsForProvidersAlone(t *testing.T) {
 		if res := a.logout(token); res.StatusCode != http.StatusOK {
 			t.Errorf("%v: %d %s", protocol, res.StatusCode, res.body)
 		}
+	}
+}
+
+// An application with users of its own names them in the JWT callback.
+func TestAProviderEndsAllSessionsOfAUserWhoHasAnotherNameHere(t *testing.T) {
+	for name, place := range endingPlaces {
+		t.Run(name, func(t *testing.T) {
+			a := newFreshApp(t, place, func(c *freshConfig) {
+				c.Callbacks.JWT = func(_ context.Context, p nuxtauth.JWTParams[FreshToken]) (*FreshToken, error) {
+					if p.Account != nil {
+						p.Token.Subject = "user 42"
+					}
+					return p.Token, nil
+				}
+			})
+			a.signIn()
+			res := a.logout(a.idp.LogoutToken(t, a.idp.Sessions()[0].Subject, ""))
+			if res.StatusCode != http.StatusOK {
+				t.Fatal(res.StatusCode, res.body)
+			}
+			if a.session() != nil {
+				t.Error("the provider was told that its user is signed out, and the session lives on")
+			}
+		})
 	}
 }

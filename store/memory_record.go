@@ -17,7 +17,7 @@ type packed struct {
 }
 
 // slotSize is about what a session takes besides its data.
-const slotSize = 160
+const slotSize = 170
 
 func pack(key Key, r *Record) packed {
 	var numbers [3 * binary.MaxVarintLen64]byte
@@ -25,7 +25,7 @@ func pack(key Key, r *Record) packed {
 	n += binary.PutVarint(numbers[n:], r.CreatedAt.UnixMilli())
 	n += binary.PutVarint(numbers[n:], r.SeenAt.UnixMilli())
 
-	fields := [...]string{r.ID, r.Subject, r.Provider, r.ProviderSession, r.IP}
+	fields := [...]string{r.ID, r.Subject, r.Provider, r.ProviderSubject, r.ProviderSession, r.IP}
 	size := len(key) + n + len(r.Claims)
 	for _, s := range fields {
 		size += lengthSize(s) + len(s)
@@ -64,6 +64,7 @@ func (p packed) record(withClaims bool) *Record {
 	r.ID, rest = cutString(rest)
 	r.Subject, rest = cutString(rest)
 	r.Provider, rest = cutString(rest)
+	r.ProviderSubject, rest = cutString(rest)
 	r.ProviderSession, rest = cutString(rest)
 	r.IP, rest = cutString(rest)
 	if withClaims {

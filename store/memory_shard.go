@@ -7,13 +7,14 @@ import (
 	"sync"
 )
 
-// The lists that a session is in: that of its key, that of its user, and that of
-// the session at the provider, if there is one. In most cases a list has one
-// session.
+// The lists that a session is in: that of its key, that of its user, and those of
+// the user and of the session at the provider, if they are known. In most cases a
+// list has one session.
 const (
 	byKey = iota
 	bySubject
-	byOrigin
+	byProviderSubject
+	byProviderSession
 	indexes
 )
 
@@ -134,9 +135,15 @@ func (s *shard) at(key Key) uint32 {
 // selected goes through the living sessions that f selects, each without its
 // claims. The caller holds the lock and may remove the session that it is at.
 func (s *shard) selected(f Filter, now int64) iter.Seq2[uint32, *Record] {
-	list, hash := bySubject, maphash.String(s.seed, f.Subject)
-	if f.Subject == "" {
-		list, hash = byOrigin, s.hashOfOrigin(f.Provider, f.ProviderSession)
+	var list int
+	var hash uint64
+	switch {
+	case f.Subject != "":
+		list, hash = bySubject, maphash.String(s.seed, f.Subject)
+	case f.ProviderSession != "":
+		list, hash = byProviderSession, s.hashAtProvider(f.Provider, f.ProviderSession)
+	default:
+		list, hash = byProviderSubject, s.hashAtProvider(f.Provider, f.ProviderSubject)
 	}
 	return func(yield func(uint32, *Record) bool) {
 		for at := s.heads[list][hash]; at != 0; {
@@ -199,9 +206,10 @@ func (s *shard) sweepAll(now int64) {
 func (s *shard) hashes(p packed) [indexes]uint64 {
 	r := p.record(false)
 	return [indexes]uint64{
-		byKey:     hashOfKey(p.data),
-		bySubject: maphash.String(s.seed, r.Subject),
-		byOrigin:  s.hashOfOrigin(r.Provider, r.ProviderSession),
+		byKey:             hashOfKey(p.data),
+		bySubject:         maphash.String(s.seed, r.Subject),
+		byProviderSubject: s.hashAtProvider(r.Provider, r.ProviderSubject),
+		byProviderSession: s.hashAtProvider(r.Provider, r.ProviderSession),
 	}
 }
 
@@ -210,14 +218,16 @@ func hashOfKey[T string | []byte](key T) uint64 {
 	return binary.LittleEndian.Uint64([]byte(key[8:16]))
 }
 
-func (s *shard) hashOfOrigin(provider, session string) uint64 {
-	if provider == "" || session == "" {
+// hashAtProvider returns the hash of a user or a session at a provider, and 0 for
+// one that is not known.
+func (s *shard) hashAtProvider(provider, name string) uint64 {
+	if provider == "" || name == "" {
 		return 0
 	}
 	var h maphash.Hash
 	h.SetSeed(s.seed)
 	h.WriteString(provider)
 	h.WriteByte(0)
-	h.WriteString(session)
+	h.WriteString(name)
 	return h.Sum64()
 }

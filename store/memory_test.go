@@ -342,12 +342,12 @@ func TestHandlesHaveTheirKeys(t *testing.T) {
 
 // FuzzMemory keeps what anybody might send.
 func FuzzMemory(f *testing.F) {
-	f.Add("ada", "github", "sid", "192.0.2.1", []byte(`{"sub":"ada"}`), int64(1), int64(2))
-	f.Add(strings.Repeat("a", 127), strings.Repeat("b", 128), "", "\u00e9", []byte{0, 255}, int64(-1<<40), int64(1<<44))
-	f.Fuzz(func(t *testing.T, subject, provider, sid, ip string, claims []byte, created, seen int64) {
+	f.Add("ada", "github", "583231", "sid", "192.0.2.1", []byte(`{"sub":"ada"}`), int64(1), int64(2))
+	f.Add(strings.Repeat("a", 127), strings.Repeat("b", 128), "", "", "\u00e9", []byte{0, 255}, int64(-1<<40), int64(1<<44))
+	f.Fuzz(func(t *testing.T, subject, provider, sub, sid, ip string, claims []byte, created, seen int64) {
 		m := store.NewMemory(store.MemoryOptions{})
 		want := &store.Record{
-			Subject: subject, Provider: provider, ProviderSession: sid, IP: ip, UserAgent: ip, Claims: claims,
+			Subject: subject, Provider: provider, ProviderSubject: sub, ProviderSession: sid, IP: ip, UserAgent: ip, Claims: claims,
 			CreatedAt: time.UnixMilli(created % (1 << 45)).UTC(), SeenAt: time.UnixMilli(seen % (1 << 45)).UTC(),
 			ExpiresAt: time.UnixMilli(time.Now().UnixMilli() + 3_600_000).UTC(),
 		}

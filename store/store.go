@@ -107,13 +107,14 @@ func UserAgent(header string) string {
 
 // A Store keeps sessions. Its methods may be called from many goroutines, and
 // each is atomic, also towards other processes that share the store. They honour
-// the context: in one that has ended they do nothing and return its error. Slices and records given or returned are not shared:
-// either side may change them later.
+// the context: in one that has ended they do nothing and return its error. Slices
+// and records given or returned are not shared: either side may change them later.
 type Store interface {
 	// Create keeps a new session and returns its handle: that of [NewHandle] or,
 	// if the store has handles of its own, one of letters, digits and -_~ alone,
-	// which cookies take as they are. It sets r.ID, whatever it was, and r.Version. What [Record.Check] reports is
-	// an error.
+	// which cookies take as they are. It has no dots: those tell a sealed token from
+	// a handle. Create sets r.ID, whatever it was, and r.Version. What
+	// [Record.Check] reports is an error.
 	Create(ctx context.Context, r *Record) (handle string, err error)
 
 	// Find returns the session of a handle, or ErrNotFound. A handle that is

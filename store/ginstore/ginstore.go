@@ -54,7 +54,9 @@ type Options struct {
 }
 
 // Store is a [store.Store] on top of one of gin-contrib/sessions. A handle is
-// the value of the cookie that the store below would set.
+// the value of the cookie that the store below would set, with "~" in place of
+// "=". That value is base64url in all stores of gin-contrib; with one that sets
+// other cookies, Create returns an error.
 type Store struct {
 	below    sessions.Store
 	name     string

@@ -144,6 +144,33 @@ func TestReplaceKeepsTheSession(t *testing.T) {
 	}
 }
 
+// An odd store signs its cookies in a way of its own.
+type odd struct {
+	sessions.Store
+	value string
+}
+
+func (o odd) Save(_ *http.Request, w http.ResponseWriter, s *gorilla.Session) error {
+	http.SetCookie(w, &http.Cookie{Name: s.Name(), Value: o.value})
+	return nil
+}
+
+// TestNoHandleLooksLikeAToken shows that no other cookie becomes a handle: one
+// with dots would be taken for a sealed token, and one with "~" would not be
+// found again.
+func TestNoHandleLooksLikeAToken(t *testing.T) {
+	id := strings.Repeat("A", 43)
+	for value, fits := range map[string]bool{
+		id: true, id + "==": true, "": false, id + ".sig": false, id + "~": false, id + "/": false, id + "+": false, "s:" + id: false, id + "%3D": false,
+	} {
+		b := bridge(t, odd{cookie.NewStore(signKey), value}, ginstore.Options{})
+		handle, err := b.Create(t.Context(), session())
+		if (err == nil) != fits || fits && handle != strings.ReplaceAll(value, "=", "~") || !fits && handle != "" {
+			t.Errorf("Create = %q, %v for the cookie %q", handle, err, value)
+		}
+	}
+}
+
 // A faulty store is one whose database is down.
 type faulty struct {
 	sessions.Store

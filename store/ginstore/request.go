@@ -45,7 +45,7 @@ func (s *Store) open(ctx context.Context, handle string) (*opened, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if !fitsCookie(handle) {
+	if !isBase64(handle, '~') {
 		return nil, store.ErrNotFound
 	}
 	r := request(ctx)
@@ -90,7 +90,7 @@ func (s *Store) end(o *opened) error {
 	return nil
 }
 
-var errNoCookie = errors.New("ginstore: the store has set no cookie")
+var errNoCookie = errors.New("ginstore: the store has set no cookie of base64url")
 
 // write saves with an age in seconds, and returns the cookie's value.
 func (s *Store) write(o *opened, maxAge int) (string, error) {
@@ -103,15 +103,15 @@ func (s *Store) write(o *opened, maxAge int) (string, error) {
 		return "", fmt.Errorf("ginstore: %w", err)
 	}
 	for _, c := range (&http.Response{Header: w.Header()}).Cookies() {
-		if c.Name == s.name && fitsCookie(c.Value) {
+		if c.Name == s.name && isBase64(c.Value, '=') {
 			return unpadded(c.Value), nil
 		}
 	}
 	return "", errNoCookie
 }
 
-// A handle has no "=", which is how base64 ends in the cookies below: a "~",
-// which no base64 has, stands for it.
+// A handle has no "=", with which base64url ends in the cookies below: a "~",
+// which is not in base64url, stands for it.
 func unpadded(value string) string { return strings.ReplaceAll(value, "=", "~") }
 func padded(handle string) string  { return strings.ReplaceAll(handle, "~", "=") }
 
@@ -128,15 +128,16 @@ func (a answer) Header() http.Header         { return http.Header(a) }
 func (a answer) Write(b []byte) (int, error) { return len(b), nil }
 func (a answer) WriteHeader(int)             {}
 
-// fitsCookie tells whether a cookie can have this value: RFC 6265 section 4.1.1,
-// cookie-octet.
-func fitsCookie(value string) bool {
+// isBase64 tells whether a value that is no longer than a cookie has the
+// characters of base64url alone, RFC 4648 section 5, and those that pad it.
+func isBase64(value string, pad byte) bool {
 	if value == "" || len(value) > maxHandle {
 		return false
 	}
 	for i := range len(value) {
 		switch c := value[i]; {
-		case c <= ' ', c >= 0x7f, c == '"', c == ',', c == ';', c == '\\':
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_', c == pad:
+		default:
 			return false
 		}
 	}
@@ -150,6 +151,7 @@ type kept struct {
 	Version         int64  `json:"v"`
 	Subject         string `json:"s"`
 	Provider        string `json:"p,omitempty"`
+	ProviderSubject string `json:"pu,omitempty"`
 	ProviderSession string `json:"ps,omitempty"`
 	Claims          []byte `json:"c,omitempty"`
 	CreatedAt       int64  `json:"at"`
@@ -162,7 +164,7 @@ type kept struct {
 func encode(r *store.Record) (string, error) {
 	b, err := json.Marshal(kept{
 		ID: r.ID, Version: r.Version, Subject: r.Subject,
-		Provider: r.Provider, ProviderSession: r.ProviderSession, Claims: r.Claims,
+		Provider: r.Provider, ProviderSubject: r.ProviderSubject, ProviderSession: r.ProviderSession, Claims: r.Claims,
 		CreatedAt: r.CreatedAt.UnixMilli(), SeenAt: r.SeenAt.UnixMilli(), ExpiresAt: r.ExpiresAt.UnixMilli(),
 		IP: r.IP, UserAgent: r.UserAgent,
 	})
@@ -177,7 +179,7 @@ func decode(value string) (*store.Record, error) {
 	at := func(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 	return &store.Record{
 		ID: k.ID, Version: k.Version, Subject: k.Subject,
-		Provider: k.Provider, ProviderSession: k.ProviderSession, Claims: k.Claims,
+		Provider: k.Provider, ProviderSubject: k.ProviderSubject, ProviderSession: k.ProviderSession, Claims: k.Claims,
 		CreatedAt: at(k.CreatedAt), SeenAt: at(k.SeenAt), ExpiresAt: at(k.ExpiresAt),
 		IP: k.IP, UserAgent: k.UserAgent,
 	}, nil

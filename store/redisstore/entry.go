@@ -28,7 +28,7 @@ type entry struct {
 
 // texts returns the strings of an entry in the order in which they are kept.
 func (e *entry) texts() []*string {
-	return []*string{&e.ID, &e.Subject, &e.Provider, &e.ProviderSession, &e.IP, &e.UserAgent}
+	return []*string{&e.ID, &e.Subject, &e.Provider, &e.ProviderSubject, &e.ProviderSession, &e.IP, &e.UserAgent}
 }
 
 // times returns the times of an entry in the order in which they are kept.
@@ -39,7 +39,7 @@ func (e *entry) times() []*time.Time {
 // encode returns an entry as it is kept, and the name of this write.
 func (e *entry) encode() (value []byte, write string) {
 	write = rand.Text()[:12]
-	value = make([]byte, 0, 128+len(e.Subject)+len(e.ProviderSession)+len(e.UserAgent)+len(e.Claims))
+	value = make([]byte, 0, 128+len(e.Subject)+len(e.ProviderSubject)+len(e.ProviderSession)+len(e.UserAgent)+len(e.Claims))
 	value = fmt.Appendf(value, "v1 %d %s ", e.Version, write)
 	for _, t := range e.times() {
 		value = binary.AppendVarint(value, t.UnixMilli())

@@ -11,7 +11,7 @@ import (
 )
 
 func FuzzWhateverIsInRedisIsReadOrRefused(f *testing.F) {
-	whole := redisstore.Encode(typicalSession())
+	whole := redisstore.Encode(provided())
 	for _, end := range []int{0, 2, 5, 18, 19, 30, 60, len(whole) - 270, len(whole)} {
 		f.Add(whole[:end])
 	}

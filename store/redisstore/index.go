@@ -76,8 +76,11 @@ func (s *Store) unindex(ctx context.Context, ended ...*entry) {
 // indexes returns the keys of the indexes that name a session.
 func (s *Store) indexes(e *entry) []string {
 	keys := []string{s.subjectKey(e.Subject)}
+	if e.Provider != "" && e.ProviderSubject != "" {
+		keys = append(keys, s.providerKey(kindProviderSubject, e.Provider, e.ProviderSubject))
+	}
 	if e.Provider != "" && e.ProviderSession != "" {
-		keys = append(keys, s.providerKey(e.Provider, e.ProviderSession))
+		keys = append(keys, s.providerKey(kindProviderSession, e.Provider, e.ProviderSession))
 	}
 	return keys
 }
@@ -153,9 +156,14 @@ func (s *Store) each(ctx context.Context, f store.Filter, do func([]*entry) erro
 
 // members returns the keys of the sessions among which are those that f selects.
 func (s *Store) members(ctx context.Context, f store.Filter) ([]string, error) {
-	index := s.subjectKey(f.Subject)
-	if f.Subject == "" && f.ProviderSession != "" {
-		index = s.providerKey(f.Provider, f.ProviderSession)
+	var index string
+	switch {
+	case f.Subject == "" && f.ProviderSession != "":
+		index = s.providerKey(kindProviderSession, f.Provider, f.ProviderSession)
+	case f.Subject == "" && f.ProviderSubject != "":
+		index = s.providerKey(kindProviderSubject, f.Provider, f.ProviderSubject)
+	default:
+		index = s.subjectKey(f.Subject)
 	}
 	ctx, cancel := s.bound(ctx)
 	defer cancel()

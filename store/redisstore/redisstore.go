@@ -12,18 +12,20 @@
 // database can't sign in with what is there. But the claims of a session are
 // readable, and so is an access token that they hold: let nobody else in, and use
 // TLS. A session with 250 bytes of claims takes about 900 bytes of the server's
-// memory: 700 for itself and 200 for the index of its user. The index of a session
-// at a provider, for those that have one, is another 200.
+// memory: 700 for itself and 200 for the index of its user. A session at a provider
+// and another name of the user there have an index of 200 each, where they are
+// known; a session with both takes about 1,500 bytes in all.
 //
-// Every key has an expiry, by the clock of Redis. Users, sessions at a provider,
-// and the names of marks, locks and counts are hashed in keys. A count takes about
-// 210 bytes for as long as its window.
+// Every key has an expiry, by the clock of Redis. Users, users and sessions at a
+// provider, and the names of marks, locks and counts are hashed in keys. A count
+// takes about 210 bytes for as long as its window.
 //
 // # What a call costs
 //
 // Find, Mark, Marked and Count are one round trip to Redis. Create and Delete are
-// two; Create is three if there is a session at a provider. Replace is two, and one or
-// two more when the session is prolonged beyond what its indexes know, which a
+// two; Create is one more if there is a session at a provider, and one more if the
+// user has another name there. Replace is two, and as many more as the session has
+// indexes, one to three, when it is prolonged beyond what they know, which a
 // session of a month is once a week. List is one, and one more for each 256
 // sessions of the user; DeleteWhere is one, and three more. Lock is one each time
 // that it asks, and to unlock is one.
@@ -153,22 +155,23 @@ func check(client redis.UniversalClient) error {
 // The kinds of keys. A cluster keeps any two keys on different servers, so no
 // command and no script touches more than one.
 const (
-	kindSession  = "s:" // a string, see entry; by the key of its handle
-	kindSubject  = "u:" // the index of a user
-	kindProvider = "p:" // the index of a session at a provider
-	kindMark     = "m:" // a string, see markScript
-	kindLock     = "l:" // a string, the owner
-	kindCount    = "c:" // a string, see countScript
+	kindSession         = "s:" // a string, see entry; by the key of its handle
+	kindSubject         = "u:" // the index of a user
+	kindProviderSubject = "a:" // the index of a user at a provider
+	kindProviderSession = "p:" // the index of a session at a provider
+	kindMark            = "m:" // a string, see markScript
+	kindLock            = "l:" // a string, the owner
+	kindCount           = "c:" // a string, see countScript
 )
 
 func (s *Store) sessionKey(k store.Key) string { return s.key(kindSession, k) }
 
 func (s *Store) subjectKey(subject string) string { return s.key(kindSubject, hash(subject)) }
 
-// providerKey joins its two parts with a byte that is in neither, see
-// [store.Record.Check].
-func (s *Store) providerKey(provider, session string) string {
-	return s.key(kindProvider, hash(provider+"\x00"+session))
+// providerKey joins a provider and a name there with a byte that is in neither,
+// see [store.Record.Check].
+func (s *Store) providerKey(kind, provider, name string) string {
+	return s.key(kind, hash(provider+"\x00"+name))
 }
 
 func (s *Store) key(kind string, k store.Key) string {

@@ -214,8 +214,7 @@ func TestASessionThatIsProlongedStaysInTheListOfItsUser(t *testing.T) {
 	start := time.Now()
 	m.SetTime(start)
 
-	r := typicalSession()
-	r.ProviderSession = "sid"
+	r := provided()
 	r.ExpiresAt = start.Add(time.Hour)
 	handle := create(t, s, r)
 	r.ExpiresAt = start.Add(24 * time.Hour)
@@ -223,17 +222,19 @@ func TestASessionThatIsProlongedStaysInTheListOfItsUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.SetTime(start.Add(23 * time.Hour))
-	other := typicalSession() // sweeps the index of the user
-	other.ProviderSession = "sid"
+	other := provided() // sweeps the indexes
 	other.ExpiresAt = start.Add(48 * time.Hour)
 	create(t, s, other)
 
 	if list, err := s.List(t.Context(), r.Subject); err != nil || len(list) != 2 {
 		t.Errorf("List = %d sessions, %v, want 2", len(list), err)
 	}
-	f := store.Filter{Provider: r.Provider, ProviderSession: "sid"}
-	if n, err := s.DeleteWhere(t.Context(), f); err != nil || n != 2 {
-		t.Errorf("DeleteWhere = %d, %v, want 2", n, err)
+	for i, id := range []string{r.ID, other.ID} { // both are in both indexes
+		f := filters[i]
+		f.ID = id
+		if n, err := s.DeleteWhere(t.Context(), f); err != nil || n != 1 {
+			t.Errorf("DeleteWhere(%+v) = %d, %v, want 1", f, n, err)
+		}
 	}
 }
 

@@ -37,9 +37,10 @@ func TestACallCostsAsManyRoundTripsAsDocumented(t *testing.T) {
 	useAll(t, s) // Redis knows all scripts from now on
 
 	ctx := t.Context()
-	plain, provided := typicalSession(), typicalSession()
+	plain, provided, renamed := typicalSession(), typicalSession(), typicalSession()
 	provided.Subject, provided.ProviderSession = "ada", "sid"
-	var handle string
+	renamed.Subject, renamed.ProviderSubject, renamed.ProviderSession = "bob", "583231", "another sid"
+	var handle, renamedHandle string
 	var unlock func()
 	for _, c := range []struct {
 		call string
@@ -48,6 +49,7 @@ func TestACallCostsAsManyRoundTripsAsDocumented(t *testing.T) {
 	}{
 		{"Create", 2, func() error { _, err := s.Create(ctx, plain); return err }},
 		{"Create with a session at a provider", 3, func() (err error) { handle, err = s.Create(ctx, provided); return err }},
+		{"Create with another name at the provider", 4, func() (err error) { renamedHandle, err = s.Create(ctx, renamed); return err }},
 		{"Find", 1, func() error { _, err := s.Find(ctx, handle); return err }},
 		{"Replace", 2, func() error { _, err := s.Replace(ctx, handle, provided); return err }},
 		{"Replace that prolongs by a week less an hour", 2, func() error {
@@ -60,9 +62,18 @@ func TestACallCostsAsManyRoundTripsAsDocumented(t *testing.T) {
 			_, err := s.Replace(ctx, handle, provided)
 			return err
 		}},
+		{"Replace that prolongs in all indexes", 5, func() error {
+			renamed.ExpiresAt = renamed.ExpiresAt.Add(8 * 24 * time.Hour)
+			_, err := s.Replace(ctx, renamedHandle, renamed)
+			return err
+		}},
 		{"List", 2, func() error { _, err := s.List(ctx, plain.Subject); return err }},
 		{"List of nobody", 1, func() error { _, err := s.List(ctx, "nobody"); return err }},
 		{"DeleteWhere", 4, func() error { _, err := s.DeleteWhere(ctx, store.Filter{Subject: plain.Subject}); return err }},
+		{"DeleteWhere at a provider", 4, func() error {
+			_, err := s.DeleteWhere(ctx, store.Filter{Provider: renamed.Provider, ProviderSubject: renamed.ProviderSubject})
+			return err
+		}},
 		{"Delete", 2, func() error { return s.Delete(ctx, handle) }},
 		{"Mark", 1, func() error { _, err := s.Mark(ctx, "b", 1, plain.ExpiresAt); return err }},
 		{"Marked", 1, func() error { _, err := s.Marked(ctx, "a", "b", "c"); return err }},

@@ -38,6 +38,10 @@ func TestACallCostsAsManyStatementsAsDocumented(t *testing.T) {
 		{"Delete", 1, func() error { return s.Delete(t.Context(), handle) }},
 		{"List", 1, func() error { _, err := s.List(t.Context(), "ada"); return err }},
 		{"DeleteWhere", 1, func() error { _, err := s.DeleteWhere(t.Context(), store.Filter{Subject: "ada"}); return err }},
+		{"DeleteWhere at a provider", 1, func() error {
+			_, err := s.DeleteWhere(t.Context(), store.Filter{Provider: "github", ProviderSubject: "583231"})
+			return err
+		}},
 		{"Mark", 1, func() error { _, err := s.Mark(t.Context(), "a", 1, r.ExpiresAt); return err }},
 		{"Marked", 1, func() error { _, err := s.Marked(t.Context(), "a", "b", "c"); return err }},
 		{"Count", 1, func() error { _, err := s.Count(t.Context(), "a", 1, time.Hour); return err }},

@@ -30,8 +30,9 @@
 // Who reads these tables can't sign in with what is there, but claims are
 // readable, and so is an access token that they hold.
 //
-// A subject or a session at a provider of more than about 2,600 bytes does not
-// fit the index: to create such a session is an error.
+// A subject, or a user or a session at a provider, of more than about 2,600 bytes
+// does not fit its index: to create such a session is an error. The two indexes of
+// what is at a provider have no entry for a session that has none.
 //
 // # SQLite
 //

@@ -22,11 +22,11 @@ func (s *Store) Create(ctx context.Context, r *store.Record) (handle string, err
 	handle, key := store.NewHandle()
 	id := store.NewID()
 	_, err = s.exec(ctx, `
-		INSERT INTO nuxtauth_sessions (key, id, version, subject, provider, provider_session,
+		INSERT INTO nuxtauth_sessions (key, id, version, subject, provider, provider_subject, provider_session,
 			claims, created_at, seen_at, expires_at, ip, user_agent)
-		VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (key) DO NOTHING`, // the key is ours: then the first attempt has worked
-		key[:], id, r.Subject, r.Provider, r.ProviderSession,
+		key[:], id, r.Subject, r.Provider, r.ProviderSubject, r.ProviderSession,
 		notNil(r.Claims), r.CreatedAt.UnixMilli(), r.SeenAt.UnixMilli(), r.ExpiresAt.UnixMilli(), r.IP, r.UserAgent)
 	if err != nil {
 		return "", failed("create a session", err)
@@ -153,7 +153,7 @@ func (s *Store) DeleteWhere(ctx context.Context, f store.Filter) (int, error) {
 	if err := f.Check(); err != nil {
 		return 0, err
 	}
-	if !storable(f.Subject, f.ID, f.Provider, f.ProviderSession) {
+	if !storable(f.Subject, f.ID, f.Provider, f.ProviderSubject, f.ProviderSession) {
 		return 0, nil
 	}
 	where, args := condition(f)
@@ -184,21 +184,26 @@ func condition(f store.Filter) (where string, args []any) {
 	and("id =", f.ID)
 	and("id <>", f.ExceptID)
 	and("provider =", f.Provider)
+	and("provider_subject =", f.ProviderSubject)
 	and("provider_session =", f.ProviderSession)
+	if f.ProviderSubject != "" {
+		terms = append(terms, "provider_subject <> ''") // lets the partial index be used
+	}
 	if f.ProviderSession != "" {
-		terms = append(terms, "provider_session <> ''") // lets the partial index be used
+		terms = append(terms, "provider_session <> ''") // as well
 	}
 	return strings.Join(terms, " AND "), args
 }
 
 // recordColumns are what scanRecord reads.
-const recordColumns = `id, version, subject, provider, provider_session, created_at, seen_at, expires_at, ip, user_agent`
+const recordColumns = `id, version, subject, provider, provider_subject, provider_session, created_at, seen_at, expires_at, ip, user_agent`
 
 // scanRecord reads a row of recordColumns and further ones.
 func scanRecord(row *sql.Rows, more ...any) (*store.Record, error) {
 	r := new(store.Record)
 	var created, seen, expires int64
-	dest := []any{&r.ID, &r.Version, &r.Subject, &r.Provider, &r.ProviderSession, &created, &seen, &expires, &r.IP, &r.UserAgent}
+	dest := []any{&r.ID, &r.Version, &r.Subject, &r.Provider, &r.ProviderSubject, &r.ProviderSession,
+		&created, &seen, &expires, &r.IP, &r.UserAgent}
 	if err := row.Scan(append(dest, more...)...); err != nil {
 		return nil, err
 	}

@@ -39,12 +39,12 @@ func opened(t *testing.T, answer script) (*sqlstore.Store, *asked) {
 
 // sessionRow is the row of a session under a key, as Find reads it.
 func sessionRow(key []byte) [][]driver.Value {
-	return row("id", int64(3), "ada", "github", "sid", int64(1), int64(2), int64(4), "::1", "curl", key, []byte("{}"))
+	return row("id", int64(3), "ada", "github", "583231", "sid", int64(1), int64(2), int64(4), "::1", "curl", key, []byte("{}"))
 }
 
 // listRow is the row of a session of a user, as List reads it.
 func listRow(subject string) [][]driver.Value {
-	return row("id", int64(3), subject, "github", "sid", int64(1), int64(2), int64(4), "::1", "curl")
+	return row("id", int64(3), subject, "github", "583231", "sid", int64(1), int64(2), int64(4), "::1", "curl")
 }
 
 func TestNewSaysWhatIsWrong(t *testing.T) {

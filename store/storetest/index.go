@@ -24,7 +24,11 @@ func runIndex(t *testing.T, s suite[store.Store]) {
 	s.run(t, "one session of a user ends by its id", s.deleteID)
 	s.run(t, "all other sessions of a user end", s.deleteExcept)
 	s.run(t, "the session at a provider ends", s.deleteProviderSession)
+	s.run(t, "all sessions of a user at a provider end", s.deleteProviderSubject)
+	s.run(t, "a user and a session at a provider are two things", s.providerNames)
 	s.run(t, "a subject and a provider select together", s.deleteBoth)
+	s.run(t, "a user at a provider and all else select together", s.deleteByAll)
+	s.run(t, "a provider finds a session after each write, and none that has ended", s.providerIndexes)
 	s.run(t, "a session that ended with others never comes back", s.noResurrectionByFilter)
 	s.run(t, "no session escapes while all end", s.deleteWhileCreating)
 }
@@ -56,6 +60,8 @@ func (o options) emptyFilter(t *testing.T, st store.Store) {
 	handle := create(t, st, r)
 	for _, f := range []store.Filter{
 		{}, {ID: r.ID}, {ExceptID: "x"}, {Provider: r.Provider}, {ProviderSession: r.ProviderSession},
+		{ProviderSubject: r.ProviderSubject}, {ProviderSubject: r.ProviderSubject, ProviderSession: r.ProviderSession},
+		{Provider: r.Provider, ID: r.ID}, {ProviderSubject: r.ProviderSubject, ID: r.ID},
 	} {
 		if n, err := st.DeleteWhere(t.Context(), f); err == nil || n != 0 {
 			t.Errorf("DeleteWhere(%+v) = %d, %v, want an error", f, n, err)
@@ -139,6 +145,7 @@ func (o options) expiredIsNotListed(t *testing.T, st store.Store) {
 	if got := list(t, st, subject); !slices.Equal(got, []string{long.ID}) {
 		t.Errorf("List = %v, want %v alone", got, long.ID)
 	}
+	deleteWhere(t, st, store.Filter{Provider: short.Provider, ProviderSubject: short.ProviderSubject}, 0)
 	deleteWhere(t, st, store.Filter{Provider: short.Provider, ProviderSession: short.ProviderSession}, 0)
 	deleteWhere(t, st, store.Filter{Subject: subject}, 1)
 }
@@ -155,7 +162,7 @@ func (o options) oddSubjects(t *testing.T, st store.Store) {
 	ids := make(map[string]string)
 	for _, subject := range subjects {
 		r := record(subject)
-		r.ProviderSession = subject
+		r.ProviderSubject, r.ProviderSession = subject, subject
 		handles[subject], ids[subject] = create(t, st, r), r.ID
 	}
 	for _, subject := range subjects {
@@ -164,11 +171,12 @@ func (o options) oddSubjects(t *testing.T, st store.Store) {
 		}
 	}
 	for i, subject := range subjects {
-		f := store.Filter{Subject: subject}
-		if i%2 == 0 {
-			f = store.Filter{Provider: "github", ProviderSession: subject}
+		filters := [...]store.Filter{
+			{Subject: subject},
+			{Provider: "github", ProviderSubject: subject},
+			{Provider: "github", ProviderSession: subject},
 		}
-		deleteWhere(t, st, f, 1)
+		deleteWhere(t, st, filters[i%len(filters)], 1)
 		gone(t, st, handles[subject])
 		for _, other := range subjects[i+1:] {
 			find(t, st, handles[other])
@@ -219,52 +227,6 @@ func (o options) deleteExcept(t *testing.T, st store.Store) {
 		gone(t, st, h)
 	}
 	deleteWhere(t, st, store.Filter{Subject: subject, ExceptID: mine.ID}, 0)
-}
-
-func (o options) deleteProviderSession(t *testing.T, st store.Store) {
-	sid := unique("sid")
-	at := func(subject, provider, sid string) string {
-		r := record(subject)
-		r.Provider, r.ProviderSession = provider, sid
-		return create(t, st, r)
-	}
-	subject := unique("user")
-	ended := []string{at(subject, "okta", sid), at(unique("user"), "okta", sid)}
-	kept := []string{at(subject, "google", sid), at(subject, "okta", unique("sid")), at(subject, "okta", "")}
-
-	f := store.Filter{Provider: "okta", ProviderSession: sid}
-	deleteWhere(t, st, f, 2)
-	for _, h := range ended {
-		gone(t, st, h)
-	}
-	for _, h := range kept {
-		find(t, st, h)
-	}
-	deleteWhere(t, st, f, 0)
-	if got := list(t, st, subject); len(got) != len(kept) {
-		t.Errorf("List = %v, want %d sessions", got, len(kept))
-	}
-}
-
-func (o options) deleteBoth(t *testing.T, st store.Store) {
-	subject := unique("user")
-	r, sameUser, sameSession := record(subject), record(subject), record(unique("user"))
-	sameUser.Provider = "google"
-	sameSession.ProviderSession = r.ProviderSession
-	handle := create(t, st, r)
-	kept := []string{create(t, st, sameUser), create(t, st, sameSession)}
-	deleteWhere(t, st, store.Filter{Subject: subject, Provider: "google", ProviderSession: r.ProviderSession}, 0)
-	deleteWhere(t, st, store.Filter{Subject: subject, Provider: r.Provider, ProviderSession: r.ProviderSession}, 1)
-	gone(t, st, handle)
-	deleteWhere(t, st, store.Filter{Subject: subject, Provider: r.Provider}, 0)
-	for _, h := range kept {
-		find(t, st, h)
-	}
-	deleteWhere(t, st, store.Filter{Subject: subject, Provider: "google"}, 1)
-	gone(t, st, kept[0])
-	deleteWhere(t, st, store.Filter{Subject: subject, ProviderSession: sameSession.ProviderSession}, 0)
-	deleteWhere(t, st, store.Filter{Subject: sameSession.Subject, ProviderSession: sameSession.ProviderSession}, 1)
-	gone(t, st, kept[1])
 }
 
 func (o options) noResurrectionByFilter(t *testing.T, st store.Store) {

@@ -96,7 +96,7 @@ func (o options) claims(t *testing.T, st store.Store) {
 func (o options) unicode(t *testing.T, st store.Store) {
 	for _, text := range []string{"Zoë", "日本語", "👩‍👩‍👧", "\u202e\u200b", `"'\` + "`", "a\r\nb\tc", "%s %d ${x}", "\x01\x7f"} {
 		r := record(unique(text))
-		r.Provider, r.ProviderSession = text, unique(text)
+		r.Provider, r.ProviderSubject, r.ProviderSession = text, unique(text), unique(text)
 		r.IP, r.UserAgent = text, text
 		r.Claims = []byte(text)
 		same(t, find(t, st, create(t, st, r)), r)
@@ -114,10 +114,12 @@ func (o options) times(t *testing.T, st store.Store) {
 
 func (o options) incomplete(t *testing.T, st store.Store) {
 	for name, change := range map[string]func(r *store.Record){
-		"no subject": func(r *store.Record) { r.Subject = "" },
-		"no end":     func(r *store.Record) { r.ExpiresAt = time.Time{} },
-		"NUL":        func(r *store.Record) { r.Subject += "\x00" },
-		"not UTF-8":  func(r *store.Record) { r.ProviderSession += "\xff" },
+		"no subject":                func(r *store.Record) { r.Subject = "" },
+		"no end":                    func(r *store.Record) { r.ExpiresAt = time.Time{} },
+		"NUL":                       func(r *store.Record) { r.Subject += "\x00" },
+		"not UTF-8":                 func(r *store.Record) { r.ProviderSession += "\xff" },
+		"NUL at the provider":       func(r *store.Record) { r.ProviderSubject += "\x00" },
+		"not UTF-8 at the provider": func(r *store.Record) { r.ProviderSubject += "\xff" },
 	} {
 		r := record(unique("user"))
 		change(r)
@@ -148,7 +150,7 @@ func (o options) unguessable(t *testing.T, st store.Store) {
 			t.Fatalf("handle %q can't hold 256 bits", handle)
 		}
 		if strings.Trim(handle, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_~") != "" {
-			t.Fatalf("handle %q does not fit a cookie", handle)
+			t.Fatalf("handle %q has more than letters, digits and -_~", handle)
 		}
 		if seen[handle] || seen[r.ID] || strings.Contains(handle, r.ID) {
 			t.Fatalf("handle %q or ID %q is not new", handle, r.ID)

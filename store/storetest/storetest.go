@@ -6,8 +6,9 @@
 //	}
 //
 // A store that is also [store.Marks], a [store.Locker] or a [store.Counter] runs
-// [RunMarks], [RunLocker] and [RunCounter] too. The suites run one test after the other, and use names that
-// are new each time, so that they may share one database with others.
+// [RunMarks], [RunLocker] and [RunCounter] too. The suites run one test after the
+// other, and use names that are new each time, so that they may share one database
+// with others.
 package storetest
 
 import (
@@ -131,6 +132,7 @@ func record(subject string) *store.Record {
 	return &store.Record{
 		Subject:         subject,
 		Provider:        "github",
+		ProviderSubject: unique("sub"),
 		ProviderSession: unique("sid"),
 		Claims:          []byte(`{"sub":"` + strings.Repeat("1", 20) + `","name":"Ada"}`),
 		CreatedAt:       now,
@@ -192,6 +194,7 @@ func same(t *testing.T, got, want *store.Record) {
 	check("Version", got.Version, want.Version)
 	check("Subject", got.Subject, want.Subject)
 	check("Provider", got.Provider, want.Provider)
+	check("ProviderSubject", got.ProviderSubject, want.ProviderSubject)
 	check("ProviderSession", got.ProviderSession, want.ProviderSession)
 	check("Claims", string(got.Claims), string(want.Claims))
 	check("CreatedAt", got.CreatedAt, inMillis(want.CreatedAt))

@@ -34,7 +34,7 @@ func (o options) replaceKeeps(t *testing.T, st store.Store) {
 	handle := create(t, st, first)
 
 	r := find(t, st, handle)
-	r.Subject, r.Provider, r.ProviderSession = unique("other"), "other", unique("other")
+	r.Subject, r.Provider, r.ProviderSubject, r.ProviderSession = unique("other"), "other", unique("other"), unique("other")
 	r.CreatedAt = r.CreatedAt.Add(time.Hour)
 	handle = replace(t, st, handle, r)
 

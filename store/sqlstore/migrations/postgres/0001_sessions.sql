@@ -12,6 +12,7 @@ CREATE TABLE nuxtauth_sessions (
     version          bigint NOT NULL,
     subject          text COLLATE "C" NOT NULL,
     provider         text COLLATE "C" NOT NULL,
+    provider_subject text COLLATE "C" NOT NULL,
     provider_session text COLLATE "C" NOT NULL,
     claims           bytea NOT NULL,
     created_at       bigint NOT NULL,
@@ -22,7 +23,8 @@ CREATE TABLE nuxtauth_sessions (
 );
 
 CREATE INDEX nuxtauth_sessions_subject ON nuxtauth_sessions (subject);
-CREATE INDEX nuxtauth_sessions_provider ON nuxtauth_sessions (provider_session, provider) WHERE provider_session <> '';
+CREATE INDEX nuxtauth_sessions_provider_subject ON nuxtauth_sessions (provider_subject, provider) WHERE provider_subject <> '';
+CREATE INDEX nuxtauth_sessions_provider_session ON nuxtauth_sessions (provider_session, provider) WHERE provider_session <> '';
 CREATE INDEX nuxtauth_sessions_expires ON nuxtauth_sessions (expires_at);
 
 CREATE TABLE nuxtauth_marks (

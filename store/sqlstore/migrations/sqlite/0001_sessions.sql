@@ -11,6 +11,7 @@ CREATE TABLE nuxtauth_sessions (
     version          INTEGER NOT NULL,
     subject          TEXT NOT NULL,
     provider         TEXT NOT NULL,
+    provider_subject TEXT NOT NULL,
     provider_session TEXT NOT NULL,
     claims           BLOB NOT NULL,
     created_at       INTEGER NOT NULL,
@@ -21,7 +22,8 @@ CREATE TABLE nuxtauth_sessions (
 );
 
 CREATE INDEX nuxtauth_sessions_subject ON nuxtauth_sessions (subject);
-CREATE INDEX nuxtauth_sessions_provider ON nuxtauth_sessions (provider_session, provider) WHERE provider_session <> '';
+CREATE INDEX nuxtauth_sessions_provider_subject ON nuxtauth_sessions (provider_subject, provider) WHERE provider_subject <> '';
+CREATE INDEX nuxtauth_sessions_provider_session ON nuxtauth_sessions (provider_session, provider) WHERE provider_session <> '';
 CREATE INDEX nuxtauth_sessions_expires ON nuxtauth_sessions (expires_at);
 
 CREATE TABLE nuxtauth_marks (
