@@ -160,7 +160,11 @@ func (x *exchange[T, S]) backchannelLogout() {
 		x.c.Writer.WriteHeaderNow()
 		return
 	}
-	x.log.WarnContext(x.r.Context(), "nuxtauth: a back-channel logout was refused", "provider", x.provider, "error", err)
+	id := ""
+	if p := x.configured(); p != nil {
+		id = p.ID // not whatever stands in the path
+	}
+	x.log.WarnContext(x.r.Context(), "nuxtauth: a back-channel logout was refused", "provider", id, "error", err)
 	answer := map[string]string{"error": "invalid_request", "error_description": "The logout token was refused."}
 	if isPassing(x.r.Context(), err) || errors.Is(err, errCantEnd) {
 		answer = map[string]string{"error": "logout_failed", "error_description": "The sessions could not be ended."}

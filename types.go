@@ -43,7 +43,9 @@ type DefaultJWT struct {
 	Email   string `json:"email,omitzero"`
 	Picture string `json:"picture,omitzero"`
 
-	// Subject is the user's id. A token without one is signed out.
+	// Subject is the user's id. A token without one is signed out. It is the ID
+	// that the provider gave, unless the JWT callback sets another at sign-in: do
+	// that where two providers could give the same to two people.
 	Subject string `json:"sub,omitzero"`
 
 	// IssuedAt, ExpiresAt and ID are set by the library whenever it seals the
@@ -202,7 +204,8 @@ type Config[T JWT, S Session] struct {
 
 	// TrustHost takes the origin from X-Forwarded-Host and -Proto, or from Host, when
 	// there is no URL. Set it only behind a proxy that sets these headers
-	// itself, and name the origins that it may serve in TrustedOrigins.
+	// itself. TrustedOrigins must name the origins that the proxy serves, and
+	// requests for others are refused.
 	TrustHost bool
 
 	// TrustedOrigins are further origins of the application, such as
