@@ -1,7 +1,6 @@
 package nuxtauth
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -258,15 +257,6 @@ func (a *Auth[T, S]) endOf(t *T) time.Time {
 // aged tells whether a session is due to be renewed.
 func (a *Auth[T, S]) aged(t *T) bool {
 	return a.now().Sub(defaultsOf(t).IssuedAt.Time()) >= a.updateAge
-}
-
-// changed tells whether the JWT callback left the token other than it was.
-func (a *Auth[T, S]) changed(t *T, claims []byte) bool {
-	if a.callbacks.JWT == nil {
-		return false
-	}
-	b, err := marshal(t)
-	return err != nil || !bytes.Equal(b, claims) // an error comes up again, and into the log, when it is kept
 }
 
 // marshal writes the same value as the same bytes every time.

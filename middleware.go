@@ -50,6 +50,7 @@ type Auth[T JWT, S Session] struct {
 	limiter   *limiter
 	protocol  Protocol
 	fill      userFields
+	compare   comparer
 	skip      func(*http.Request) bool
 	log       *slog.Logger
 	now       func() time.Time
@@ -99,6 +100,7 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	try(cfg.Session.check(a.maxAge, a.updateAge, a.lifetime))
 	try(checkTypes[T, S]())
 	a.fill = userFieldsOf[S]()
+	a.compare = comparerOf[T]()
 
 	secrets, err := secretsOf(cfg.Secret, cfg.OldSecrets, os.Getenv)
 	try(err)
@@ -108,8 +110,12 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 		try(a.https.make(cfg.Protocol, cfg.Cookies, true, cfg.Session.Codec, secrets))
 	}
 
+	url := firstOf(cfg.URL, os.Getenv("AUTH_URL"), os.Getenv("NEXTAUTH_URL"))
+	if url == "" && cfg.TrustHost && len(cfg.TrustedOrigins) == 0 {
+		try(errors.New(`nuxtauth: TrustHost alone believes any Host: name the origins that the proxy serves in TrustedOrigins, such as "https://app.example.com", or set URL`))
+	}
 	a.site, err = origin.New(origin.Config{
-		URL:            firstOf(cfg.URL, os.Getenv("AUTH_URL"), os.Getenv("NEXTAUTH_URL")),
+		URL:            url,
 		BasePath:       cfg.BasePath,
 		TrustHost:      cfg.TrustHost,
 		TrustedOrigins: slices.Clone(cfg.TrustedOrigins),

@@ -83,7 +83,7 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, h http.Header, how loadin
 	if l.stale, err = a.freshen(ctx, k, l.held, l.bearer); err != nil {
 		return a.failed(ctx, l, "refreshing the provider's tokens", err)
 	}
-	given := *defaultsOf(l.held.token)
+	before := a.snapshot(l.held)
 	t, err := a.callbacks.jwt(ctx, JWTParams[T]{Token: l.held.token, Trigger: how.trigger, Update: how.update})
 	if err == nil && defaultsOf(t).Subject == "" {
 		err = errNoSubject
@@ -91,20 +91,21 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, h http.Header, how loadin
 	if err != nil {
 		return a.failed(ctx, l, "the JWT callback", err)
 	}
-	defaultsOf(t).keepOurs(&given)
-	changed := a.changed(t, l.held.claims)
+	defaultsOf(t).keepOurs(defaultsOf(&before.token))
 	l.held.token = t
-	renew := a.aged(t) || how.renew && a.store == nil || a.store != nil && l.held.record == nil
+	due := a.aged(t) || how.renew && a.store == nil || a.store != nil && l.held.record == nil
+	renew := due || a.changed(t, &before)
 	s, err := a.callbacks.session(ctx, SessionParams[T, S]{
-		Session: a.newSession(t, renew || changed), Token: t, Trigger: how.trigger, Update: how.update,
+		Session: a.newSession(t, renew), Token: t, Trigger: how.trigger, Update: how.update,
 	})
 	if err != nil {
 		a.failed(ctx, l, "the Session callback", err)
-		l.renew = l.kept && changed && keeps(l, t) // what the JWT callback did, such as a rotated token, is not lost
+		// What the JWT callback did, such as a rotated token, is not lost.
+		l.renew = l.kept && keeps(l, t) && a.changed(t, &before)
 		return l
 	}
 	l.token, l.session = t, s
-	l.renew = (renew || changed) && keeps(l, t)
+	l.renew = renew && keeps(l, t)
 	return l
 }
 

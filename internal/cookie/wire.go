@@ -172,12 +172,19 @@ func isPlain(s string) bool {
 	return true
 }
 
+// isPlainChar looks the answer up, since every byte of every session cookie is asked for.
 func isPlainChar(c byte) bool {
-	switch c {
-	case '-', '_', '.', '!', '~', '*', '\'', '(', ')':
-		return true
+	const ( // one bit for each character, from the one that is named
+		from0  = 0x03ff_6782_0000_0000 // !'()*-. and the digits
+		from64 = 0x47ff_fffe_87ff_fffe // the letters, _ and ~
+	)
+	switch {
+	case c < 64:
+		return uint64(from0)>>c&1 == 1
+	case c < 128:
+		return uint64(from64)>>(c-64)&1 == 1
 	}
-	return isAlnum(rune(c))
+	return false
 }
 
 func isAlnum(r rune) bool {

@@ -1,0 +1,118 @@
+package nuxtauth_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nuxtauth/nuxtauth"
+)
+
+type inner struct {
+	Level int
+	Name  string
+}
+
+// plainToken can be compared field by field.
+type plainToken struct {
+	nuxtauth.DefaultJWT
+	nuxtauth.ProviderTokens
+	Count  int       `json:"count"`
+	Big    float64   `json:"big"`
+	OK     bool      `json:"ok"`
+	At     time.Time `json:"at"`
+	Pair   [2]int    `json:"pair"`
+	Inner  inner     `json:"inner"`
+	Hidden int       `json:"-"`
+	own    int
+}
+
+// richToken holds what a copy shares with the original.
+type richToken struct {
+	nuxtauth.DefaultJWT
+	List    []string       `json:"list"`
+	Map     map[string]int `json:"map"`
+	Pointer *inner         `json:"pointer"`
+	Any     any            `json:"any"`
+}
+
+// whatever changes in a token is kept, and nothing else is written.
+func testChanges[T nuxtauth.JWT](t *testing.T, start T, changes map[string]func(*T), none map[string]func(*T)) {
+	var change func(*T)
+	auth, err := nuxtauth.New(nuxtauth.Config[T, Session]{
+		Secret: secret, URL: "http://localhost",
+		Callbacks: nuxtauth.Callbacks[T, Session]{
+			JWT: func(_ context.Context, p nuxtauth.JWTParams[T]) (*T, error) { change(p.Token); return p.Token, nil },
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := gin.New()
+	r.Use(auth.Handler())
+	written := func(f func(*T)) bool {
+		cookies, err := auth.Issue(t.Context(), &start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change = f
+		req := httptest.NewRequest("GET", "http://localhost/", nil)
+		for _, c := range cookies {
+			req.AddCookie(c)
+		}
+		w := httptest.NewRecorder()
+		r.ServeHTTP(w, req)
+		return slices.ContainsFunc(w.Result().Cookies(), func(c *http.Cookie) bool { return c.Name == sessionCookie && c.MaxAge >= 0 })
+	}
+	for name, f := range changes {
+		if !written(f) {
+			t.Errorf("%s: the change is lost", name)
+		}
+	}
+	none["nothing"] = func(*T) {}
+	for name, f := range none {
+		if written(f) {
+			t.Errorf("%s: the cookie is written for no reason", name)
+		}
+	}
+}
+
+func TestEveryChangeOfATokenIsKept(t *testing.T) {
+	testChanges(t, plainToken{
+		DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: "Ada", Extra: jsontext.Value(`{"node":"says"}`)},
+		At:         time.Unix(1_700_000_000, 0).UTC(), Pair: [2]int{1, 2}, Inner: inner{1, "x"},
+	}, map[string]func(*plainToken){
+		"name":           func(t *plainToken) { t.Name = "Grace" },
+		"subject":        func(t *plainToken) { t.Subject = "2" },
+		"extra":          func(t *plainToken) { t.Extra = jsontext.Value(`{"node":"asks"}`) },
+		"extra in place": func(t *plainToken) { t.Extra[len(t.Extra)-3] = 'd' },
+		"no extra":       func(t *plainToken) { t.Extra = nil },
+		"access token":   func(t *plainToken) { t.AccessToken = "a" },
+		"expiry":         func(t *plainToken) { t.AccessTokenExpires = 5 },
+		"int":            func(t *plainToken) { t.Count++ },
+		"float":          func(t *plainToken) { t.Big = 0.5 },
+		"bool":           func(t *plainToken) { t.OK = true },
+		"time":           func(t *plainToken) { t.At = t.At.Add(time.Nanosecond) },
+		"array":          func(t *plainToken) { t.Pair[1] = 9 },
+		"struct":         func(t *plainToken) { t.Inner.Name = "y" },
+	}, map[string]func(*plainToken){
+		"a field that is not in the JSON": func(t *plainToken) { t.Hidden, t.own = 1, 1 },
+		"what the library keeps":          func(t *plainToken) { t.ID, t.IssuedAt, t.Origin.AuthTime = "x", 1, 1 },
+	})
+	testChanges(t, richToken{
+		DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"},
+		List:       []string{"a"}, Map: map[string]int{"a": 1}, Pointer: &inner{1, "x"}, Any: map[string]any{"a": "b"},
+	}, map[string]func(*richToken){
+		"name":             func(t *richToken) { t.Name = "Grace" },
+		"list in place":    func(t *richToken) { t.List[0] = "b" },
+		"map in place":     func(t *richToken) { t.Map["a"] = 2 },
+		"pointer in place": func(t *richToken) { t.Pointer.Level = 2 },
+		"any in place":     func(t *richToken) { t.Any.(map[string]any)["a"] = "c" },
+	}, map[string]func(*richToken){})
+}
