@@ -142,10 +142,9 @@ func TestAPanicOfTheApplicationIsAnAnswerAndOneLineOfTheLog(t *testing.T) {
 		"JWT": {func(c *Config) {
 			c.Callbacks.JWT = func(context.Context, nuxtauth.JWTParams[Token]) (*Token, error) { panic(boom) }
 		}, false},
-		"a nil map": {func(c *Config) {
+		"an index out of range": {func(c *Config) {
 			c.Callbacks.JWT = func(_ context.Context, p nuxtauth.JWTParams[Token]) (*Token, error) {
-				var m map[string]int
-				m[boom] = 1
+				p.Token.Name = strings.Split(p.Token.Name, boom)[1]
 				return p.Token, nil
 			}
 		}, false},

@@ -123,7 +123,10 @@ type renewed struct {
 }
 
 func newRefreshes(s store.Store, now func() time.Time) refreshes {
-	r := refreshes{answers: memo.New[*provider.Account](now), sessions: memo.New[renewed](now)}
+	r := refreshes{
+		answers:  memo.New(memo.Options[*provider.Account]{Now: now}),
+		sessions: memo.New(memo.Options[renewed]{Now: now}),
+	}
 	r.locker, _ = s.(store.Locker)
 	return r
 }

@@ -337,8 +337,7 @@ func TestANewRefreshTokenThatCouldNotBeStoredIsNotLost(t *testing.T) {
 
 func TestARefreshAndAnUpdateAtOnceLoseNothing(t *testing.T) {
 	s := newStore()
-	var a *freshApp
-	a = newFreshApp(t, func(c *freshConfig) {
+	a := newFreshApp(t, func(c *freshConfig) {
 		s.Memory = store.NewMemory(store.MemoryOptions{Now: c.Now})
 		c.Session.Store = s
 	})

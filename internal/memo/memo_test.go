@@ -35,7 +35,7 @@ func (a *asked) answer(value string, life time.Duration, err error) func(context
 
 func TestAnAnswerIsRememberedForItsLife(t *testing.T) {
 	now := time.Unix(1000, 0)
-	m := memo.New[string](func() time.Time { return now })
+	m := memo.New(memo.Options[string]{Now: func() time.Time { return now }})
 	var a asked
 	for range 3 {
 		if v, err := m.Do(t.Context(), "k", a.answer("v", time.Minute, nil)); v != "v" || err != nil {
@@ -57,7 +57,7 @@ func TestAnAnswerIsRememberedForItsLife(t *testing.T) {
 }
 
 func TestErrorsAreRememberedToo(t *testing.T) {
-	m := memo.New[string](time.Now)
+	m := memo.New(memo.Options[string]{})
 	var a asked
 	down := errors.New("down")
 	for range 2 {
@@ -71,7 +71,7 @@ func TestErrorsAreRememberedToo(t *testing.T) {
 }
 
 func TestAnAnswerWithoutLifeIsForgotten(t *testing.T) {
-	m := memo.New[string](time.Now)
+	m := memo.New(memo.Options[string]{})
 	var a asked
 	for range 2 {
 		m.Do(t.Context(), "k", a.answer("v", 0, nil))
@@ -82,7 +82,7 @@ func TestAnAnswerWithoutLifeIsForgotten(t *testing.T) {
 }
 
 func TestManyAskersAskOnce(t *testing.T) {
-	m := memo.New[string](time.Now)
+	m := memo.New(memo.Options[string]{})
 	var a asked
 	var wg sync.WaitGroup
 	for range 50 {
@@ -99,7 +99,7 @@ func TestManyAskersAskOnce(t *testing.T) {
 }
 
 func TestACallerWhoLeavesDoesNotStopTheAsking(t *testing.T) {
-	m := memo.New[string](time.Now)
+	m := memo.New(memo.Options[string]{})
 	ctx, leave := context.WithCancel(t.Context())
 	asking, finish := make(chan struct{}), make(chan struct{})
 	left := make(chan error)
@@ -124,7 +124,7 @@ func TestACallerWhoLeavesDoesNotStopTheAsking(t *testing.T) {
 }
 
 func TestAPanicIsAnError(t *testing.T) {
-	m := memo.New[string](time.Now)
+	m := memo.New(memo.Options[string]{})
 	_, err := m.Do(t.Context(), "k", func(context.Context) (string, time.Duration, error) { panic("oh") })
 	if err == nil || !strings.Contains(err.Error(), "oh") {
 		t.Error(err)
@@ -136,17 +136,122 @@ func TestAPanicIsAnError(t *testing.T) {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	m := memo.New[string](time.Now)
+	for name, o := range map[string]memo.Options[string]{
+		"by the number of answers": {Answers: 1000},
+		"by their size":            {Bytes: 1000 * 1000, Size: func(string) int { return 995 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := memo.New(o)
+			var a asked
+			const many = 10_000
+			for i := range many {
+				m.Do(t.Context(), strconv.Itoa(i), a.answer("v", time.Hour, nil))
+			}
+			remembered := 0
+			for i := range many {
+				if _, ok := m.Recall(strconv.Itoa(i)); ok {
+					remembered++
+				}
+			}
+			if remembered > 1000 || remembered < 500 {
+				t.Errorf("%d of %d answers are remembered", remembered, many)
+			}
+		})
+	}
+}
+
+func TestAnAnswerThatIsTooLargeIsNotRemembered(t *testing.T) {
+	m := memo.New(memo.Options[string]{Bytes: 1000, Size: func(string) int { return 1001 }})
 	var a asked
-	const many = 25_000
-	for i := range many {
-		m.Do(t.Context(), strconv.Itoa(i), a.answer("v", time.Hour, nil))
+	if v, err := m.Do(t.Context(), "k", a.answer("v", time.Hour, nil)); v != "v" || err != nil {
+		t.Errorf("%q, %v", v, err)
 	}
-	before := a.count()
-	for i := range many {
-		m.Do(t.Context(), strconv.Itoa(i), a.answer("v", 0, nil))
+	if _, ok := m.Recall("k"); ok {
+		t.Error("it is remembered")
 	}
-	if remembered := many - (a.count() - before); remembered > 10_000 || remembered < 5_000 {
-		t.Errorf("%d of %d answers are remembered", remembered, many)
+}
+
+func TestWhatWasDroppedIsAskedAgain(t *testing.T) {
+	for name, drop := range map[string]func(*memo.Memo[string]){
+		"Drop":  func(m *memo.Memo[string]) { m.Drop("k") },
+		"Clear": func(m *memo.Memo[string]) { m.Clear() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := memo.New(memo.Options[string]{})
+			var a asked
+			m.Do(t.Context(), "k", a.answer("old", time.Hour, nil))
+			drop(m)
+			if _, ok := m.Recall("k"); ok {
+				t.Error("it is remembered")
+			}
+
+			// An answer on its way is not remembered either.
+			m.Do(t.Context(), "k", func(context.Context) (string, time.Duration, error) {
+				drop(m)
+				return "late", time.Hour, nil
+			})
+			if v, ok := m.Recall("k"); ok {
+				t.Errorf("%q is remembered", v)
+			}
+			if v, err := m.Do(t.Context(), "k", a.answer("new", time.Hour, nil)); v != "new" || err != nil {
+				t.Errorf("%q, %v", v, err)
+			}
+		})
 	}
+}
+
+func TestWhoAsksAfterADropDoesNotGetAnAnswerOfBefore(t *testing.T) {
+	for name, drop := range map[string]func(*memo.Memo[string]){
+		"Drop":  func(m *memo.Memo[string]) { m.Drop("k") },
+		"Clear": func(m *memo.Memo[string]) { m.Clear() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := memo.New(memo.Options[string]{})
+			asking, finish := make(chan struct{}), make(chan struct{})
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				m.Do(t.Context(), "k", func(context.Context) (string, time.Duration, error) {
+					close(asking)
+					<-finish
+					return "old", time.Hour, nil
+				})
+			}()
+			<-asking
+			drop(m)
+			var a asked
+			if v, err := m.Do(t.Context(), "k", a.answer("new", time.Hour, nil)); v != "new" || err != nil {
+				t.Errorf("%q, %v", v, err)
+			}
+			close(finish)
+			<-done
+			if v, _ := m.Recall("k"); v != "new" {
+				t.Errorf("%q is remembered", v)
+			}
+		})
+	}
+}
+
+func TestRecallKnowsNoErrors(t *testing.T) {
+	m := memo.New(memo.Options[string]{})
+	var a asked
+	m.Do(t.Context(), "k", a.answer("v", time.Hour, errors.New("down")))
+	if v, ok := m.Recall("k"); ok {
+		t.Errorf("%q", v)
+	}
+}
+
+func BenchmarkRecall(b *testing.B) {
+	m := memo.New(memo.Options[string]{})
+	var a asked
+	key := strings.Repeat("k", 700) // as long as a session cookie
+	m.Do(b.Context(), key, a.answer("v", time.Hour, nil))
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, ok := m.Recall(key); !ok {
+				b.Fatal("forgotten")
+			}
+		}
+	})
 }
