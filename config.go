@@ -79,8 +79,8 @@ func (s *SessionConfig) check(maxAge, updateAge, lifetime time.Duration) error {
 	problem := func(format string, args ...any) {
 		problems = append(problems, fmt.Errorf("nuxtauth: "+format, args...))
 	}
-	if maxAge < 0 || updateAge < 0 || lifetime < 0 {
-		problem("Session.MaxAge, Session.MaxLifetime and Session.UpdateAge can't be negative: leave them out for 30 days, 90 days and 24 hours")
+	if maxAge < 0 || updateAge < 0 || lifetime < 0 || s.CacheFor < 0 {
+		problem("Session.MaxAge, Session.MaxLifetime, Session.UpdateAge and Session.CacheFor can't be negative: leave them out for 30 days, 90 days, 24 hours and no cache")
 	}
 	if maxAge > 0 && updateAge >= maxAge {
 		problem("Session.UpdateAge is %v, not below Session.MaxAge of %v: leave it out", updateAge, maxAge)

@@ -141,6 +141,7 @@ func (a *Auth[T, S]) keep(ctx context.Context, k *kit, s *held[T], from client) 
 		}
 		return fmt.Errorf("nuxtauth: keep the session of %q: %w", d.Subject, err)
 	}
+	a.forget(s.value)
 	s.claims, s.value, s.record, s.expires = claims, value, record, expires
 	return nil
 }
@@ -203,6 +204,7 @@ func (a *Auth[T, S]) replaced(ctx context.Context, s *held[T]) error {
 func (a *Auth[T, S]) end(ctx context.Context, s *held[T]) error {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
+	defer a.forget(s.value)
 	if s.record != nil {
 		if err := ignoreUnsupported(a.store.Delete(ctx, s.value)); err != nil {
 			return err
@@ -218,6 +220,7 @@ func (a *Auth[T, S]) endUnreadable(ctx context.Context, value string) error {
 	}
 	ctx, cancel := lasting(ctx)
 	defer cancel()
+	defer a.forget(value)
 	return ignoreUnsupported(a.store.Delete(ctx, value))
 }
 

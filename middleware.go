@@ -51,6 +51,7 @@ type Auth[T JWT, S Session] struct {
 	protocol  Protocol
 	fill      userFields
 	compare   comparer
+	cache     *cache[T, S] // nil without SessionConfig.CacheFor
 	skip      func(*http.Request) bool
 	log       *slog.Logger
 	now       func() time.Time
@@ -101,6 +102,9 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	try(checkTypes[T, S]())
 	a.fill = userFieldsOf[S]()
 	a.compare = comparerOf[T]()
+	if cfg.Session.CacheFor > 0 {
+		a.cache = newCache[T, S](cfg.Session.CacheFor, a.now)
+	}
 
 	secrets, err := secretsOf(cfg.Secret, cfg.OldSecrets, os.Getenv)
 	try(err)

@@ -110,6 +110,10 @@ var freshPlaces = map[string]func(*freshConfig){
 	"cookie":    func(*freshConfig) {},
 	"deny-list": func(c *freshConfig) { c.Session.DenyList = store.NewMemory(store.MemoryOptions{Now: c.Now}) },
 	"memory":    func(c *freshConfig) { c.Session.Store = store.NewMemory(store.MemoryOptions{Now: c.Now}) },
+	"cached": func(c *freshConfig) {
+		c.Session.Store = store.NewMemory(store.MemoryOptions{Now: c.Now})
+		c.Session.CacheFor = 10 * time.Minute
+	},
 }
 
 func freshEverywhere(t *testing.T, test func(t *testing.T, place func(*freshConfig))) {

@@ -93,6 +93,7 @@ func (a *Auth[T, S]) Revoke(ctx context.Context, which store.Filter) (int, error
 	}
 	ctx, cancel := lasting(ctx)
 	defer cancel()
+	defer a.forgetAll()
 	n, err := 0, error(nil)
 	switch {
 	case a.store != nil && a.denyList != nil: // some are still in cookies, see SessionConfig.AdoptCookies
@@ -192,12 +193,14 @@ func (a *Auth[T, S]) deny(ctx context.Context, name string, notBefore int64) err
 	return err
 }
 
-// denySession takes one session back, if there is a deny-list.
+// denySession takes one session back, if there is a deny-list. Older cookies of
+// it may be remembered, and nobody knows them by name.
 func (a *Auth[T, S]) denySession(ctx context.Context, d *DefaultJWT) error {
 	name := sessionName(d)
 	if a.denyList == nil || name == "" {
 		return nil
 	}
+	defer a.forgetAll()
 	return a.deny(ctx, sessionMark(name), always)
 }
 

@@ -27,6 +27,7 @@ type loaded[T JWT, S Session] struct {
 	session *S
 	held    *held[T] // nil when none was found, or its place did not answer
 
+	value   string         // of the cookie, or of the Authorization header
 	present cookie.Present // the session's cookies in the request
 	bearer  bool           // the token came in the Authorization header
 	of      *gin.Context   // the context that it was loaded for, not a copy
@@ -41,14 +42,20 @@ type loaded[T JWT, S Session] struct {
 // data comes through here.
 func (a *Auth[T, S]) obtain(c *gin.Context, k *kit, how loading) *loaded[T, S] {
 	ctx := c.Request.Context()
-	l := a.load(ctx, k, c.Request.Header, how)
-	if l == nil {
+	l := a.read(ctx, k, c.Request.Header)
+	switch {
+	case l == nil:
 		return nil
+	case a.cache != nil && !how.renew && !l.ended:
+		l = a.loadOnce(c, k, l)
+	default:
+		a.load(ctx, k, l, how)
 	}
 	err := a.settle(c, k, l)
 	for n := 0; errors.Is(err, store.ErrConflict) && n < maxConflicts; n++ {
 		// Another request changed the session meanwhile. The callbacks see what it left.
-		l = a.load(ctx, k, c.Request.Header, how)
+		l = a.read(ctx, k, c.Request.Header)
+		a.load(ctx, k, l, how)
 		err = a.settle(c, k, l)
 	}
 	if errors.Is(err, store.ErrNotFound) { // ended meanwhile: a renewal must not bring it back
@@ -61,27 +68,37 @@ func (a *Auth[T, S]) obtain(c *gin.Context, k *kit, how loading) *loaded[T, S] {
 	return l
 }
 
-// load finds the session of a request and runs the JWT and Session callbacks.
-// Nil means that the request carries none. It writes no cookies: see settle.
-func (a *Auth[T, S]) load(ctx context.Context, k *kit, h http.Header, how loading) *loaded[T, S] {
+// read looks for what a request carries of a session: its cookies, or a Bearer
+// token. Nil means nothing.
+func (a *Auth[T, S]) read(ctx context.Context, k *kit, h http.Header) *loaded[T, S] {
 	value, present, err := k.session.Read(h)
-	l := &loaded[T, S]{present: present}
 	if err != nil {
 		a.log.DebugContext(ctx, "nuxtauth: unreadable session cookies", "error", err)
-		l.ended = true
-		return l
+		return &loaded[T, S]{present: present, ended: true}
 	}
 	if value == "" && present == 0 {
 		if value = bearer(h); value == "" {
 			return nil
 		}
-		l.bearer = true
+		return &loaded[T, S]{value: value, bearer: true}
 	}
-	if l.held, err = a.find(ctx, k, value); err != nil {
-		return a.notFound(ctx, l, err, how)
+	return &loaded[T, S]{value: value, present: present}
+}
+
+// load finds the session that a request carries and runs the JWT and Session
+// callbacks. It writes no cookies: see settle.
+func (a *Auth[T, S]) load(ctx context.Context, k *kit, l *loaded[T, S], how loading) {
+	if l.ended {
+		return
+	}
+	var err error
+	if l.held, err = a.find(ctx, k, l.value); err != nil {
+		a.notFound(ctx, l, err, how)
+		return
 	}
 	if l.stale, err = a.freshen(ctx, k, l.held, l.bearer); err != nil {
-		return a.failed(ctx, l, "refreshing the provider's tokens", err)
+		a.failed(ctx, l, "refreshing the provider's tokens", err)
+		return
 	}
 	before := a.snapshot(l.held)
 	t, err := a.callbacks.jwt(ctx, JWTParams[T]{Token: l.held.token, Trigger: how.trigger, Update: how.update})
@@ -89,7 +106,8 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, h http.Header, how loadin
 		err = errNoSubject
 	}
 	if err != nil {
-		return a.failed(ctx, l, "the JWT callback", err)
+		a.failed(ctx, l, "the JWT callback", err)
+		return
 	}
 	defaultsOf(t).keepOurs(defaultsOf(&before.token))
 	l.held.token = t
@@ -102,11 +120,10 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, h http.Header, how loadin
 		a.failed(ctx, l, "the Session callback", err)
 		// What the JWT callback did, such as a rotated token, is not lost.
 		l.renew = l.kept && keeps(l, t) && a.changed(t, &before)
-		return l
+		return
 	}
 	l.token, l.session = t, s
 	l.renew = renew && keeps(l, t)
-	return l
 }
 
 // keeps tells whether a session can be kept anew, with the token t. A Bearer
@@ -123,7 +140,7 @@ func (d *DefaultJWT) keepOurs(given *DefaultJWT) {
 }
 
 // notFound is for a request whose cookie leads to no session, or not now.
-func (a *Auth[T, S]) notFound(ctx context.Context, l *loaded[T, S], err error, how loading) *loaded[T, S] {
+func (a *Auth[T, S]) notFound(ctx context.Context, l *loaded[T, S], err error, how loading) {
 	switch {
 	case ctx.Err() != nil:
 		l.kept = true
@@ -138,20 +155,18 @@ func (a *Auth[T, S]) notFound(ctx context.Context, l *loaded[T, S], err error, h
 		replaceable := errors.Is(err, store.ErrNotFound) || errors.Is(err, errDenied)
 		l.ended = !l.bearer && (how.renew || !replaceable)
 	}
-	return l
 }
 
 // failed decides what an error of a callback does: it ends the session, unless
 // it is a passing fault.
-func (a *Auth[T, S]) failed(ctx context.Context, l *loaded[T, S], what string, err error) *loaded[T, S] {
+func (a *Auth[T, S]) failed(ctx context.Context, l *loaded[T, S], what string, err error) {
 	if isPassing(ctx, err) || l.stale { // a stale access token may well be why
 		l.kept = true
 		a.log.WarnContext(ctx, "nuxtauth: "+what+" failed, the session is kept", "error", err)
-		return l
+		return
 	}
 	l.ended = true
 	a.report(ctx, what, err)
-	return l
 }
 
 // isPassing tells a fault that will pass from the end of a session.

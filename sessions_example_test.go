@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"time"
 
 	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-gonic/gin"
@@ -89,12 +90,16 @@ func ExampleSessionConfig() {
 		{
 			Session: nuxtauth.SessionConfig{Store: sessions, AdoptCookies: true},
 		},
+		{
+			Session: nuxtauth.SessionConfig{CacheFor: 5 * time.Second},
+		},
 	} {
 		cfg.Secret, cfg.URL = secret, "http://localhost:3000"
 		_, err := nuxtauth.New(cfg)
 		fmt.Println(err)
 	}
 	// Output:
+	// <nil>
 	// <nil>
 	// <nil>
 }

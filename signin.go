@@ -120,6 +120,7 @@ func (x *exchange[T, S]) endBefore(name string) error {
 	}
 	ctx, cancel := lasting(x.r.Context())
 	defer cancel()
+	defer x.forgetAll()
 	return x.deny(ctx, sessionMark(name), always)
 }
 

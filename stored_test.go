@@ -148,9 +148,11 @@ func (s *testStore) denying(c *Config) {
 
 // places are where sessions can live.
 var places = map[string]func(*Config){
-	"cookie":    func(*Config) {},
-	"deny-list": func(c *Config) { newStore().denying(c) },
-	"memory":    func(c *Config) { newStore().stored(c) },
+	"cookie":         func(*Config) {},
+	"deny-list":      func(c *Config) { newStore().denying(c) },
+	"memory":         func(c *Config) { newStore().stored(c) },
+	"cookie, cached": func(c *Config) { c.Session.CacheFor = 30 * time.Second },
+	"memory, cached": func(c *Config) { newStore().stored(c); c.Session.CacheFor = 30 * time.Second },
 	"gin-contrib's cookie store": func(c *Config) {
 		bridged, err := ginstore.New(cookie.NewStore([]byte("a key of thirty-two bytes, or so")), ginstore.Options{Now: c.Now})
 		if err != nil {

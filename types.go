@@ -290,6 +290,15 @@ type SessionConfig struct {
 	// expires. With a Store there is no need of it.
 	DenyList store.Marks
 
+	// CacheFor keeps what the callbacks made of a cookie for so long, a few
+	// seconds at most as a rule, and gives it to further requests with the same
+	// cookie: they are not decrypted, not looked up, and no callback runs. The
+	// *S and *T of these requests are the same ones, so do not change them.
+	// GET /api/auth/session always runs the callbacks. A sign-out, an update or
+	// a revocation in this process counts at once, one in another process after
+	// CacheFor. At most 10,000 sessions and 64 MB are kept. Zero caches nothing.
+	CacheFor time.Duration
+
 	// Codec replaces the encrypted token of the protocol, for instance by a
 	// signed one that a gateway can verify ([token.Signed]). Whoever holds a
 	// signed token can read it. Nil means the encrypted token, and so nothing
