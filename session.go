@@ -93,7 +93,7 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, l *loaded[T, S], how load
 	}
 	var err error
 	if l.held, err = a.find(ctx, k, l.value); err != nil {
-		a.notFound(ctx, l, err, how)
+		a.notFound(ctx, l, err)
 		return
 	}
 	if l.stale, err = a.freshen(ctx, k, l.held, l.bearer); err != nil {
@@ -140,7 +140,7 @@ func (d *DefaultJWT) keepOurs(given *DefaultJWT) {
 }
 
 // notFound is for a request whose cookie leads to no session, or not now.
-func (a *Auth[T, S]) notFound(ctx context.Context, l *loaded[T, S], err error, how loading) {
+func (a *Auth[T, S]) notFound(ctx context.Context, l *loaded[T, S], err error) {
 	switch {
 	case ctx.Err() != nil:
 		l.kept = true
@@ -150,10 +150,7 @@ func (a *Auth[T, S]) notFound(ctx context.Context, l *loaded[T, S], err error, h
 		a.log.ErrorContext(ctx, "nuxtauth: a session could not be looked up, it is kept", "error", err)
 	default:
 		a.log.DebugContext(ctx, "nuxtauth: a session was refused", "error", err)
-		// A session that was ended somewhere may have a successor, whose cookie
-		// reaches the browser before this answer does.
-		replaceable := errors.Is(err, store.ErrNotFound) || errors.Is(err, errDenied)
-		l.ended = !l.bearer && (how.renew || !replaceable)
+		l.ended = !l.bearer
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -22,6 +23,9 @@ var ours = []scenario{
 	})},
 	{name: "nuxtauth/v5", title: "nuxtauth, Auth.js v5 token", make: with(func(c *config) {
 		c.Protocol = nuxtauth.AuthJS
+	})},
+	{name: "nuxtauth/cached", title: "nuxtauth, v4 token, `CacheFor`", make: with(func(c *config) {
+		c.Session.CacheFor = time.Minute
 	})},
 	{name: "nuxtauth/three-chunks", title: "nuxtauth, v4 token in 3 cookies", make: threeChunks},
 	{name: "nuxtauth/memory-store", title: "nuxtauth, `store.Memory`", make: with(func(c *config) {

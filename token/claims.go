@@ -3,6 +3,7 @@ package token
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -40,16 +41,20 @@ func (d NumericDate) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSONFrom reads a number.
 func (d *NumericDate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	tok, err := dec.ReadToken()
+	v, err := dec.ReadValue()
 	if err != nil {
 		return err
 	}
-	if tok.Kind() != jsontext.KindNumber {
-		return fmt.Errorf("token: NumericDate is a JSON %v, want a number", tok.Kind())
+	if v.Kind() != jsontext.KindNumber {
+		return fmt.Errorf("token: NumericDate is a JSON %v, want a number", v.Kind())
 	}
-	seconds, err := tok.Float()
+	if whole, err := strconv.ParseInt(string(v), 10, 64); err == nil && whole >= -maxDate && whole <= maxDate {
+		*d = NumericDate(whole) // as it nearly always is
+		return nil
+	}
+	seconds, err := strconv.ParseFloat(string(v), 64)
 	if err != nil || math.Abs(seconds) > maxDate {
-		return fmt.Errorf("token: NumericDate %q is out of range", tok.String())
+		return fmt.Errorf("token: NumericDate %q is out of range", v)
 	}
 	*d = NumericDate(seconds)
 	return nil
