@@ -37,29 +37,35 @@ func newCache[T JWT, S Session](life time.Duration, now func() time.Time) *cache
 
 // loadOnce is load for requests that take a remembered answer too. The callbacks
 // run once for all that come at the same time.
-func (a *Auth[T, S]) loadOnce(c *gin.Context, k *kit, l *loaded[T, S]) *loaded[T, S] {
-	if hit, ok := a.cache.answers.Recall(l.value); ok {
-		return hit.loaded.givenTo(l)
+func (a *Auth[T, S]) loadOnce(c *gin.Context, k *kit, carried loaded[T, S]) *loaded[T, S] {
+	if hit, ok := a.cache.answers.Recall(carried.value); ok {
+		return hit.loaded.givenTo(&carried)
 	}
-	ctx := c.Request.Context()
-	mine, ours := *l, false // l may be written to while somebody still asks
-	got, err := a.cache.answers.Do(ctx, l.value, func(ctx context.Context) (shared[T, S], time.Duration, error) {
+	return a.loadShared(c.Request.Context(), k, carried)
+}
+
+// loadShared is the rest of loadOnce, apart so that a hit pays nothing for it.
+func (a *Auth[T, S]) loadShared(ctx context.Context, k *kit, carried loaded[T, S]) *loaded[T, S] {
+	ours := false
+	got, err := a.cache.answers.Do(ctx, carried.value, func(ctx context.Context) (shared[T, S], time.Duration, error) {
 		ours = true
-		a.load(ctx, k, &mine, loading{})
-		s := shared[T, S]{&mine, a.cacheable(&mine)}
+		l := carried.withRoom()
+		a.load(ctx, k, l, loading{})
+		s := shared[T, S]{l, a.cacheable(l)}
 		return s, s.life, nil
 	})
 	switch {
 	case err != nil: // the request is over, or a codec panics
-		l.kept = true
 		a.log.DebugContext(ctx, "nuxtauth: a session was not loaded", "error", err)
+		return &loaded[T, S]{present: carried.present, bearer: carried.bearer, kept: true}
 	case got.life > 0:
-		return got.loaded.givenTo(l)
+		return got.loaded.givenTo(&carried)
 	case ours:
 		return got.loaded
-	default: // what the other request got is its own business: a new cookie, or a fault
-		a.load(ctx, k, l, loading{})
 	}
+	// What the other request got is its own business: a new cookie, or a fault.
+	l := carried.withRoom()
+	a.load(ctx, k, l, loading{})
 	return l
 }
 

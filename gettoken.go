@@ -62,8 +62,8 @@ func GetToken[T JWT](r *http.Request, o TokenOptions) (*T, error) {
 	if o.Now != nil {
 		now = o.Now
 	}
-	t, err := decodeToken[T](claims, now())
-	if err == nil {
+	t := new(T)
+	if err = decodeToken(claims, t, now()); err == nil {
 		err = checkDenied(r.Context(), o.DenyList, defaultsOf(t))
 	}
 	if err != nil {

@@ -40,7 +40,16 @@ type held[T JWT] struct {
 // find returns the session of a cookie's value, or of a Bearer token. A fault
 // of a store is a [KeepSession] error; any other means that there is none.
 func (a *Auth[T, S]) find(ctx context.Context, k *kit, value string) (*held[T], error) {
-	s := &held[T]{value: value}
+	s := &held[T]{token: new(T)}
+	if err := a.findInto(ctx, k, value, s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// findInto is find for a session and a token that the caller has room for.
+func (a *Auth[T, S]) findInto(ctx context.Context, k *kit, value string, s *held[T]) error {
+	s.value = value
 	var err error
 	if a.store == nil || a.adopt && strings.Contains(value, ".") { // sealed tokens have dots, handles none
 		s.claims, err = k.codec.Open(value)
@@ -48,7 +57,7 @@ func (a *Auth[T, S]) find(ctx context.Context, k *kit, value string) (*held[T], 
 		s.claims = s.record.Claims
 	}
 	if err == nil {
-		s.token, err = decodeToken[T](s.claims, a.now())
+		err = decodeToken(s.claims, s.token, a.now())
 	}
 	if err == nil {
 		err = a.checkOrigin(s)
@@ -56,10 +65,7 @@ func (a *Auth[T, S]) find(ctx context.Context, k *kit, value string) (*held[T], 
 	if err == nil {
 		err = checkDenied(ctx, a.denyList, defaultsOf(s.token))
 	}
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
+	return err
 }
 
 // checkOrigin refuses a session that has had its time, whatever it says itself,
@@ -86,20 +92,20 @@ func (a *Auth[T, S]) findStored(ctx context.Context, handle string) (*store.Reco
 	return r, err
 }
 
-// decodeToken decodes the claims of a token and checks the times in them.
-func decodeToken[T JWT](claims []byte, now time.Time) (*T, error) {
-	t := new(T)
+// decodeToken decodes the claims of a token into t, which is empty, and checks
+// the times in them.
+func decodeToken[T JWT](claims []byte, t *T, now time.Time) error {
 	if err := json.Unmarshal(claims, t); err != nil {
-		return nil, fmt.Errorf("%w: the claims do not fit %T: %w", token.ErrInvalid, *t, err)
+		return fmt.Errorf("%w: the claims do not fit %T: %w", token.ErrInvalid, *t, err)
 	}
 	d := defaultsOf(t)
 	if err := token.Validate(d.IssuedAt, d.ExpiresAt, d.NotBefore, now); err != nil {
-		return nil, err
+		return err
 	}
 	if d.Subject == "" {
-		return nil, fmt.Errorf("%w: it has no subject", token.ErrInvalid)
+		return fmt.Errorf("%w: it has no subject", token.ErrInvalid)
 	}
-	return t, nil
+	return nil
 }
 
 // keep gives a session a new lifetime and keeps it: it seals the token, or

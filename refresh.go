@@ -193,8 +193,8 @@ func (a *Auth[T, S]) refreshInStore(ctx context.Context, k *kit, h *held[T]) err
 		return err
 	}
 	record := *r.record
-	t, err := decodeToken[T](record.Claims, a.now())
-	if err != nil {
+	t := new(T)
+	if err := decodeToken(record.Claims, t, a.now()); err != nil {
 		return err
 	}
 	*h = held[T]{token: t, claims: record.Claims, record: &record, value: r.handle, expires: r.expires}

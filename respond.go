@@ -41,10 +41,11 @@ func (b body) credentials() url.Values {
 // readBody reads the body of a POST, never the query. A type that is neither
 // form nor JSON counts as an empty body.
 func readBody(w http.ResponseWriter, r *http.Request) (body, error) {
-	b := body{form: url.Values{}}
+	var b body
 	if r.Method != http.MethodPost || r.Body == nil {
 		return b, nil
 	}
+	b.form = url.Values{}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	contentType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {

@@ -149,8 +149,11 @@ func (x *exchange[T, S]) prepare() {
 	x.csrfToken = token
 
 	stored, _ := x.kit.names.CallbackURL.Value(x.r.Header)
-	wanted := firstOf(x.body.get("callbackUrl"), x.r.URL.Query().Get("callbackUrl"), stored)
-	x.callbackURL = x.resolve(wanted)
+	asked := ""
+	if x.r.URL.RawQuery != "" {
+		asked = x.r.URL.Query().Get("callbackUrl")
+	}
+	x.callbackURL = x.resolve(firstOf(x.body.get("callbackUrl"), asked, stored))
 	if x.callbackURL != stored && !x.setCookie(x.kit.names.CallbackURL, x.callbackURL) {
 		x.callbackURL = x.base.Origin // too long for a cookie
 	}
@@ -174,6 +177,9 @@ func (x *exchange[T, S]) resolve(wanted string) string {
 		return x.base.Origin
 	}
 	if x.callbacks.Redirect == nil {
+		if wanted == x.base.Origin {
+			return wanted // as after most sign-ins
+		}
 		if to, ok := x.site.CallbackURL(x.base, wanted); ok {
 			return to
 		}

@@ -35,6 +35,26 @@ type loaded[T JWT, S Session] struct {
 	ended   bool           // the session is over: clear the cookies
 	renew   bool           // keep held anew
 	stale   bool           // the provider's tokens could not be refreshed
+	room    *room[T]       // for held, not yet in use
+}
+
+// A room is where a request puts the session that it finds.
+type room[T JWT] struct {
+	held   held[T]
+	token  T
+	before T // as it was before the JWT callback
+}
+
+// withRoom makes room for what l will find, in one piece of memory with l: this
+// happens at every request.
+func (l loaded[T, S]) withRoom() *loaded[T, S] {
+	var whole struct {
+		loaded[T, S]
+		room room[T]
+	}
+	whole.loaded = l
+	whole.loaded.room = &whole.room
+	return &whole.loaded
 }
 
 // obtain loads the session of a request and writes the cookies that follow
@@ -42,19 +62,21 @@ type loaded[T JWT, S Session] struct {
 // data comes through here.
 func (a *Auth[T, S]) obtain(c *gin.Context, k *kit, how loading) *loaded[T, S] {
 	ctx := c.Request.Context()
-	l := a.read(ctx, k, c.Request.Header)
-	switch {
-	case l == nil:
+	carried, ok := a.read(ctx, k, c.Request.Header)
+	if !ok {
 		return nil
-	case a.cache != nil && !how.renew && !l.ended:
-		l = a.loadOnce(c, k, l)
-	default:
+	}
+	var l *loaded[T, S]
+	if a.cache != nil && !how.renew && !carried.ended {
+		l = a.loadOnce(c, k, carried)
+	} else {
+		l = carried.withRoom()
 		a.load(ctx, k, l, how)
 	}
 	err := a.settle(c, k, l)
 	for n := 0; errors.Is(err, store.ErrConflict) && n < maxConflicts; n++ {
 		// Another request changed the session meanwhile. The callbacks see what it left.
-		l = a.read(ctx, k, c.Request.Header)
+		l = carried.withRoom()
 		a.load(ctx, k, l, how)
 		err = a.settle(c, k, l)
 	}
@@ -69,20 +91,19 @@ func (a *Auth[T, S]) obtain(c *gin.Context, k *kit, how loading) *loaded[T, S] {
 }
 
 // read looks for what a request carries of a session: its cookies, or a Bearer
-// token. Nil means nothing.
-func (a *Auth[T, S]) read(ctx context.Context, k *kit, h http.Header) *loaded[T, S] {
-	value, present, err := k.session.Read(h)
-	if err != nil {
+// token.
+func (a *Auth[T, S]) read(ctx context.Context, k *kit, h http.Header) (l loaded[T, S], ok bool) {
+	var err error
+	if l.value, l.present, err = k.session.Read(h); err != nil {
 		a.log.DebugContext(ctx, "nuxtauth: unreadable session cookies", "error", err)
-		return &loaded[T, S]{present: present, ended: true}
+		l.ended = true
+		return l, true
 	}
-	if value == "" && present == 0 {
-		if value = bearer(h); value == "" {
-			return nil
-		}
-		return &loaded[T, S]{value: value, bearer: true}
+	if l.value == "" && l.present == 0 {
+		l.value = bearer(h)
+		l.bearer = true
 	}
-	return &loaded[T, S]{value: value, present: present}
+	return l, l.value != "" || l.present != 0
 }
 
 // load finds the session that a request carries and runs the JWT and Session
@@ -91,16 +112,18 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, l *loaded[T, S], how load
 	if l.ended {
 		return
 	}
-	var err error
-	if l.held, err = a.find(ctx, k, l.value); err != nil {
+	l.room.held.token = &l.room.token
+	err := a.findInto(ctx, k, l.value, &l.room.held)
+	if err != nil {
 		a.notFound(ctx, l, err)
 		return
 	}
+	l.held = &l.room.held
 	if l.stale, err = a.freshen(ctx, k, l.held, l.bearer); err != nil {
 		a.failed(ctx, l, "refreshing the provider's tokens", err)
 		return
 	}
-	before := a.snapshot(l.held)
+	before := a.snapshot(l.held, &l.room.before)
 	t, err := a.callbacks.jwt(ctx, JWTParams[T]{Token: l.held.token, Trigger: how.trigger, Update: how.update})
 	if err == nil && defaultsOf(t).Subject == "" {
 		err = errNoSubject
@@ -109,7 +132,7 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, l *loaded[T, S], how load
 		a.failed(ctx, l, "the JWT callback", err)
 		return
 	}
-	defaultsOf(t).keepOurs(defaultsOf(&before.token))
+	defaultsOf(t).keepOurs(&before.ours)
 	l.held.token = t
 	due := a.aged(t) || how.renew && a.store == nil || a.store != nil && l.held.record == nil
 	renew := due || a.changed(t, &before)

@@ -103,8 +103,8 @@ func (x *exchange[T, S]) current() string {
 	if err != nil {
 		return ""
 	}
-	t, err := decodeToken[T](claims, x.now())
-	if err != nil {
+	t := new(T)
+	if err := decodeToken(claims, t, x.now()); err != nil {
 		return ""
 	}
 	return sessionName(defaultsOf(t))
