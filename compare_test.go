@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +41,27 @@ type richToken struct {
 	Map     map[string]int `json:"map"`
 	Pointer *inner         `json:"pointer"`
 	Any     any            `json:"any"`
+}
+
+// memory has nothing that JSON shows, and can't be compared by ==.
+type memory struct {
+	Seen []string `json:"-"`
+}
+
+// ownJSON writes what no field shows.
+type ownJSON struct {
+	Shown  string
+	hidden string
+}
+
+func (o ownJSON) MarshalJSON() ([]byte, error)  { return []byte(`"` + o.Shown + o.hidden + `"`), nil }
+func (o *ownJSON) UnmarshalJSON(b []byte) error { o.Shown = strings.Trim(string(b), `"`); return nil }
+
+// oddToken has fields of which a look at exported fields says too little.
+type oddToken struct {
+	nuxtauth.DefaultJWT
+	memory
+	Odd ownJSON `json:"odd"`
 }
 
 // whatever changes in a token is kept, and nothing else is written.
@@ -115,4 +137,10 @@ func TestEveryChangeOfATokenIsKept(t *testing.T) {
 		"pointer in place": func(t *richToken) { t.Pointer.Level = 2 },
 		"any in place":     func(t *richToken) { t.Any.(map[string]any)["a"] = "c" },
 	}, map[string]func(*richToken){})
+	testChanges(t, oddToken{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}}, map[string]func(*oddToken){
+		"name":               func(t *oddToken) { t.Name = "Grace" },
+		"a field's own JSON": func(t *oddToken) { t.Odd.hidden = "x" },
+	}, map[string]func(*oddToken){
+		"what JSON does not show": func(t *oddToken) { t.Seen = append(t.Seen, "x") },
+	})
 }

@@ -120,6 +120,14 @@ func (p Pages) check() error {
 	return errors.Join(problems...)
 }
 
+// sessionCodec is the encrypted token of a protocol.
+func sessionCodec(p Protocol, cookieName string, secrets []string) (token.Codec, error) {
+	if p == AuthJS {
+		return token.AuthJS(cookieName, secrets...)
+	}
+	return token.NextAuth("", secrets...)
+}
+
 // checkTypes looks for mistakes in the user's types that compile.
 func checkTypes[T JWT, S Session]() error {
 	t, s := reflect.TypeFor[T](), reflect.TypeFor[S]()
@@ -129,7 +137,7 @@ func checkTypes[T JWT, S Session]() error {
 		checkEmbedding(s, nil, "user", "expires"),
 	}
 	if errors.Join(problems...) == nil {
-		problems = append(problems, checkJSON(new(T)), checkJSON(new(S)))
+		problems = append(problems, checkJSON[T, S]())
 	}
 	return errors.Join(problems...)
 }
@@ -202,17 +210,39 @@ func checkProviderTokens(t reflect.Type) error {
 	return errors.Join(problems...)
 }
 
-// checkJSON finds fields that JSON can't hold, and tags in conflict.
-func checkJSON(v any) error {
-	b, err := json.Marshal(v)
+// checkJSON finds what JSON can't hold, tags in conflict, and methods that write
+// something else than the fields.
+func checkJSON[T JWT, S Session]() error {
+	t := new(T)
+	defaultsOf(t).Subject = "1"
+	b, err := json.Marshal(t)
 	if err == nil {
-		err = json.Unmarshal(b, v)
+		t = new(T)
+		err = json.Unmarshal(b, t)
+	}
+	if err == nil && defaultsOf(t).Subject != "1" {
+		err = errOwnJSON
 	}
 	if err != nil {
-		return fmt.Errorf("nuxtauth: %T does not go through JSON: %w", v, err)
+		err = fmt.Errorf("nuxtauth: %T does not go through JSON: %w", *t, err)
 	}
-	return nil
+	s := new(S)
+	b, errS := json.Marshal(s)
+	if errS == nil {
+		var shown struct {
+			Expires *ISOTime `json:"expires"`
+		}
+		if json.Unmarshal(b, &shown) != nil || shown.Expires == nil {
+			errS = errOwnJSON
+		}
+	}
+	if errS != nil {
+		errS = fmt.Errorf("nuxtauth: %T does not go through JSON: %w", *s, errS)
+	}
+	return errors.Join(err, errS)
 }
+
+var errOwnJSON = errors.New("a method that writes its JSON, perhaps one of an embedded type, leaves out what the library keeps there: remove the method, or give the type a field of its own")
 
 func orDefault[V comparable](v, def V) V {
 	var zero V

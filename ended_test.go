@@ -282,20 +282,7 @@ func TestIssueMakesASessionOfItsOwn(t *testing.T) {
 
 func TestAnUpdateOfTheFrontEndIsKeptAfterTwoConflicts(t *testing.T) {
 	s := newStore()
-	a := newApp(t, s.stored, func(c *Config) {
-		c.Callbacks.JWT = func(_ context.Context, p nuxtauth.JWTParams[Token]) (*Token, error) {
-			var u struct {
-				Nickname string `json:"nickname"`
-			}
-			if err := p.Update.Decode(&u); err != nil {
-				return nil, nuxtauth.KeepSession(err)
-			}
-			if u.Nickname != "" {
-				p.Token.Nickname = u.Nickname
-			}
-			return p.Token, nil
-		}
-	})
+	a := newApp(t, s.stored, nicknamed)
 	a.router.GET("/nickname", func(c *gin.Context) { c.String(http.StatusOK, a.auth.Token(c).Nickname) })
 	a.signIn()
 	faster := func() {
@@ -416,6 +403,17 @@ func TestTwoAuthsWithOneStoreDoNotShareSessions(t *testing.T) {
 	office.setCookie("office.session-token", shop.cookie(sessionCookie))
 	if office.session() != nil {
 		t.Error("a session of the shop is good in the office, whatever the secrets")
+	}
+}
+
+func TestGetTokenDoesNotTakeASessionOfAnotherAuth(t *testing.T) {
+	s := newStore()
+	shop := newApp(t, s.stored)
+	shop.signIn()
+	req, _ := request("GET", "/", []*http.Cookie{{Name: "office.session-token", Value: shop.cookie(sessionCookie)}})
+	o := nuxtauth.TokenOptions{URL: shop.url, Store: s, Cookies: nuxtauth.Cookies{Prefix: "office"}}
+	if tok, err := nuxtauth.GetToken[Token](req, o); err == nil {
+		t.Errorf("a session of the shop is one of the office: %+v", tok)
 	}
 }
 

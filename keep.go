@@ -204,29 +204,38 @@ func (a *Auth[T, S]) replaced(ctx context.Context, s *held[T]) error {
 	return err
 }
 
+// findAndEnd ends the session of a cookie's value, and returns it if there was one.
+func (a *Auth[T, S]) findAndEnd(ctx context.Context, k *kit, value string) (*held[T], error) {
+	s, err := a.find(ctx, k, value)
+	switch {
+	case err == nil:
+		return s, a.end(ctx, s)
+	case isPassing(ctx, err):
+		return nil, err
+	}
+	return nil, a.deleteStored(ctx, value) // what is there is of another type, say
+}
+
 // end ends a session for copies of its cookie too, where there is a store or a
 // deny-list to do it, though the browser may have left. The cookie itself is
 // the caller's.
 func (a *Auth[T, S]) end(ctx context.Context, s *held[T]) error {
+	if err := a.deleteStored(ctx, s.value); err != nil {
+		return err
+	}
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	defer a.forget(s.value)
-	if s.record != nil {
-		if err := ignoreUnsupported(a.store.Delete(ctx, s.value)); err != nil {
-			return err
-		}
-	}
 	return a.denySession(ctx, defaultsOf(s.token))
 }
 
-// endUnreadable ends what is behind a cookie that leads to no session of ours.
-func (a *Auth[T, S]) endUnreadable(ctx context.Context, value string) error {
+// deleteStored deletes what is behind a cookie's value, if anything is.
+func (a *Auth[T, S]) deleteStored(ctx context.Context, value string) error {
+	defer a.forget(value)
 	if a.store == nil {
 		return nil
 	}
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	defer a.forget(value)
 	return ignoreUnsupported(a.store.Delete(ctx, value))
 }
 

@@ -3,6 +3,7 @@ package nuxtauth
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -61,15 +62,16 @@ type limiter struct {
 	SignInLimit
 	shared store.Counter // nil when there is none
 	own    store.Counter // also while the shared one does not answer
+	log    *slog.Logger
 }
 
-func newLimiter(l SignInLimit, s SessionConfig, now func() time.Time) *limiter {
+func newLimiter(l SignInLimit, s SessionConfig, now func() time.Time, log *slog.Logger) *limiter {
 	l.PerNetwork = orDefault(l.PerNetwork, defaultPerNetwork)
 	l.PerAccount = orDefault(l.PerAccount, defaultPerAccount)
 	if l.Account == nil {
 		l.Account = accountOf
 	}
-	lim := &limiter{SignInLimit: l, own: store.NewMemory(store.MemoryOptions{Now: now})}
+	lim := &limiter{SignInLimit: l, own: store.NewMemory(store.MemoryOptions{Now: now}), log: log}
 	lim.shared, _ = s.Store.(store.Counter)
 	if lim.shared == nil {
 		lim.shared, _ = s.DenyList.(store.Counter)
@@ -78,16 +80,21 @@ func newLimiter(l SignInLimit, s SessionConfig, now func() time.Time) *limiter {
 }
 
 // count adds to a count and returns what it is then.
-func (l *limiter) count(ctx context.Context, name string, n int, window time.Duration) (int, error) {
+func (l *limiter) count(ctx context.Context, name string, n int, window time.Duration) int {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	if l.shared != nil {
-		ctx, cancel := lasting(ctx)
-		defer cancel()
 		total, err := l.shared.Count(ctx, name, n, window)
 		if err == nil {
-			return total, nil
+			return total
 		}
+		l.log.ErrorContext(ctx, "nuxtauth: attempts to sign in are counted in this process alone", "error", err)
 	}
-	return l.own.Count(context.WithoutCancel(ctx), name, n, window)
+	total, err := l.own.Count(context.WithoutCancel(ctx), name, n, window)
+	if err != nil {
+		l.log.ErrorContext(ctx, "nuxtauth: attempts to sign in are not counted", "error", err)
+	}
+	return total
 }
 
 // An attempt is one try to sign in, counted before anybody looks at the
@@ -106,31 +113,23 @@ func (x *exchange[T, S]) attempt(providerID string, form url.Values) (t attempt,
 	if account := strings.ToLower(strings.TrimSpace(x.limiter.Account(form))); account != "" {
 		t.account = "signin:account:" + providerID + ":" + account
 	}
-	ok = x.within(t.network, x.limiter.PerNetwork, networkWindow)
+	ctx := x.r.Context()
+	ok = x.limiter.count(ctx, t.network, 1, networkWindow) <= x.limiter.PerNetwork
 	if ok && t.account != "" {
-		ok = x.within(t.account, x.limiter.PerAccount, accountWindow)
+		ok = x.limiter.count(ctx, t.account, 1, accountWindow) <= x.limiter.PerAccount
 	}
 	return t, ok
 }
 
-func (x *exchange[T, S]) within(name string, limit int, window time.Duration) bool {
-	n, err := x.limiter.count(x.r.Context(), name, 1, window)
-	if err != nil { // of the count in memory, which has none
-		x.log.ErrorContext(x.r.Context(), "nuxtauth: attempts to sign in are not counted", "error", err)
-	}
-	return n <= limit
-}
-
 // succeeded takes the try back, and forgets the failed ones at the account.
-func (t attempt) succeeded(ctx context.Context) error {
+func (t attempt) succeeded(ctx context.Context) {
 	if t.limiter == nil {
-		return nil
+		return
 	}
-	_, err := t.limiter.count(ctx, t.network, -1, networkWindow)
-	if err == nil && t.account != "" {
-		_, err = t.limiter.count(ctx, t.account, -store.MaxCount, accountWindow)
+	t.limiter.count(ctx, t.network, -1, networkWindow)
+	if t.account != "" {
+		t.limiter.count(ctx, t.account, -store.MaxCount, accountWindow)
 	}
-	return err
 }
 
 // tooMany refuses a try, whoever it was for.

@@ -3,6 +3,7 @@ package nuxtauth_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -230,12 +231,19 @@ type countless struct{ *store.Memory }
 func (countless) Count(context.Context, string, int, time.Duration) (int, error) { return 0, errDown }
 
 func TestCountsThatFailAreKeptInMemory(t *testing.T) {
-	g := newGuesser(t, func(c *Config) { c.Session.Store = countless{store.NewMemory(store.MemoryOptions{})} })
+	var log strings.Builder
+	g := newGuesser(t, func(c *Config) {
+		c.Session.Store = countless{store.NewMemory(store.MemoryOptions{})}
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	})
 	g.signsIn(here)
 	for i := range 30 {
 		g.wrong(1, here, fmt.Sprint("user", i))
 	}
 	g.refused(here, "ada", "lovelace")
+	if !strings.Contains(log.String(), "counted in this process alone") {
+		t.Error("nobody will ever know")
+	}
 }
 
 func TestAFormIsLedToAPageThatSaysSo(t *testing.T) {

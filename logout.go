@@ -44,12 +44,7 @@ func (a *Auth[T, S]) signOut(c *gin.Context, k *kit) (*held[T], error) {
 	var h *held[T]
 	if value != "" {
 		var err error
-		if h, err = a.find(ctx, k, value); err == nil {
-			err = a.end(ctx, h)
-		} else if !isPassing(ctx, err) {
-			err = a.endUnreadable(ctx, value) // there is none, or one of another type
-		}
-		if err != nil {
+		if h, err = a.findAndEnd(ctx, k, value); err != nil {
 			return nil, fmt.Errorf("nuxtauth: the session could not be ended: %w", err)
 		}
 	}

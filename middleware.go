@@ -7,17 +7,21 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/nuxtauth/nuxtauth/internal/cookie"
+	"github.com/nuxtauth/nuxtauth/internal/fields"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/internal/origin"
 	"github.com/nuxtauth/nuxtauth/internal/page"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
+	"github.com/nuxtauth/nuxtauth/token"
 )
 
 // SessionKey is where the middleware puts the session into the gin.Context: a
@@ -49,8 +53,8 @@ type Auth[T JWT, S Session] struct {
 	clients   clients
 	limiter   *limiter
 	protocol  Protocol
-	fill      userFields
-	compare   comparer
+	user      fields.User // of S
+	compare   *fields.Comparer
 	cache     *cache[T, S] // nil without SessionConfig.CacheFor
 	skip      func(*http.Request) bool
 	log       *slog.Logger
@@ -96,12 +100,10 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	if marks, ok := a.store.(store.Marks); ok && a.adopt {
 		a.denyList = marks // for the cookies that are yet to be moved
 	}
-	a.limiter = newLimiter(cfg.SignInLimit, cfg.Session, a.now)
+	a.limiter = newLimiter(cfg.SignInLimit, cfg.Session, a.now, a.log)
 	try(cfg.SignInLimit.check())
 	try(cfg.Session.check(a.maxAge, a.updateAge, a.lifetime))
 	try(checkTypes[T, S]())
-	a.fill = userFieldsOf[S]()
-	a.compare = comparerOf[T]()
 	if cfg.Session.CacheFor > 0 {
 		a.cache = newCache[T, S](cfg.Session.CacheFor, a.now)
 	}
@@ -148,6 +150,11 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
+	user, _ := sessionDefaults(new(S))
+	a.user = fields.UserOf(reflect.TypeOf(user).Elem())
+	a.compare = fields.NewComparer(reflect.TypeFor[T](), func(embedded reflect.Type) bool {
+		return embedded.Implements(reflect.TypeFor[JWT]())
+	})
 	return a, nil
 }
 
@@ -349,4 +356,209 @@ func (a *Auth[T, S]) report(ctx context.Context, what string, err error) {
 		return
 	}
 	a.log.WarnContext(ctx, "nuxtauth: "+what+" failed", "error", err)
+}
+
+// maxConflicts is how often Update starts over when others change the session
+// at the same time.
+const maxConflicts = 5
+
+// Update changes the token of the signed-in user, runs the Session callback
+// anew and writes the cookie to this response, so call it before the body.
+// When change or the callback fails, or the token gets too large, the error
+// says so and nothing is written. With a store, change runs again on the newer
+// token when another request was faster. Maps and slices in the token are
+// shared with [Auth.Token]: replace them rather than write into them. The error
+// is [ErrSignedOut] when there is no session, or no more, and [ErrUnavailable]
+// when nobody can tell.
+func (a *Auth[T, S]) Update(c *gin.Context, change func(*T) error) error {
+	l, err := a.signedIn(c)
+	if err != nil {
+		return err
+	}
+	if l.bearer && l.held.record == nil {
+		return errors.New("nuxtauth: a session sent as Authorization: Bearer can't be updated: it has no cookie to write")
+	}
+	_, k, err := a.place(c.Request)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request.Context()
+	now := *l.held
+	for range maxConflicts {
+		var s *S
+		if s, err = a.update(ctx, k, &now, change, a.clients.of(c)); err == nil {
+			if !l.bearer {
+				err = a.setCookie(c.Writer.Header(), k, l.present, &now)
+			}
+			if err == nil {
+				a.set(c, &loaded[T, S]{token: now.token, session: s, held: &now, present: l.present, bearer: l.bearer})
+			}
+			return err
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			break
+		}
+		newer, err := a.find(ctx, k, now.value)
+		if err != nil {
+			return signedOut(err)
+		}
+		now = *newer
+	}
+	return signedOut(err)
+}
+
+// signedIn returns what the middleware loaded of a signed-in user.
+func (a *Auth[T, S]) signedIn(c *gin.Context) (*loaded[T, S], error) {
+	l := a.loaded(c)
+	switch {
+	case l != nil && l.session != nil:
+		return l, nil
+	case l != nil && l.kept:
+		return nil, ErrUnavailable
+	}
+	return nil, ErrSignedOut
+}
+
+// update applies a change to a session and keeps it. After an error the
+// session is as it was.
+func (a *Auth[T, S]) update(ctx context.Context, k *kit, h *held[T], change func(*T) error, from client) (*S, error) {
+	t := *h.token
+	if err := change(&t); err != nil {
+		return nil, err
+	}
+	defaultsOf(&t).keepOurs(defaultsOf(h.token))
+	s, err := a.callbacks.session(ctx, SessionParams[T, S]{Session: a.newSession(&t, true), Token: &t})
+	if err != nil {
+		return nil, fmt.Errorf("nuxtauth: session callback: %w", err)
+	}
+	changed := *h
+	changed.token = &t
+	if err := a.keep(ctx, k, &changed, from); err != nil {
+		return nil, err
+	}
+	*h = changed
+	return s, nil
+}
+
+// signedOut makes an [ErrSignedOut] of a session that has ended meanwhile.
+func signedOut(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("%w: %w", ErrSignedOut, err)
+	}
+	return err
+}
+
+// Issue makes a new session of t and returns the cookies that carry it: for
+// tests, and for servers that sign users in by means of their own. The
+// callbacks do not run. With TrustHost and no URL the cookies are those of http.
+func (a *Auth[T, S]) Issue(ctx context.Context, t *T) ([]*http.Cookie, error) {
+	k := &a.http
+	if base, _, err := a.place(&http.Request{Header: http.Header{}}); err == nil && base.Secure() {
+		k = &a.https
+	}
+	if t == nil {
+		return nil, errors.New("nuxtauth: Issue needs a token")
+	}
+	issued := *t
+	defaultsOf(&issued).keepOurs(new(DefaultJWT)) // it may be the token of another session
+	h := &held[T]{token: &issued}
+	if err := a.keep(ctx, k, h, client{}); err != nil {
+		return nil, err
+	}
+	header := http.Header{}
+	if err := a.setCookie(header, k, 0, h); err != nil {
+		return nil, err
+	}
+	return (&http.Response{Header: header}).Cookies(), nil
+}
+
+// TokenOptions says where [GetToken] finds a token and how it is sealed. Its
+// fields mean what they mean in [Config].
+type TokenOptions struct {
+	Secret     string // empty means AUTH_SECRET, or NEXTAUTH_SECRET
+	OldSecrets []string
+	URL        string // https looks for the Secure cookie; empty means AUTH_URL, or NEXTAUTH_URL
+	Protocol   Protocol
+	Cookies    Cookies
+	Codec      token.Codec // nil means that of the Protocol, made from the secrets at each call
+	Now        func() time.Time
+
+	// Store and DenyList are those of the service that signs users in, if it
+	// has one. If they do not answer, the error wraps neither [ErrSignedOut] nor
+	// [token.ErrInvalid].
+	Store    store.Store
+	DenyList store.Marks
+
+	// CookieName is the whole name of the session cookie, where a Node server
+	// changed it. Empty means the usual name.
+	CookieName string
+}
+
+// GetToken reads the token of a request in a service that does not run the
+// middleware: from the session cookie, in chunks or not, or else from
+// Authorization: Bearer. No callback runs. The error is [ErrSignedOut] when the
+// request carries no token, and wraps [token.ErrInvalid] when it is not a good one.
+func GetToken[T JWT](r *http.Request, o TokenOptions) (*T, error) {
+	site := firstOf(o.URL, os.Getenv("AUTH_URL"), os.Getenv("NEXTAUTH_URL"))
+	prefix := firstOf(o.Cookies.Prefix, o.Protocol.String())
+	names := cookie.Defaults(prefix, strings.HasPrefix(site, "https://"))
+	name := firstOf(o.CookieName, names.Session.Name)
+	value, present, err := cookie.Chunked{Cookie: cookie.Cookie{Name: name}}.Read(r.Header)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", token.ErrInvalid, err)
+	}
+	if value == "" && present == 0 {
+		value = bearer(r.Header)
+	}
+	if value == "" {
+		return nil, ErrSignedOut
+	}
+	claims, err := o.claims(r.Context(), name, value)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now
+	if o.Now != nil {
+		now = o.Now
+	}
+	t := new(T)
+	err = decodeToken(claims, t, now())
+	if err == nil && o.Store != nil && defaultsOf(t).Origin.Prefix != prefix {
+		err = fmt.Errorf("%w: it is a session of another Auth", token.ErrInvalid)
+	}
+	if err == nil {
+		err = checkDenied(r.Context(), o.DenyList, defaultsOf(t))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// claims returns the JSON of the token that a value stands for.
+func (o *TokenOptions) claims(ctx context.Context, cookieName, value string) ([]byte, error) {
+	if o.Store != nil {
+		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		r, err := o.Store.Find(ctx, value)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, fmt.Errorf("%w: %w", token.ErrInvalid, err)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("nuxtauth: find the session: %w", err)
+		}
+		return r.Claims, nil
+	}
+	codec := o.Codec
+	if codec == nil {
+		secret := firstOf(o.Secret, os.Getenv("AUTH_SECRET"), os.Getenv("NEXTAUTH_SECRET"))
+		if secret == "" {
+			return nil, errors.New("nuxtauth: there is no secret: set TokenOptions.Secret or AUTH_SECRET")
+		}
+		var err error
+		if codec, err = sessionCodec(o.Protocol, cookieName, append([]string{secret}, o.OldSecrets...)); err != nil {
+			return nil, err
+		}
+	}
+	return codec.Open(value)
 }

@@ -41,6 +41,17 @@ type shadowingSession struct {
 	Expiry string `json:"expires"`
 }
 
+// The JSON of what these embed takes the place of their own.
+type swallowedToken struct {
+	nuxtauth.DefaultJWT
+	ownJSON
+}
+
+type swallowedSession struct {
+	nuxtauth.DefaultSession[User]
+	ownJSON
+}
+
 func problem[T nuxtauth.JWT, S nuxtauth.Session](t *testing.T, cfg nuxtauth.Config[T, S]) string {
 	t.Helper()
 	a, err := nuxtauth.New(cfg)
@@ -61,6 +72,8 @@ func TestNewReportsTypesThatCompileAndDoNotWork(t *testing.T) {
 		"second claim taken":      {problem(t, nuxtauth.Config[shadowingToken, Session]{Secret: secret, URL: "https://x.example"}), `shadowingToken.Sub has the JSON name "sub"`},
 		"tagged":                  {problem(t, nuxtauth.Config[taggedToken, Session]{Secret: secret, URL: "https://x.example"}), "leave the tag out"},
 		"no JSON":                 {problem(t, nuxtauth.Config[unmarshalableToken, Session]{Secret: secret, URL: "https://x.example"}), "does not go through JSON"},
+		"swallowed by a method":   {problem(t, nuxtauth.Config[swallowedToken, Session]{Secret: secret, URL: "https://x.example"}), "swallowedToken does not go through JSON: a method"},
+		"session swallowed":       {problem(t, nuxtauth.Config[Token, swallowedSession]{Secret: secret, URL: "https://x.example"}), "swallowedSession does not go through JSON: a method"},
 		"session by pointer":      {problem(t, nuxtauth.Config[Token, pointerSession]{Secret: secret, URL: "https://x.example"}), "embed it by value"},
 		"session's name is taken": {problem(t, nuxtauth.Config[Token, shadowingSession]{Secret: secret, URL: "https://x.example"}), `has the JSON name "expires"`},
 	} {

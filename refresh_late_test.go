@@ -91,20 +91,20 @@ type lockless struct{ store.Store }
 func TestAReplicaThatCameTooLateSignsNobodyOut(t *testing.T) {
 	first := newFreshApp(t)
 	shared := lockless{store.NewMemory(store.MemoryOptions{Now: first.clock.Now})}
-	g := &gate{make(chan struct{}), make(chan struct{})}
+	reached, opened := make(chan struct{}), make(chan struct{})
 	fast := newReplica(t, first.idp, first.clock, func(c *freshConfig) { c.Session.Store = shared })
 	slow := newReplica(t, first.idp, first.clock, func(c *freshConfig) {
 		c.Session.Store = shared
-		c.HTTPClient = &http.Client{Transport: g}
+		c.HTTPClient = &http.Client{Transport: atRefresh(func() { reached <- struct{}{}; <-opened })}
 	})
 	fast.signIn()
 	slow.setCookie(sessionCookie, fast.cookie(sessionCookie))
 	fast.clock.advance(6 * time.Minute)
 	token := make(chan string)
 	go func() { token <- slow.token() }()
-	<-g.reached // with the refresh token that fast is about to spend
+	<-reached // with the refresh token that fast is about to spend
 	want := fast.token()
-	close(g.open)
+	close(opened)
 	if got := <-token; got == "" || got != want {
 		t.Errorf("the slow one got %q, the fast one %q", got, want)
 	}
@@ -159,7 +159,7 @@ func TestASessionThatEndsDuringItsRefreshIsOver(t *testing.T) {
 func TestAPanicOfARefreshIsLogged(t *testing.T) {
 	freshEverywhere(t, func(t *testing.T, place func(*freshConfig)) {
 		a := newFreshApp(t, place, func(c *freshConfig) {
-			c.HTTPClient = &http.Client{Transport: panicking{}}
+			c.HTTPClient = &http.Client{Transport: atRefresh(func() { panic("a bug of the transport") })}
 		})
 		a.signIn()
 		a.clock.advance(6 * time.Minute)
@@ -170,18 +170,4 @@ func TestAPanicOfARefreshIsLogged(t *testing.T) {
 			t.Error("nobody will ever know")
 		}
 	})
-}
-
-type panicking struct{}
-
-func (panicking) RoundTrip(r *http.Request) (*http.Response, error) {
-	if strings.HasSuffix(r.URL.Path, "/token") {
-		body, _ := r.GetBody()
-		b := make([]byte, 64)
-		n, _ := body.Read(b)
-		if strings.Contains(string(b[:n]), "refresh_token") {
-			panic("a bug of the transport")
-		}
-	}
-	return http.DefaultTransport.RoundTrip(r)
 }

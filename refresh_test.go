@@ -3,6 +3,7 @@ package nuxtauth_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -372,19 +373,14 @@ func TestARefreshAndAnUpdateAtOnceLoseNothing(t *testing.T) {
 }
 
 // gate is a transport that holds requests with a refresh token back.
-type gate struct {
-	reached chan struct{}
-	open    chan struct{}
-}
+// atRefresh is called before each request for new tokens.
+type atRefresh func()
 
-func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
+func (f atRefresh) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.HasSuffix(r.URL.Path, "/token") {
 		body, _ := r.GetBody()
-		b := make([]byte, 64)
-		n, _ := body.Read(b)
-		if strings.Contains(string(b[:n]), "refresh_token") {
-			g.reached <- struct{}{}
-			<-g.open
+		if b, _ := io.ReadAll(body); strings.Contains(string(b), "grant_type=refresh_token") {
+			f()
 		}
 	}
 	return http.DefaultTransport.RoundTrip(r)
@@ -392,8 +388,10 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestABrowserThatLeavesDoesNotLoseTheNewRefreshToken(t *testing.T) {
 	freshEverywhere(t, func(t *testing.T, place func(*freshConfig)) {
-		g := &gate{make(chan struct{}), make(chan struct{})}
-		a := newFreshApp(t, place, func(c *freshConfig) { c.HTTPClient = &http.Client{Transport: g} })
+		reached, opened := make(chan struct{}), make(chan struct{})
+		a := newFreshApp(t, place, func(c *freshConfig) {
+			c.HTTPClient = &http.Client{Transport: atRefresh(func() { reached <- struct{}{}; <-opened })}
+		})
 		a.signIn()
 		a.clock.advance(6 * time.Minute)
 		ctx, leave := context.WithCancel(t.Context())
@@ -405,10 +403,10 @@ func TestABrowserThatLeavesDoesNotLoseTheNewRefreshToken(t *testing.T) {
 				res.Body.Close()
 			}
 		}()
-		<-g.reached
+		<-reached
 		leave()
 		<-left
-		close(g.open)
+		close(opened)
 		if a.token() == "" || a.refreshed() != 1 {
 			t.Errorf("no token after %d token requests", a.refreshed())
 		}

@@ -1,6 +1,7 @@
 package nuxtauth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -149,6 +150,36 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, l *loaded[T, S], how load
 	l.renew = renew && keeps(l, t)
 }
 
+// A snapshot is a token as it was before a callback has it.
+type snapshot[T JWT] struct {
+	token  *T         // a copy, if the type can be compared
+	ours   DefaultJWT // what a callback can't change
+	claims []byte     // the JSON of all
+}
+
+// snapshot is taken into a room of the request.
+func (a *Auth[T, S]) snapshot(h *held[T], room *T) snapshot[T] {
+	if a.callbacks.JWT != nil && a.compare.Exact() {
+		*room = *h.token
+		a.compare.Detach(room)
+	}
+	return snapshot[T]{token: room, ours: *defaultsOf(h.token), claims: h.claims}
+}
+
+// changed tells whether the JWT callback left the token other than it was.
+// Comparing fields saves the JSON of every token at every request, a quarter of
+// the middleware's time.
+func (a *Auth[T, S]) changed(t *T, before *snapshot[T]) bool {
+	if a.callbacks.JWT == nil {
+		return false
+	}
+	if a.compare.Exact() {
+		return !a.compare.Equal(t, before.token)
+	}
+	b, err := marshal(t)
+	return err != nil || !bytes.Equal(b, before.claims) // an error comes up again, and into the log, when it is kept
+}
+
 // keeps tells whether a session can be kept anew, with the token t. A Bearer
 // token has no cookie to write: a sealed one can't be, and a handle only as long
 // as it stays the same.
@@ -240,13 +271,19 @@ func (a *Auth[T, S]) setCookie(h http.Header, k *kit, present cookie.Present, s 
 // newSession makes the session that the Session callback starts from.
 func (a *Auth[T, S]) newSession(t *T, renew bool) *S {
 	s := new(S)
-	user, expires := any(s).(interface{ defaultSession() (any, *ISOTime) }).defaultSession()
+	user, expires := sessionDefaults(s)
 	*expires = ISOTime(defaultsOf(t).ExpiresAt.Time())
 	if renew {
 		*expires = ISOTime(a.expiry(t))
 	}
-	a.fill.set(user, defaultsOf(t))
+	d := defaultsOf(t)
+	a.user.Set(user, d.Name, d.Email, d.Picture)
 	return s
+}
+
+// sessionDefaults are the user of a session, as a pointer, and its expiry.
+func sessionDefaults[S Session](s *S) (user any, expires *ISOTime) {
+	return any(s).(interface{ defaultSession() (any, *ISOTime) }).defaultSession()
 }
 
 func defaultsOf[T JWT](t *T) *DefaultJWT {

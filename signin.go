@@ -113,7 +113,7 @@ func (x *exchange[T, S]) current() string {
 // endBefore ends the session that the browser had when it went to the provider.
 func (x *exchange[T, S]) endBefore(name string) error {
 	if _, ok := store.KeyOf(name); ok && x.store != nil {
-		return x.endUnreadable(x.r.Context(), name)
+		return x.deleteStored(x.r.Context(), name)
 	}
 	if x.denyList == nil {
 		return nil
@@ -209,11 +209,11 @@ func (x *exchange[T, S]) openTicket(sealed string) (*ticket, error) {
 // dropTickets clears the oldest tickets of sign-ins that were never finished,
 // and those that do not open, until so many are left.
 func (x *exchange[T, S]) dropTickets(leave int) {
-	type held struct {
+	type old struct {
 		name string
 		at   token.NumericDate
 	}
-	var tickets []held
+	var tickets []old
 	for name, sealed := range x.kit.names.Check.Family(x.r.Header) {
 		if len(tickets) == maxTicketsRead {
 			break // planted ones: the rest goes at later sign-ins
@@ -222,9 +222,9 @@ func (x *exchange[T, S]) dropTickets(leave int) {
 		if err != nil {
 			t = new(ticket)
 		}
-		tickets = append(tickets, held{name, t.IssuedAt})
+		tickets = append(tickets, old{name, t.IssuedAt})
 	}
-	slices.SortFunc(tickets, func(a, b held) int { return cmp.Compare(b.at, a.at) })
+	slices.SortFunc(tickets, func(a, b old) int { return cmp.Compare(b.at, a.at) })
 	for i, t := range tickets {
 		if i >= leave || t.at == 0 {
 			c := x.kit.names.Check
@@ -260,7 +260,7 @@ func (x *exchange[T, S]) credentials(p *provider.Provider) {
 		x.wrongCredentials(p.ID)
 		return
 	}
-	x.report(x.r.Context(), "taking back the count of an attempt", try.succeeded(x.r.Context()))
+	try.succeeded(x.r.Context())
 	x.admit(SignInParams{
 		User:        user,
 		Account:     &Account{Provider: p.ID, Type: p.Type, ProviderAccountID: user.ID, AccessToken: user.AccessToken},
@@ -358,14 +358,8 @@ func (x *exchange[T, S]) endOld(ctx context.Context, value string) error {
 	case value == "":
 		return x.endBefore(x.before)
 	}
-	old, err := x.find(ctx, x.kit, value)
-	if err == nil {
-		return x.end(ctx, old)
-	}
-	if isPassing(ctx, err) {
-		return err
-	}
-	return x.endUnreadable(ctx, value)
+	_, err := x.findAndEnd(ctx, x.kit, value)
+	return err
 }
 
 // refused ends a sign-in with an error: its own code, or the given one. The

@@ -223,22 +223,25 @@ func TestCallbacksAndTypesAreTheSameWhereverSessionsLive(t *testing.T) {
 	})
 }
 
+// nicknamed lets users choose a nickname.
+func nicknamed(c *Config) {
+	c.Callbacks.JWT = func(_ context.Context, p nuxtauth.JWTParams[Token]) (*Token, error) {
+		var u struct {
+			Nickname string `json:"nickname"`
+		}
+		if err := p.Update.Decode(&u); err != nil {
+			return nil, nuxtauth.KeepSession(err)
+		}
+		if u.Nickname != "" {
+			p.Token.Nickname = u.Nickname
+		}
+		return p.Token, nil
+	}
+}
+
 func TestUpdatesAreKeptWhereverSessionsLive(t *testing.T) {
 	everywhere(t, func(t *testing.T, place func(*Config)) {
-		a := newApp(t, place, func(c *Config) {
-			c.Callbacks.JWT = func(_ context.Context, p nuxtauth.JWTParams[Token]) (*Token, error) {
-				var u struct {
-					Nickname string `json:"nickname"`
-				}
-				if err := p.Update.Decode(&u); err != nil {
-					return nil, nuxtauth.KeepSession(err)
-				}
-				if u.Nickname != "" {
-					p.Token.Nickname = u.Nickname
-				}
-				return p.Token, nil
-			}
-		})
+		a := newApp(t, place, nicknamed)
 		a.router.GET("/nickname", func(c *gin.Context) { c.String(http.StatusOK, a.auth.Token(c).Nickname) })
 		a.router.POST("/nickname", func(c *gin.Context) {
 			if err := a.auth.Update(c, func(t *Token) error { t.Nickname += " of " + c.Query("of"); return nil }); err != nil {
