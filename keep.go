@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/nuxtauth/nuxtauth/internal/fields"
 	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/token"
 )
@@ -57,7 +58,7 @@ func (a *Auth[T, S]) findInto(ctx context.Context, k *kit, value string, s *held
 		s.claims = s.record.Claims
 	}
 	if err == nil {
-		err = decodeToken(s.claims, s.token, a.now())
+		err = decodeToken(s.claims, s.token, a.claims, a.now())
 	}
 	if err == nil {
 		err = a.checkOrigin(s)
@@ -94,9 +95,12 @@ func (a *Auth[T, S]) findStored(ctx context.Context, handle string) (*store.Reco
 
 // decodeToken decodes the claims of a token into t, which is empty, and checks
 // the times in them.
-func decodeToken[T JWT](claims []byte, t *T, now time.Time) error {
-	if err := json.Unmarshal(claims, t); err != nil {
-		return fmt.Errorf("%w: the claims do not fit %T: %w", token.ErrInvalid, *t, err)
+func decodeToken[T JWT](claims []byte, t *T, known *fields.Claims, now time.Time) error {
+	if !known.Decode(string(claims), t) {
+		*t = *new(T)
+		if err := json.Unmarshal(claims, t); err != nil {
+			return fmt.Errorf("%w: the claims do not fit %T: %w", token.ErrInvalid, *t, err)
+		}
 	}
 	d := defaultsOf(t)
 	if err := token.Validate(d.IssuedAt, d.ExpiresAt, d.NotBefore, now); err != nil {
@@ -133,7 +137,7 @@ func (a *Auth[T, S]) keep(ctx context.Context, k *kit, s *held[T], from client) 
 	d.ExpiresAt = token.NumericDate(expires.Unix())
 	d.NotBefore = 0
 	d.ID = rand.Text()
-	claims, err := marshal(s.token)
+	claims, err := a.encodeToken(s.token)
 	value, record := "", s.record
 	if err == nil && a.store == nil {
 		value, err = k.codec.Seal(claims)
@@ -275,6 +279,14 @@ func (a *Auth[T, S]) endOf(t *T) time.Time {
 // aged tells whether a session is due to be renewed.
 func (a *Auth[T, S]) aged(t *T) bool {
 	return a.now().Sub(defaultsOf(t).IssuedAt.Time()) >= a.updateAge
+}
+
+func (a *Auth[T, S]) encodeToken(t *T) ([]byte, error) {
+	const usual = 512
+	if b, ok := a.claims.Append(make([]byte, 0, usual), t); ok {
+		return b, nil
+	}
+	return marshal(t)
 }
 
 // marshal writes the same value as the same bytes every time.

@@ -23,7 +23,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"provider":        nil,
 		"token":           nil,
 		"internal/cookie": nil,
-		"internal/fields": nil,
+		"internal/fields": {"token"},
 		"internal/memo":   nil,
 		"internal/origin": nil,
 		"internal/page":   nil,

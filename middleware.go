@@ -53,9 +53,9 @@ type Auth[T JWT, S Session] struct {
 	clients   clients
 	limiter   *limiter
 	protocol  Protocol
-	user      fields.User // of S
-	compare   *fields.Comparer
-	cache     *cache[T, S] // nil without SessionConfig.CacheFor
+	user      fields.User    // of S
+	claims    *fields.Claims // of T; nil for types that only json knows
+	cache     *cache[T, S]   // nil without SessionConfig.CacheFor
 	skip      func(*http.Request) bool
 	log       *slog.Logger
 	now       func() time.Time
@@ -152,9 +152,7 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	}
 	user, _ := sessionDefaults(new(S))
 	a.user = fields.UserOf(reflect.TypeOf(user).Elem())
-	a.compare = fields.NewComparer(reflect.TypeFor[T](), func(embedded reflect.Type) bool {
-		return embedded.Implements(reflect.TypeFor[JWT]())
-	})
+	a.claims = fields.NewClaims(reflect.TypeFor[T](), reflect.TypeFor[DefaultJWT]())
 	return a, nil
 }
 
@@ -522,7 +520,7 @@ func GetToken[T JWT](r *http.Request, o TokenOptions) (*T, error) {
 		now = o.Now
 	}
 	t := new(T)
-	err = decodeToken(claims, t, now())
+	err = decodeToken(claims, t, nil, now())
 	if err == nil && o.Store != nil && defaultsOf(t).Origin.Prefix != prefix {
 		err = fmt.Errorf("%w: it is a session of another Auth", token.ErrInvalid)
 	}

@@ -5,77 +5,183 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/nuxtauth/nuxtauth/internal/fields"
+	"github.com/nuxtauth/nuxtauth/token"
 )
 
 // Default stands for what the library embeds in an application's type.
 type Default struct {
-	Subject string         `json:"sub"`
-	Extra   jsontext.Value `json:",embed"`
+	Subject string            `json:"sub,omitzero"`
+	Expires token.NumericDate `json:"exp,omitzero"`
+	Origin  Origin            `json:"origin,omitzero"`
+	Extra   jsontext.Value    `json:",embed"`
 }
 
-type Other struct{ Level int }
+type Origin struct {
+	At   token.NumericDate `json:"at,omitzero"`
+	Name string            `json:"name,omitzero"`
+}
+
+type Role string
+
+type tokens struct {
+	AccessToken string `json:"access_token,omitempty"`
+}
+
+type inner struct {
+	Deep []string `json:"deep"`
+}
 
 type claims struct {
+	First string
 	Default
-	Other
-	At     time.Time  `json:"at"`
-	Pair   [2]float64 `json:"pair"`
-	Hidden []string   `json:"-"`
+	tokens
+	Role   Role     `json:"role"`
+	Admin  bool     `json:"admin,omitzero"`
+	Level  int8     `json:"level"`
+	Groups []string `json:"groups,omitempty"`
+	Others []string `json:"others,omitzero"`
+	Inner  inner    `json:"inner"`
+	Hidden []string `json:"-"`
 	own    []string
+}
+
+func claimsOf[T any]() *fields.Claims {
+	return fields.NewClaims(reflect.TypeFor[T](), reflect.TypeFor[Default]())
 }
 
 type written struct{ Name string }
 
 func (written) MarshalText() ([]byte, error) { return nil, nil }
 
-func isDefault(t reflect.Type) bool { return t == reflect.TypeFor[Default]() }
+type zero int
 
-func comparer[T any]() *fields.Comparer {
-	return fields.NewComparer(reflect.TypeFor[T](), isDefault)
-}
+func (zero) IsZero() bool { return true }
 
-func TestOnlyWhatACopyKeepsIsComparedByFields(t *testing.T) {
-	for name, exact := range map[string]bool{
-		"claims":  comparer[claims]().Exact(),
-		"default": comparer[Default]().Exact(),
+func TestOnlyTypesWithPlainJSONAreKnown(t *testing.T) {
+	if claimsOf[claims]() == nil || claimsOf[Default]() == nil {
+		t.Error("not known")
+	}
+	type twice struct {
+		claims
+		Again string `json:"role"`
+	}
+	for name, c := range map[string]*fields.Claims{
+		"map":             claimsOf[struct{ Map map[string]int }](),
+		"pointer":         claimsOf[struct{ At *int }](),
+		"interface":       claimsOf[struct{ Any any }](),
+		"float":           claimsOf[struct{ F float64 }](),
+		"bytes":           claimsOf[struct{ B []byte }](),
+		"time":            claimsOf[struct{ At time.Time }](),
+		"duration":        claimsOf[struct{ For time.Duration }](),
+		"array":           claimsOf[struct{ A [2]string }](),
+		"text of its own": claimsOf[struct{ W written }](),
+		"embedded text":   claimsOf[struct{ written }](),
+		"zero of its own": claimsOf[struct{ Z zero }](),
+		"number as string": claimsOf[struct {
+			N int `json:",string"`
+		}](),
+		"any case": claimsOf[struct {
+			N int `json:"n,case:ignore"`
+		}](),
+		"empty struct": claimsOf[struct {
+			O Origin `json:"o,omitempty"`
+		}](),
+		"name in quotes": claimsOf[struct {
+			N int `json:"'a,b'"`
+		}](),
+		"name twice": claimsOf[twice](),
+		"embedded map": claimsOf[struct {
+			M map[string]int `json:",embed"`
+		}](),
+		"embedded pointer": claimsOf[struct{ *Origin }](),
+		"nested with Extra": claimsOf[struct {
+			D Default `json:"d"`
+		}](),
+		"no struct": claimsOf[string](),
 	} {
-		if !exact {
-			t.Errorf("%s: not exact", name)
+		if c != nil {
+			t.Errorf("%s: known", name)
 		}
 	}
-	for name, exact := range map[string]bool{
-		"slice":             comparer[struct{ List []string }]().Exact(),
-		"map":               comparer[struct{ Map map[string]int }]().Exact(),
-		"pointer":           comparer[struct{ At *time.Time }]().Exact(),
-		"interface":         comparer[struct{ Any any }]().Exact(),
-		"array of slices":   comparer[struct{ Lists [1][]int }]().Exact(),
-		"hidden in a field": comparer[struct{ Hidden struct{ list []int } }]().Exact(),
-		"text of its own":   comparer[struct{ written }]().Exact(),
-		"no struct":         comparer[string]().Exact(),
+	var none *fields.Claims
+	if _, ok := none.Append(nil, new(claims)); ok || none.Decode("{}", new(claims)) {
+		t.Error("nil knows something")
+	}
+}
+
+// Whatever is read or written is what json reads and writes.
+func FuzzClaims(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"sub":"1"}`, `{"First":"Gödel","sub":"1","exp":1700000000,"origin":{"at":1,"name":"x"},"access_token":"a","role":"r","admin":true,"level":-7,"groups":["a","b"],"others":[],"inner":{"deep":["c"]}}`,
+		`{"role":"x","sub":"1"}`, `{"role":"x","role":"y"}`, `{"role":null}`, `{"level":128}`, `{"level":-128}`, `{"level":01}`, `{"level":-0}`, `{"level":1.0}`, `{"level":1e1}`,
+		`{"exp":9007199254740993}`, `{"exp":-5}`, `{"exp":"5"}`, `{"exp":1.5}`, `{"unknown":1}`, `{"role":"a\"b"}`, `{"role":"\u00e9"}`, "{\"role\":\"\xff\"}", "{\"role\":\"a\nb\"}", "{\"role\":\"\u2028\x7f\"}",
+		`{"groups":[,]}`, `{"groups":["a",]}`, `{"groups":[1]}`, `{"groups":null}`, `{"inner":{}}`, `{"inner":{"deep":[]},}`, `{,}`, `{"sub":"1"}x`, ` {}`, `{"ROLE":"x"}`, `{"sub":"1","hidden":[]}`, `[]`, ``, `{`, `{"`, `{"sub"`, `{"sub":`, `{"sub":"`,
+		`{"Extra":"x"}`, `{"Hidden":[]}`, `{"own":[]}`, `{"admin":false}`, `{"admin":truefalse}`, `{"access_token":""}`,
 	} {
-		if exact {
-			t.Errorf("%s: exact", name)
+		f.Add(seed)
+	}
+	c := claimsOf[claims]()
+	f.Fuzz(func(t *testing.T, doc string) {
+		var got, want claims
+		err := json.Unmarshal([]byte(doc), &want)
+		if c.Decode(doc, &got) && (err != nil || !reflect.DeepEqual(got, want)) {
+			t.Errorf("%s\nread as %+v\njson says %+v, %v", doc, got, want, err)
+		}
+		if err != nil {
+			return
+		}
+		b, err := json.Marshal(&want, json.Deterministic(true))
+		if own, ok := c.Append(nil, &want); ok && (err != nil || string(own) != string(b)) {
+			t.Errorf("written as %s\njson says %s, %v", own, b, err)
+		}
+	})
+}
+
+func TestWhatServersWriteIsRead(t *testing.T) {
+	c := claimsOf[claims]()
+	want := claims{First: "Gödel", Default: Default{Subject: "1", Expires: 1700000000, Origin: Origin{1, "x"}}, tokens: tokens{"a"},
+		Role: "r", Admin: true, Level: -7, Groups: []string{"a", "b"}, Others: []string{}}
+	want.Inner.Deep = []string{"c"}
+	b, ok := c.Append(nil, &want)
+	if !ok {
+		t.Fatal("not written")
+	}
+	var got claims
+	if !c.Decode(string(b), &got) || !reflect.DeepEqual(got, want) {
+		t.Errorf("%s\nis read as %+v\nwant %+v", b, got, want)
+	}
+	for name, v := range map[string]*claims{
+		"an escape":   {Role: "a\"b"},
+		"bad UTF-8":   {Role: "\xff"},
+		"in a list":   {Groups: []string{"\n"}},
+		"other names": {Default: Default{Extra: jsontext.Value(`{"a":1}`)}},
+	} {
+		if b, ok := c.Append(nil, v); ok {
+			t.Errorf("%s is written: %s", name, b)
 		}
 	}
 }
 
 func TestEqual(t *testing.T) {
-	c := comparer[claims]()
+	c := claimsOf[claims]()
 	fresh := func() *claims {
-		return &claims{Default: Default{Subject: "1", Extra: jsontext.Value(`{"a":1}`)}, At: time.Unix(1, 0)}
+		return &claims{Default: Default{Subject: "1"}, Role: "r", Groups: []string{"a", "b"}, Inner: inner{[]string{"a"}}}
 	}
 	was := fresh()
 	for name, change := range map[string]func(*claims){
-		"embedded":            func(v *claims) { v.Subject = "2" },
-		"embedded as a whole": func(v *claims) { v.Level = 2 },
-		"raw JSON":            func(v *claims) { v.Extra = jsontext.Value(`{"a":2}`) },
-		"raw JSON in place":   func(v *claims) { v.Extra[5] = '2' },
-		"no raw JSON":         func(v *claims) { v.Extra = nil },
-		"time":                func(v *claims) { v.At = v.At.Add(1) },
-		"array":               func(v *claims) { v.Pair[1] = 0.5 },
+		"string":        func(v *claims) { v.Role = "x" },
+		"embedded":      func(v *claims) { v.AccessToken = "x" },
+		"bool":          func(v *claims) { v.Admin = true },
+		"integer":       func(v *claims) { v.Level++ },
+		"list":          func(v *claims) { v.Groups = []string{"a"} },
+		"list in place": func(v *claims) { v.Groups[1] = "c" },
+		"empty list":    func(v *claims) { v.Others = []string{} },
+		"nested":        func(v *claims) { v.Inner.Deep = []string{"b"} },
+		"far in place":  func(v *claims) { v.Inner.Deep[0] = "b" },
 	} {
 		now := fresh()
 		before := *now
@@ -89,8 +195,8 @@ func TestEqual(t *testing.T) {
 	}
 	now := fresh()
 	now.Hidden, now.own = []string{"a"}, []string{"b"}
-	if !c.Equal(now, was) {
-		t.Error("what JSON does not show tells them apart")
+	if now.Subject = "2"; !c.Equal(now, was) {
+		t.Error("what JSON does not show, or what is compared elsewhere, tells them apart")
 	}
 }
 
@@ -119,12 +225,25 @@ func TestUserFieldsAreFilledByTheirJSONNames(t *testing.T) {
 	fields.UserOf(reflect.TypeFor[string]()).Set(&s, "a", "b", "c")
 }
 
-// What a request pays to know whether a callback changed its token.
-func BenchmarkEqual(b *testing.B) {
-	c := comparer[claims]()
-	x, y := &claims{Default: Default{Subject: "1"}}, &claims{Default: Default{Subject: "1"}}
-	b.ReportAllocs()
-	for b.Loop() {
-		c.Equal(x, y)
+// What a request pays for the JSON of its token, beside json.
+func BenchmarkClaims(b *testing.B) {
+	c := claimsOf[claims]()
+	v := &claims{Default: Default{Subject: "4b3f6c52-6d0f-4e57-9a52-2f3f0c4b9a11", Expires: 1700000000}, First: "Ada Lovelace",
+		tokens: tokens{"gho_9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e"}, Role: "admin", Groups: []string{"editors", "readers"}}
+	doc, _ := c.Append(nil, v)
+	text := string(doc)
+	for name, f := range map[string]func(){
+		"decode":      func() { c.Decode(text, new(claims)) },
+		"decode/json": func() { json.Unmarshal(doc, new(claims)) },
+		"append":      func() { c.Append(doc[:0], v) },
+		"append/json": func() { json.Marshal(v, json.Deterministic(true)) },
+		"equal":       func() { c.Equal(v, v) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				f()
+			}
+		})
 	}
 }
