@@ -199,22 +199,21 @@ func (a *Auth[T, S]) Register(r gin.IRouter) {
 	r.Any("/"+rel+"/*action", func(*gin.Context) {}) // served by the middleware
 }
 
-// attach loads the session of an ordinary request into the gin.Context.
+// attach loads the session of an ordinary request into the gin.Context, once.
 func (a *Auth[T, S]) attach(c *gin.Context) {
-	if _, done := c.Get(a); done {
-		return
-	}
 	_, k, err := a.place(c.Request)
 	if err != nil {
 		c.Set(SessionKey, (*S)(nil))
 		return
 	}
-	l := a.obtain(c, k, loading{})
-	if l == nil {
+	carried, ok := a.read(c.Request.Context(), k, c.Request.Header)
+	if !ok {
 		c.Set(SessionKey, (*S)(nil))
 		return
 	}
-	a.set(c, l)
+	if a.loaded(c) == nil {
+		a.set(c, a.obtain(c, k, carried, loading{}))
+	}
 }
 
 func (a *Auth[T, S]) set(c *gin.Context, l *loaded[T, S]) {

@@ -130,16 +130,25 @@ func (x *exchange[T, S]) json(status int, v any) {
 	if err != nil { // only our own types come here
 		panic(err)
 	}
-	x.c.Data(status, "application/json", b)
+	x.data(status, b)
+}
+
+// data answers with JSON. The type is without a charset, as in Auth.js.
+func (x *exchange[T, S]) data(status int, b []byte) {
+	x.h["Content-Type"] = []string{"application/json"}
+	x.c.Status(status)
+	if _, err := x.c.Writer.Write(b); err != nil {
+		x.log.DebugContext(x.r.Context(), "nuxtauth: a client left before its answer", "error", err)
+	}
 }
 
 // empty is the session of somebody who is signed out.
 func (x *exchange[T, S]) empty(status int) {
 	if x.protocol == AuthJS {
-		x.c.Data(status, "application/json", []byte("null"))
+		x.data(status, []byte("null"))
 		return
 	}
-	x.c.Data(status, "application/json", []byte("{}"))
+	x.data(status, []byte("{}"))
 }
 
 func (x *exchange[T, S]) message(status int, text string) {

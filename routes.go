@@ -116,11 +116,10 @@ func (x *exchange[T, S]) route() {
 // parsePath splits "/signin/github". Auth.js v5 refuses what it does not
 // know; next-auth v4 ignores further segments.
 func (x *exchange[T, S]) parsePath(path string) bool {
-	segments := strings.Split(strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/"), "/")
-	x.action = segments[0]
-	if len(segments) > 1 {
-		x.provider = segments[1]
-	}
+	path = strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/")
+	x.action, path, _ = strings.Cut(path, "/")
+	var further bool
+	x.provider, _, further = strings.Cut(path, "/")
 	if x.protocol != AuthJS {
 		return x.action != ""
 	}
@@ -129,7 +128,7 @@ func (x *exchange[T, S]) parsePath(path string) bool {
 	}
 	takesProvider := x.action == "signin" || x.action == "callback" || x.action == "backchannel-logout" ||
 		x.action == "signout" && x.federated(x.provider) != nil
-	return x.action != "_log" && len(segments) <= 2 && (x.provider == "" || takesProvider)
+	return x.action != "_log" && !further && (x.provider == "" || takesProvider)
 }
 
 // prepare checks the CSRF token and settles the callback URL, and sets the
@@ -237,8 +236,13 @@ func (x *exchange[T, S]) getProviders() {
 
 // session answers with the session, as every request for session data does.
 func (x *exchange[T, S]) session(how loading) {
-	l := x.obtain(x.c, x.kit, how)
-	if l == nil || l.session == nil {
+	carried, ok := x.read(x.r.Context(), x.kit, x.r.Header)
+	if !ok {
+		x.empty(http.StatusOK)
+		return
+	}
+	l := x.obtain(x.c, x.kit, carried, how)
+	if l.session == nil {
 		x.empty(http.StatusOK)
 		return
 	}
@@ -249,7 +253,7 @@ func (x *exchange[T, S]) session(how loading) {
 		x.empty(http.StatusOK)
 		return
 	}
-	x.c.Data(http.StatusOK, "application/json", b)
+	x.data(http.StatusOK, b)
 	x.report(x.r.Context(), "the Session event", x.events.session(x.r.Context(), SessionEvent[T, S]{l.session, l.token}))
 }
 

@@ -58,15 +58,10 @@ func (l loaded[T, S]) withRoom() *loaded[T, S] {
 	return &whole.loaded
 }
 
-// obtain loads the session of a request and writes the cookies that follow
-// from it. Nil means that the request carries none. Every request for session
-// data comes through here.
-func (a *Auth[T, S]) obtain(c *gin.Context, k *kit, how loading) *loaded[T, S] {
+// obtain loads the session that a request carries and writes the cookies that
+// follow from it. Every request for session data comes through here.
+func (a *Auth[T, S]) obtain(c *gin.Context, k *kit, carried loaded[T, S], how loading) *loaded[T, S] {
 	ctx := c.Request.Context()
-	carried, ok := a.read(ctx, k, c.Request.Header)
-	if !ok {
-		return nil
-	}
 	var l *loaded[T, S]
 	if a.cache != nil && !how.renew && !carried.ended {
 		l = a.loadOnce(c, k, carried)
@@ -295,7 +290,11 @@ func defaultsOf[T JWT](t *T) *DefaultJWT {
 // bearer returns the token of an Authorization header (RFC 6750 §2.1), "" when
 // there is none. As in Auth.js it may be percent-encoded.
 func bearer(h http.Header) string {
-	scheme, value, _ := strings.Cut(h.Get("Authorization"), " ")
+	lines := h["Authorization"] // not Get, which costs a signed-out request a tenth of our time
+	if len(lines) == 0 {
+		return ""
+	}
+	scheme, value, _ := strings.Cut(lines[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}

@@ -120,10 +120,13 @@ func (t ISOTime) Time() time.Time { return time.Time(t) }
 // String returns t as it stands in JSON.
 func (t ISOTime) String() string { return time.Time(t).UTC().Format(isoLayout) }
 
-// MarshalText writes t for JSON.
-func (t ISOTime) MarshalText() ([]byte, error) {
-	return time.Time(t).UTC().AppendFormat(nil, isoLayout), nil
+// AppendText appends t to b, for JSON.
+func (t ISOTime) AppendText(b []byte) ([]byte, error) {
+	return time.Time(t).UTC().AppendFormat(b, isoLayout), nil
 }
+
+// MarshalText is AppendText for JSON libraries that do not know it.
+func (t ISOTime) MarshalText() ([]byte, error) { return t.AppendText(nil) }
 
 // UnmarshalText reads any RFC 3339 time.
 func (t *ISOTime) UnmarshalText(b []byte) error {

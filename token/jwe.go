@@ -121,15 +121,26 @@ func (c *jwe) Seal(claims []byte) (string, error) {
 	if size > MaxSize {
 		return "", ErrTooLarge
 	}
-	token := make([]byte, 0, size)
-	token = append(token, c.seal.aad...)
-	token = append(token, ".."...) // direct encryption has no encrypted key
-	token = base64url.AppendEncode(token, buf[:iv])
-	token = append(token, '.')
-	token = base64url.AppendEncode(token, buf[iv:tag])
-	token = append(token, '.')
-	token = base64url.AppendEncode(token, buf[tag:])
-	return string(token), nil
+	var token strings.Builder
+	token.Grow(size)
+	token.Write(c.seal.aad)
+	token.WriteString("..") // direct encryption has no encrypted key
+	encode(&token, buf[:iv])
+	token.WriteByte('.')
+	encode(&token, buf[iv:tag])
+	token.WriteByte('.')
+	encode(&token, buf[tag:])
+	return token.String(), nil
+}
+
+// encode writes b in base64url, some at a time: no copy of it all is made.
+func encode(token *strings.Builder, b []byte) {
+	var room [512]byte
+	for len(b) > 0 {
+		n := min(len(b), len(room)/4*3)
+		token.Write(base64url.AppendEncode(room[:0], b[:n]))
+		b = b[n:]
+	}
 }
 
 // Open refuses what is cheap to refuse before any key does work.

@@ -43,37 +43,39 @@ func unquote(s string) string {
 // line is a Set-Cookie value, its attributes in the order of the npm package
 // cookie. The value must be escaped already.
 func (c Cookie) line(value string, maxAge int, expires time.Time) string {
-	b := make([]byte, 0, len(c.Name)+len(value)+len(c.Domain)+len(c.Path)+128)
-	b = append(b, c.Name...)
-	b = append(b, '=')
-	b = append(b, value...)
+	var digits [len(http.TimeFormat)]byte
+	var b strings.Builder
+	b.Grow(len(c.Name) + len(value) + len(c.Domain) + len(c.Path) + 128)
+	b.WriteString(c.Name)
+	b.WriteByte('=')
+	b.WriteString(value)
 	if maxAge != noMaxAge {
-		b = append(b, "; Max-Age="...)
-		b = strconv.AppendInt(b, int64(maxAge), 10)
+		b.WriteString("; Max-Age=")
+		b.Write(strconv.AppendInt(digits[:0], int64(maxAge), 10))
 	}
 	if c.Domain != "" {
-		b = append(b, "; Domain="...)
-		b = append(b, c.Domain...)
+		b.WriteString("; Domain=")
+		b.WriteString(c.Domain)
 	}
-	b = append(b, "; Path="...)
-	b = append(b, c.path()...)
+	b.WriteString("; Path=")
+	b.WriteString(c.path())
 	if !expires.IsZero() {
-		b = append(b, "; Expires="...)
-		b = expires.UTC().AppendFormat(b, http.TimeFormat)
+		b.WriteString("; Expires=")
+		b.Write(expires.UTC().AppendFormat(digits[:0], http.TimeFormat))
 	}
-	b = append(b, "; HttpOnly"...)
+	b.WriteString("; HttpOnly")
 	if c.Secure {
-		b = append(b, "; Secure"...)
+		b.WriteString("; Secure")
 	}
 	switch c.SameSite {
 	case http.SameSiteNoneMode:
-		b = append(b, "; SameSite=None"...)
+		b.WriteString("; SameSite=None")
 	case http.SameSiteStrictMode:
-		b = append(b, "; SameSite=Strict"...)
+		b.WriteString("; SameSite=Strict")
 	default:
-		b = append(b, "; SameSite=Lax"...)
+		b.WriteString("; SameSite=Lax")
 	}
-	return string(b)
+	return b.String()
 }
 
 // put makes line the one Set-Cookie line of that name.
@@ -110,15 +112,19 @@ func escape(s string) string {
 		return s
 	}
 	const hex = "0123456789ABCDEF"
-	b := make([]byte, 0, len(s)+16)
+	var b strings.Builder
+	b.Grow(len(s) + 16)
 	for i := range len(s) {
-		if c := s[i]; isPlainChar(c) {
-			b = append(b, c)
-		} else {
-			b = append(b, '%', hex[c>>4], hex[c&15])
+		c := s[i]
+		if plain[c] {
+			b.WriteByte(c)
+			continue
 		}
+		b.WriteByte('%')
+		b.WriteByte(hex[c>>4])
+		b.WriteByte(hex[c&15])
 	}
-	return string(b)
+	return b.String()
 }
 
 // unescape is decodeURIComponent, with the value itself in place of an
@@ -129,23 +135,25 @@ func unescape(s string) string {
 	if i < 0 {
 		return s
 	}
-	b := append(make([]byte, 0, len(s)), s[:i]...)
+	var b strings.Builder
+	b.Grow(len(s))
+	b.WriteString(s[:i])
 	for i < len(s) {
 		if s[i] != '%' {
-			b = append(b, s[i])
+			b.WriteByte(s[i])
 			i++
 			continue
 		}
 		if i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
 			return s
 		}
-		b = append(b, unhex(s[i+1])<<4|unhex(s[i+2]))
+		b.WriteByte(unhex(s[i+1])<<4 | unhex(s[i+2]))
 		i += 3
 	}
-	if !utf8.Valid(b) {
+	if !utf8.ValidString(b.String()) {
 		return s
 	}
-	return string(b)
+	return b.String()
 }
 
 func isHex(c byte) bool {
@@ -165,27 +173,21 @@ func unhex(c byte) byte {
 // isPlain reports whether encodeURIComponent leaves s as it is.
 func isPlain(s string) bool {
 	for i := range len(s) {
-		if !isPlainChar(s[i]) {
+		if !plain[s[i]] {
 			return false
 		}
 	}
 	return true
 }
 
-// isPlainChar looks the answer up, since every byte of every session cookie is asked for.
-func isPlainChar(c byte) bool {
-	const ( // one bit for each character, from the one that is named
-		from0  = 0x03ff_6782_0000_0000 // !'()*-. and the digits
-		from64 = 0x47ff_fffe_87ff_fffe // the letters, _ and ~
-	)
-	switch {
-	case c < 64:
-		return uint64(from0)>>c&1 == 1
-	case c < 128:
-		return uint64(from64)>>(c-64)&1 == 1
+// plain has the characters that encodeURIComponent leaves as they are. It is a
+// table because every byte of every session cookie is looked up.
+var plain = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c < utf8.RuneSelf && (isAlnum(rune(c)) || strings.ContainsRune("-_.!~*'()", rune(c)))
 	}
-	return false
-}
+	return t
+}()
 
 func isAlnum(r rune) bool {
 	return '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
