@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
 
 	"github.com/nuxtauth/nuxtauth/internal/fields"
@@ -156,6 +157,14 @@ func (a *Auth[T, S]) keep(ctx context.Context, k *kit, s *held[T], from client) 
 	return nil
 }
 
+// sender is what a store shall know of who sent a request.
+func (a *Auth[T, S]) sender(c *gin.Context) client {
+	if a.store == nil {
+		return client{}
+	}
+	return a.clients.of(c)
+}
+
 // keepStored writes a session to the store, though the browser may have left.
 // One whose user has changed, because a callback joined two accounts, becomes a
 // new one.
@@ -281,12 +290,17 @@ func (a *Auth[T, S]) aged(t *T) bool {
 	return a.now().Sub(defaultsOf(t).IssuedAt.Time()) >= a.updateAge
 }
 
-func (a *Auth[T, S]) encodeToken(t *T) ([]byte, error) {
-	const usual = 512
-	if b, ok := a.claims.Append(make([]byte, 0, usual), t); ok {
+func (a *Auth[T, S]) encodeToken(t *T) ([]byte, error) { return encode(a.claims, t, 512) }
+
+func (a *Auth[T, S]) encodeSession(s *S) ([]byte, error) { return encode(a.answer, s, 256) }
+
+// encode writes a value of a type that is perhaps known. Usually it fits into
+// so many bytes.
+func encode(known *fields.Claims, v any, usual int) ([]byte, error) {
+	if b, ok := known.Append(make([]byte, 0, usual), v); ok {
 		return b, nil
 	}
-	return marshal(t)
+	return marshal(v)
 }
 
 // marshal writes the same value as the same bytes every time.

@@ -54,7 +54,8 @@ type Auth[T JWT, S Session] struct {
 	limiter   *limiter
 	protocol  Protocol
 	user      fields.User    // of S
-	claims    *fields.Claims // of T; nil for types that only json knows
+	claims    *fields.Claims // of T, and
+	answer    *fields.Claims // of S; nil for types that only json knows
 	cache     *cache[T, S]   // nil without SessionConfig.CacheFor
 	skip      func(*http.Request) bool
 	log       *slog.Logger
@@ -153,6 +154,7 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	user, _ := sessionDefaults(new(S))
 	a.user = fields.UserOf(reflect.TypeOf(user).Elem())
 	a.claims = fields.NewClaims(reflect.TypeFor[T](), reflect.TypeFor[DefaultJWT]())
+	a.answer = fields.NewAnswer(reflect.TypeFor[S]())
 	return a, nil
 }
 
@@ -383,7 +385,7 @@ func (a *Auth[T, S]) Update(c *gin.Context, change func(*T) error) error {
 	now := *l.held
 	for range maxConflicts {
 		var s *S
-		if s, err = a.update(ctx, k, &now, change, a.clients.of(c)); err == nil {
+		if s, err = a.update(ctx, k, &now, change, a.sender(c)); err == nil {
 			if !l.bearer {
 				err = a.setCookie(c.Writer.Header(), k, l.present, &now)
 			}

@@ -246,7 +246,7 @@ func (x *exchange[T, S]) session(how loading) {
 		x.empty(http.StatusOK)
 		return
 	}
-	b, err := marshal(l.session)
+	b, err := x.encodeSession(l.session)
 	if err != nil {
 		// The front end would get half a session: it gets none, and the cookie stays.
 		x.report(x.r.Context(), "the JSON of the session", err)

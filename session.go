@@ -239,7 +239,7 @@ func (a *Auth[T, S]) settle(c *gin.Context, k *kit, l *loaded[T, S]) error {
 		return nil
 	}
 	if l.renew {
-		if err := a.keep(ctx, k, l.held, a.clients.of(c)); err != nil {
+		if err := a.keep(ctx, k, l.held, a.sender(c)); err != nil {
 			return err
 		}
 	}

@@ -335,7 +335,7 @@ func (x *exchange[T, S]) newToken(p SignInParams, from Origin) (*held[T], error)
 func (x *exchange[T, S]) begin(h *held[T]) error {
 	ctx := x.r.Context()
 	value, present, _ := x.kit.session.Read(x.r.Header)
-	if err := x.keep(ctx, x.kit, h, x.clients.of(x.c)); err != nil {
+	if err := x.keep(ctx, x.kit, h, x.sender(x.c)); err != nil {
 		return err
 	}
 	if x.r.Method == http.MethodPost && x.flows[x.provider] != nil {

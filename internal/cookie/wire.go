@@ -137,18 +137,17 @@ func unescape(s string) string {
 	}
 	var b strings.Builder
 	b.Grow(len(s))
-	b.WriteString(s[:i])
-	for i < len(s) {
-		if s[i] != '%' {
-			b.WriteByte(s[i])
-			i++
-			continue
+	for rest := s; ; i = strings.IndexByte(rest, '%') {
+		if i < 0 {
+			b.WriteString(rest)
+			break
 		}
-		if i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
+		if i+2 >= len(rest) || !isHex(rest[i+1]) || !isHex(rest[i+2]) {
 			return s
 		}
-		b.WriteByte(unhex(s[i+1])<<4 | unhex(s[i+2]))
-		i += 3
+		b.WriteString(rest[:i])
+		b.WriteByte(unhex(rest[i+1])<<4 | unhex(rest[i+2]))
+		rest = rest[i+3:]
 	}
 	if !utf8.ValidString(b.String()) {
 		return s

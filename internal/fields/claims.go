@@ -21,7 +21,10 @@ import (
 // strings, booleans, integers, dates, lists of strings, and structs of those,
 // in JSON as servers write it: no white space, and no escapes in strings. For
 // all else there is json, which does the same. Nil knows nothing.
-type Claims struct{ claims []claim }
+type Claims struct {
+	claims []claim
+	texts  bool // some of them can only be written
+}
 
 // A claim is one member of the JSON object.
 type claim struct {
@@ -31,6 +34,7 @@ type claim struct {
 	object    *Claims // of a struct
 	omitzero  bool
 	omitempty bool
+	text      bool // a type that writes itself, as a string
 	raw       bool // not a member: those that no field declares
 	embedded  bool // of the type that NewClaims was told of
 }
@@ -42,6 +46,18 @@ const maxClaims = 64
 // Fields that come from an embedded struct of type apart are left out of the
 // comparison: the caller has a better way.
 func NewClaims(t, apart reflect.Type) *Claims {
+	c := newClaims(t, apart)
+	if c == nil || c.texts {
+		return nil
+	}
+	return c
+}
+
+// NewAnswer looks at a type that is written and never read. Its fields may be
+// [encoding.TextAppender] too. It returns nil for one that only json knows.
+func NewAnswer(t reflect.Type) *Claims { return newClaims(t, nil) }
+
+func newClaims(t, apart reflect.Type) *Claims {
 	c := new(Claims)
 	if t.Kind() != reflect.Struct || !c.add(t, nil, apart, t == apart) || len(c.claims) > maxClaims {
 		return nil
@@ -83,7 +99,7 @@ func (c *Claims) add(t reflect.Type, way []int, apart reflect.Type, embedded boo
 		case "omitzero":
 			k.omitzero = true
 		case "omitempty": // of what is never empty in JSON, or would need a look at its own members
-			if k.kind != reflect.String && k.kind != reflect.Slice {
+			if k.text || k.kind != reflect.String && k.kind != reflect.Slice {
 				return false
 			}
 			k.omitempty = true
@@ -101,15 +117,19 @@ func (c *Claims) add(t reflect.Type, way []int, apart reflect.Type, embedded boo
 		}
 		k.name = `"` + name + `":`
 		c.claims = append(c.claims, k)
+		c.texts = c.texts || k.text || k.object != nil && k.object.texts
 	}
 	return true
 }
 
 // known tells whether there is nothing special about the JSON of a type.
 func (k *claim) known(t reflect.Type) bool {
+	if k.text = isText(t); k.text {
+		return true
+	}
 	switch k.kind {
 	case reflect.Struct:
-		k.object = NewClaims(t, nil)
+		k.object = newClaims(t, nil)
 		return k.object != nil && !slices.ContainsFunc(k.object.claims, func(k claim) bool { return k.raw })
 	case reflect.Slice:
 		return t == reflect.TypeFor[[]string]()
@@ -123,18 +143,28 @@ func (k *claim) known(t reflect.Type) bool {
 
 // hasMethods tells whether a type reads or writes JSON itself.
 func hasMethods(t reflect.Type) bool {
-	for _, how := range []reflect.Type{
+	return implements(t, jsonMethods...) || implements(t, textMethods...)
+}
+
+// isText tells whether a type writes itself as text, and does nothing else.
+func isText(t reflect.Type) bool {
+	return t.Implements(reflect.TypeFor[encoding.TextAppender]()) && !implements(t, jsonMethods...)
+}
+
+func implements(t reflect.Type, any ...reflect.Type) bool {
+	return slices.ContainsFunc(any, reflect.PointerTo(t).Implements)
+}
+
+var (
+	jsonMethods = []reflect.Type{
 		reflect.TypeFor[json.MarshalerTo](), reflect.TypeFor[json.UnmarshalerFrom](),
 		reflect.TypeFor[stdjson.Marshaler](), reflect.TypeFor[stdjson.Unmarshaler](),
-		reflect.TypeFor[encoding.TextAppender](), reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](),
 		reflect.TypeFor[interface{ IsZero() bool }](),
-	} {
-		if reflect.PointerTo(t).Implements(how) {
-			return true
-		}
 	}
-	return false
-}
+	textMethods = []reflect.Type{
+		reflect.TypeFor[encoding.TextAppender](), reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](),
+	}
+)
 
 // Decode reads claims into v, a pointer to a zero value of the type. If it
 // can't, v holds some of them.
@@ -319,6 +349,11 @@ func (c *Claims) append(b []byte, v reflect.Value) ([]byte, bool) {
 }
 
 func (k *claim) append(b []byte, v reflect.Value) ([]byte, bool) {
+	if k.text {
+		start := len(b) + 1
+		b, err := v.Addr().Interface().(encoding.TextAppender).AppendText(append(b, '"'))
+		return append(b, '"'), err == nil && start <= len(b) && isPlain(string(b[start:]))
+	}
 	switch k.kind {
 	case reflect.String:
 		return appendText(b, v.String())

@@ -1,6 +1,7 @@
 package fields_test
 
 import (
+	"errors"
 	"reflect"
 	"testing"
 	"time"
@@ -110,6 +111,68 @@ func TestOnlyTypesWithPlainJSONAreKnown(t *testing.T) {
 	var none *fields.Claims
 	if _, ok := none.Append(nil, new(claims)); ok || none.Decode("{}", new(claims)) {
 		t.Error("nil knows something")
+	}
+}
+
+// answer is what a front end gets.
+type answer struct {
+	User struct {
+		Default
+		Name string `json:"name"`
+	} `json:"user"`
+	Expires iso `json:"expires"`
+	Level   int `json:"level,omitzero"`
+}
+
+type iso time.Time
+
+func (t iso) AppendText(b []byte) ([]byte, error) {
+	return time.Time(t).AppendFormat(b, "2006-01-02T15:04:05"), nil
+}
+func (t iso) MarshalText() ([]byte, error) { return t.AppendText(nil) }
+
+// A shout can't be between quotes as it is.
+type shout string
+
+func (s shout) AppendText(b []byte) ([]byte, error) { return append(b, `"`+s+`"`...), nil }
+
+type refusing string
+
+func (s refusing) AppendText(b []byte) ([]byte, error) { return nil, errors.New("no") }
+
+func TestAnswersAreWrittenAsJSONDoes(t *testing.T) {
+	type simple struct {
+		User struct {
+			Name string `json:"name"`
+		} `json:"user"`
+		Expires iso `json:"expires"`
+	}
+	c := fields.NewAnswer(reflect.TypeFor[simple]())
+	v := &simple{Expires: iso(time.Unix(1_800_000_000, 0).UTC())}
+	v.User.Name = "Ada"
+	got, ok := c.Append(nil, v)
+	want, err := json.Marshal(v)
+	if !ok || err != nil || string(got) != string(want) {
+		t.Errorf("%s, want %s, %v", got, want, err)
+	}
+	if fields.NewClaims(reflect.TypeFor[simple](), nil) != nil {
+		t.Error("what can't be read counts as known")
+	}
+	if fields.NewAnswer(reflect.TypeFor[answer]()) != nil {
+		t.Error("claims without a field, in an object of their own, are known")
+	}
+	type loud struct{ S shout }
+	if b, ok := fields.NewAnswer(reflect.TypeFor[loud]()).Append(nil, &loud{"a"}); ok {
+		t.Errorf("%s", b)
+	}
+	type quiet struct{ R refusing }
+	if b, ok := fields.NewAnswer(reflect.TypeFor[quiet]()).Append(nil, &quiet{"a"}); ok {
+		t.Errorf("%s", b)
+	}
+	if fields.NewAnswer(reflect.TypeFor[struct{ At time.Time }]()) != nil || fields.NewAnswer(reflect.TypeFor[struct {
+		S shout `json:",omitempty"`
+	}]()) != nil {
+		t.Error("known")
 	}
 }
 
