@@ -521,7 +521,7 @@ func GetToken[T JWT](r *http.Request, o TokenOptions) (*T, error) {
 		now = o.Now
 	}
 	t := new(T)
-	err = decodeToken(claims, t, nil, now())
+	err = decodeToken(string(claims), t, nil, now())
 	if err == nil && o.Store != nil && defaultsOf(t).Origin.Prefix != prefix {
 		err = fmt.Errorf("%w: it is a session of another Auth", token.ErrInvalid)
 	}

@@ -194,7 +194,7 @@ func (a *Auth[T, S]) refreshInStore(ctx context.Context, k *kit, h *held[T]) err
 	}
 	record := *r.record
 	t := new(T)
-	if err := decodeToken(record.Claims, t, a.claims, a.now()); err != nil {
+	if err := decodeToken(string(record.Claims), t, a.claims, a.now()); err != nil {
 		return err
 	}
 	*h = held[T]{token: t, claims: record.Claims, record: &record, value: r.handle, expires: r.expires}

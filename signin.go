@@ -104,7 +104,7 @@ func (x *exchange[T, S]) current() string {
 		return ""
 	}
 	t := new(T)
-	if err := decodeToken(claims, t, x.claims, x.now()); err != nil {
+	if err := decodeToken(string(claims), t, x.claims, x.now()); err != nil {
 		return ""
 	}
 	return sessionName(defaultsOf(t))

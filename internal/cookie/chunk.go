@@ -66,9 +66,13 @@ func (p Present) has(slot int) bool { return p&(1<<slot) != 0 }
 // no escapes, and a value that has some is no token. One pass over the header;
 // nothing is allocated unless chunks have to be joined.
 func (c Chunked) Read(h http.Header) (string, Present, error) {
+	lines := h["Cookie"]
+	if len(lines) == 0 {
+		return "", 0, nil
+	}
 	var present Present
 	var values [slots]string
-	for _, line := range h["Cookie"] {
+	for _, line := range lines {
 		for line != "" {
 			var name, value string
 			name, value, line = nextPair(line)
