@@ -521,7 +521,7 @@ func GetToken[T JWT](r *http.Request, o TokenOptions) (*T, error) {
 		now = o.Now
 	}
 	t := new(T)
-	err = decodeToken(string(claims), t, nil, now())
+	err = decodeToken(claims, t, nil, now())
 	if err == nil && o.Store != nil && defaultsOf(t).Origin.Prefix != prefix {
 		err = fmt.Errorf("%w: it is a session of another Auth", token.ErrInvalid)
 	}
@@ -535,29 +535,29 @@ func GetToken[T JWT](r *http.Request, o TokenOptions) (*T, error) {
 }
 
 // claims returns the JSON of the token that a value stands for.
-func (o *TokenOptions) claims(ctx context.Context, cookieName, value string) ([]byte, error) {
+func (o *TokenOptions) claims(ctx context.Context, cookieName, value string) (string, error) {
 	if o.Store != nil {
 		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
 		r, err := o.Store.Find(ctx, value)
 		if errors.Is(err, store.ErrNotFound) {
-			return nil, fmt.Errorf("%w: %w", token.ErrInvalid, err)
+			return "", fmt.Errorf("%w: %w", token.ErrInvalid, err)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("nuxtauth: find the session: %w", err)
+			return "", fmt.Errorf("nuxtauth: find the session: %w", err)
 		}
-		return r.Claims, nil
+		return string(r.Claims), nil
 	}
 	codec := o.Codec
 	if codec == nil {
 		secret := firstOf(o.Secret, os.Getenv("AUTH_SECRET"), os.Getenv("NEXTAUTH_SECRET"))
 		if secret == "" {
-			return nil, errors.New("nuxtauth: there is no secret: set TokenOptions.Secret or AUTH_SECRET")
+			return "", errors.New("nuxtauth: there is no secret: set TokenOptions.Secret or AUTH_SECRET")
 		}
 		var err error
 		if codec, err = sessionCodec(o.Protocol, cookieName, append([]string{secret}, o.OldSecrets...)); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
-	return codec.Open(value)
+	return token.OpenString(codec, value)
 }

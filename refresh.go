@@ -197,7 +197,7 @@ func (a *Auth[T, S]) refreshInStore(ctx context.Context, k *kit, h *held[T]) err
 	if err := decodeToken(string(record.Claims), t, a.claims, a.now()); err != nil {
 		return err
 	}
-	*h = held[T]{token: t, claims: record.Claims, record: &record, value: r.handle, expires: r.expires}
+	*h = held[T]{token: t, claims: string(record.Claims), record: &record, value: r.handle, expires: r.expires}
 	return nil
 }
 

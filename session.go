@@ -149,7 +149,7 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, l *loaded[T, S], how load
 type snapshot[T JWT] struct {
 	token  *T         // a copy, if the type can be compared
 	ours   DefaultJWT // with an Extra of its own
-	claims []byte     // the JSON of all
+	claims string     // the JSON of all
 }
 
 // snapshot is taken into a room of the request.
@@ -174,7 +174,7 @@ func (a *Auth[T, S]) changed(t *T, before *snapshot[T]) bool {
 			!bytes.Equal(d.Extra, ours.Extra) || !a.claims.Equal(t, before.token)
 	}
 	b, err := marshal(t)
-	return err != nil || !bytes.Equal(b, before.claims) // an error comes up again, and into the log, when it is kept
+	return err != nil || string(b) != before.claims // an error comes up again, and into the log, when it is kept
 }
 
 // keeps tells whether a session can be kept anew, with the token t. A Bearer

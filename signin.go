@@ -99,12 +99,12 @@ func (x *exchange[T, S]) current() string {
 	if x.denyList == nil {
 		return ""
 	}
-	claims, err := x.kit.codec.Open(value)
+	claims, err := token.OpenString(x.kit.codec, value)
 	if err != nil {
 		return ""
 	}
 	t := new(T)
-	if err := decodeToken(string(claims), t, x.claims, x.now()); err != nil {
+	if err := decodeToken(claims, t, x.claims, x.now()); err != nil {
 		return ""
 	}
 	return sessionName(defaultsOf(t))

@@ -4,7 +4,9 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/base64"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 )
@@ -40,30 +42,28 @@ func (k *contentKey) header(kid string) string {
 	return base64url.EncodeToString([]byte(h + "}"))
 }
 
-// open decrypts "iv.ciphertext.tag", in one buffer. The segments have fixed
-// places: only the ciphertext has a length of its own, and a dot inside a
-// segment is not base64.
-func (k *contentKey) open(segments string, aad []byte) ([]byte, error) {
+// open decrypts "iv.ciphertext.tag" in room, or in more where that is too
+// little. The segments have fixed places: only the ciphertext has a length of
+// its own, and a dot inside a segment is not base64.
+func (k *contentKey) open(room []byte, segments string, aad []byte) (claims, grown []byte, err error) {
 	iv := k.aead.NonceSize()
 	first := base64url.EncodedLen(iv)
 	last := len(segments) - base64url.EncodedLen(k.tagSize) - 1
 	if last <= first || segments[first] != '.' || segments[last] != '.' {
-		return nil, errFormat
+		return nil, room, errFormat
 	}
 	ciphertext := segments[first+1 : last]
 
-	buf := make([]byte, 0, iv+base64url.DecodedLen(len(ciphertext))+k.tagSize)
+	buf := slices.Grow(room[:0], iv+base64url.DecodedLen(len(ciphertext))+k.tagSize)
 	for _, s := range [...]string{segments[:first], ciphertext, segments[last+1:]} {
-		var err error
 		if buf, err = base64url.AppendDecode(buf, []byte(s)); err != nil {
-			return nil, errFormat
+			return nil, buf, errFormat
 		}
 	}
-	claims, err := k.aead.Open(buf[iv:iv], buf[:iv], buf[iv:], aad)
-	if err != nil {
-		return nil, errKey
+	if claims, err = k.aead.Open(buf[iv:iv], buf[:iv], buf[iv:], aad); err != nil {
+		return nil, buf, errKey
 	}
-	return claims, nil
+	return claims, buf, nil
 }
 
 // protected is a protected header with the keys that may open its tokens.
@@ -78,6 +78,7 @@ type jwe struct {
 	keys  []*contentKey        // the first one seals
 	seal  protected            // of the tokens that Seal makes
 	known map[string]protected // by encoded header: those that need no parsing
+	rooms sync.Pool            // of *[]byte, for OpenString
 }
 
 func newJWE(keys []*contentKey) *jwe {
@@ -143,31 +144,47 @@ func encode(token *strings.Builder, b []byte) {
 	}
 }
 
-// Open refuses what is cheap to refuse before any key does work.
+// Open decrypts a token in memory of its own.
 func (c *jwe) Open(token string) ([]byte, error) {
+	claims, _, err := c.open(nil, token)
+	return claims, err
+}
+
+func (c *jwe) openString(token string) (string, error) {
+	room, _ := c.rooms.Get().(*[]byte)
+	if room == nil {
+		room = new([]byte)
+	}
+	defer c.rooms.Put(room)
+	var claims []byte
+	var err error
+	claims, *room, err = c.open(*room, token)
+	return string(claims), err
+}
+
+// open refuses what is cheap to refuse before any key does work.
+func (c *jwe) open(room []byte, token string) (claims, grown []byte, err error) {
 	if err := checkToken(token); err != nil {
-		return nil, err
+		return nil, room, err
 	}
 	header, segments, ok := strings.Cut(token, "..")
 	if !ok || len(header) > maxHeader {
-		return nil, errFormat
+		return nil, room, errFormat
 	}
 	p, ok := c.known[header]
 	if !ok {
-		var err error
 		if p, err = c.parse(header); err != nil {
-			return nil, err
+			return nil, room, err
 		}
 	}
-	err := errKey
+	err = errKey
 	for _, k := range p.keys {
 		// A failed attempt spoils its buffer, so each key decodes anew.
-		var claims []byte
-		if claims, err = k.open(segments, p.aad); err == nil {
-			return claims, nil
+		if claims, room, err = k.open(room, segments, p.aad); err == nil {
+			return claims, room, nil
 		}
 	}
-	return nil, err
+	return nil, room, err
 }
 
 // parse reads a header that no codec of ours writes. Only five members are

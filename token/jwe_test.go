@@ -308,6 +308,14 @@ func TestACodecServesManyGoroutines(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 8 {
 			wg.Go(func() {
+				earlier := make(map[string]string) // what was opened stays what it is
+				defer func() {
+					for want, got := range earlier {
+						if got != want {
+							t.Errorf("%s: %s became %s", f.name, want, got)
+						}
+					}
+				}()
 				for j := range 50 {
 					claims := fmt.Sprintf(`{"sub":"%d-%d"}`, i, j)
 					sealed, err := codec.Seal([]byte(claims))
@@ -317,6 +325,9 @@ func TestACodecServesManyGoroutines(t *testing.T) {
 					}
 					if got, err := codec.Open(sealed); err != nil || string(got) != claims {
 						t.Errorf("%s: got %s, %v, want %s", f.name, got, err, claims)
+					}
+					if earlier[claims], err = token.OpenString(codec, sealed); err != nil {
+						t.Error(err)
 					}
 				}
 			})
