@@ -3,6 +3,7 @@
 //
 //	go run ./bench           # processor time, bytes and allocations of a request
 //	go run ./bench memory    # bytes of a session that is kept in memory
+//	go run ./bench many      # many people at once, and what stays of them in memory
 //	go run ./bench http      # requests per second and latency over HTTP, with wrk
 //
 // The README says what the numbers mean.
@@ -21,6 +22,7 @@ func main() {
 	commands := map[string]func(args []string) error{
 		"requests": requests,
 		"memory":   memory,
+		"many":     many,
 		"http":     overHTTP,
 		"serve":    serve, // what http starts
 	}

@@ -75,3 +75,11 @@ func TestPeopleShareNoString(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryCrowdGetsIn(t *testing.T) {
+	for _, c := range crowds {
+		if err := c.run(10, 4); err != nil {
+			t.Errorf("%s: %v", c.title, err)
+		}
+	}
+}

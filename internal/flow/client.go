@@ -38,6 +38,7 @@ func newClient(base *http.Client) *client {
 		if shared, ok := next.(*http.Transport); ok {
 			own := shared.Clone()
 			own.MaxResponseHeaderBytes = maxHeaders
+			own.MaxIdleConnsPerHost = own.MaxIdleConns // there is one host or two, and many sign-ins at once
 			next = own
 		}
 	}

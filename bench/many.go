@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nuxtauth/nuxtauth/provider"
+	"github.com/nuxtauth/nuxtauth/store"
+)
+
+// many is the command that lets many people sign in at once, and then come
+// with their sessions, and says what stays of them in memory.
+func many(args []string) error {
+	flags := flag.NewFlagSet("many", flag.ExitOnError)
+	atOnce := flags.Int("at-once", 1000, "how many people do the same at the same time")
+	signIns := flags.Int("sign-ins", 20_000, "how many sign in")
+	sessions := flags.Int("sessions", 100_000, "how many come with a session")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	fmt.Printf("%s, %s/%s, %d CPUs, %d at a time.\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), *atOnce)
+	fmt.Println("| what | how many | failed | a second | heap before, MB | after half | after all | goroutines left |")
+	fmt.Println("|---|--:|--:|--:|--:|--:|--:|--:|")
+	for _, c := range crowds {
+		n := *sessions
+		if c.signIn {
+			n = *signIns
+		}
+		if err := c.run(n, *atOnce); err != nil {
+			return fmt.Errorf("%s: %w", c.title, err)
+		}
+	}
+	return nil
+}
+
+// A crowd is many people who do the same.
+type crowd struct {
+	title  string
+	signIn bool
+	change func(*config)
+}
+
+var crowds = []crowd{
+	{"sign in with OAuth", true, nil},
+	{"`GET /me`, sessions in cookies", false, nil},
+	{"`GET /me`, `CacheFor`", false, func(c *config) { c.Session.CacheFor = time.Minute }},
+	{"`GET /me`, `store.Memory`", false, func(c *config) { c.Session.Store = store.NewMemory(store.MemoryOptions{}) }},
+}
+
+// run lets n people in, so many at a time, and prints a line of the table.
+func (c crowd) run(n, atOnce int) error {
+	idp := httptest.NewServer(http.HandlerFunc(identity))
+	defer idp.Close()
+	auth, h, err := newAuth(func(cfg *config) {
+		cfg.Providers = []provider.Provider{provider.OAuth2(provider.Provider{
+			ID: "idp", ClientID: "bench", ClientSecret: secret,
+			AuthorizationURL: idp.URL + "/authorize", TokenURL: idp.URL + "/token", UserinfoURL: idp.URL + "/user",
+		})}
+		if c.change != nil {
+			c.change(cfg)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	one := func(int) error { return signInWithOAuth(h) }
+	if !c.signIn {
+		one = func(i int) error {
+			cookies, err := auth.Issue(context.Background(), tokenOf(*somebody(i)))
+			if err != nil {
+				return err
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, get("/me", cookies...))
+			if !strings.Contains(w.Body.String(), ada.Role) {
+				return fmt.Errorf("answered %d %s", w.Code, w.Body)
+			}
+			return nil
+		}
+	}
+	if err := one(n); err != nil { // whatever is made once
+		return err
+	}
+	goroutines, before := runtime.NumGoroutine(), liveHeap()
+	start := time.Now()
+	failed := allDo(n/2, atOnce, one)
+	half := time.Since(start)
+	middle := liveHeap()
+	start = time.Now()
+	failed += allDo(n-n/2, atOnce, func(i int) error { return one(n/2 + i) })
+	took := half + time.Since(start)
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	after := liveHeap()
+	idp.CloseClientConnections()
+	mb := func(b int64) float64 { return float64(b) / (1 << 20) }
+	fmt.Printf("| %s | %d | %d | %.0f | %.1f | %.1f | %.1f | %d |\n", c.title, n, failed, float64(n)/took.Seconds(),
+		mb(before), mb(middle), mb(after), max(0, settled(goroutines)-goroutines))
+	runtime.KeepAlive(auth)
+	return nil
+}
+
+// allDo lets n people do something, so many at a time, and counts failures.
+func allDo(n, atOnce int, do func(i int) error) (failed int64) {
+	var next, failures atomic.Int64
+	var wg sync.WaitGroup
+	for range atOnce {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				if err := do(i); err != nil {
+					failures.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return failures.Load()
+}
+
+// settled is how many goroutines there are once those that end have ended.
+func settled(want int) int {
+	for range 100 {
+		if runtime.NumGoroutine() <= want {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return runtime.NumGoroutine()
+}
+
+// identity is a provider that says yes to everybody.
+func identity(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	switch r.URL.Path {
+	case "/token":
+		fmt.Fprintf(w, `{"access_token":%q,"token_type":"bearer"}`, ada.AccessToken)
+	case "/user":
+		fmt.Fprintf(w, `{"id":%q,"name":%q,"email":%q,"picture":%q}`, ada.Subject, ada.Name, ada.Email, ada.Picture)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// signInWithOAuth is a browser with a form, a way to the provider and back.
+func signInWithOAuth(h http.Handler) error {
+	cookies := cookiesOf(h, get("/api/auth/csrf"))
+	token, _, _ := strings.Cut(cookies[0].Value, "%7C")
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "http://localhost:3000/api/auth/signin/idp", strings.NewReader("csrfToken="+token))
+	r.Header = get("/", cookies...).Header
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	h.ServeHTTP(w, r)
+	to, err := url.Parse(w.Header().Get("Location"))
+	if err != nil || to.Query().Get("state") == "" {
+		return fmt.Errorf("the sign-in answered %d %s", w.Code, to)
+	}
+	cookies = append(cookies, w.Result().Cookies()...)
+	w = httptest.NewRecorder()
+	h.ServeHTTP(w, get("/api/auth/callback/idp?code=x&state="+url.QueryEscape(to.Query().Get("state")), cookies...))
+	for _, c := range w.Result().Cookies() {
+		if strings.HasSuffix(c.Name, ".session-token") {
+			return nil
+		}
+	}
+	return fmt.Errorf("the callback answered %d %s", w.Code, w.Header().Get("Location"))
+}

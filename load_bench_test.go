@@ -1,0 +1,69 @@
+package nuxtauth_test
+
+import (
+	"cmp"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/store"
+)
+
+// What a request pays for its session, Gin and a recorder included. The parts
+// have benchmarks of their own in token, internal/cookie, internal/fields,
+// internal/memo, internal/origin and store; bench/ compares with others.
+func BenchmarkLoad(b *testing.B) {
+	for _, bench := range []struct {
+		name, path string
+		change     func(*Config)
+		signedOut  bool
+	}{
+		{name: "signed-out", signedOut: true},
+		{name: "v4"},
+		{name: "v5", change: func(c *Config) { c.Protocol = nuxtauth.AuthJS }},
+		{name: "cached", change: func(c *Config) { c.Session.CacheFor = time.Hour }},
+		{name: "store", change: func(c *Config) { c.Session.Store = store.NewMemory(store.MemoryOptions{}) }},
+		{name: "deny-list", change: func(c *Config) { c.Session.DenyList = store.NewMemory(store.MemoryOptions{}) }},
+		{name: "route", path: "/api/auth/session"},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			cfg := Config{Secret: secret, URL: "http://localhost"}
+			enriched(&cfg)
+			if bench.change != nil {
+				bench.change(&cfg)
+			}
+			auth, err := nuxtauth.New(cfg)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r := gin.New()
+			r.Use(auth.Handler())
+			r.GET("/", func(c *gin.Context) {
+				if (auth.Session(c) == nil) != bench.signedOut {
+					c.Status(http.StatusInternalServerError)
+				}
+			})
+			req := httptest.NewRequest("GET", "http://localhost"+cmp.Or(bench.path, "/"), nil)
+			if !bench.signedOut {
+				cookies, err := auth.Issue(b.Context(), &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: "Ada"}, SessionToken: "user-api-token"})
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, c := range cookies {
+					req.AddCookie(c)
+				}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				w := httptest.NewRecorder()
+				if r.ServeHTTP(w, req); w.Code != http.StatusOK {
+					b.Fatal(w.Code, w.Body)
+				}
+			}
+		})
+	}
+}
