@@ -69,7 +69,8 @@ type RedirectParams struct {
 
 // JWTParams is what the JWT callback works with.
 type JWTParams[T JWT] struct {
-	// Token is the token so far; the callback changes and returns it.
+	// Token is the token so far; the callback changes and returns it. Its
+	// strings are parts of one, so strings.Clone what you keep for long.
 	Token *T
 
 	Trigger Trigger

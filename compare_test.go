@@ -20,7 +20,28 @@ type inner struct {
 	Name  string
 }
 
-// plainToken can be compared field by field.
+// knownToken has what the library reads and compares by itself.
+type knownToken struct {
+	nuxtauth.DefaultJWT
+	nuxtauth.ProviderTokens
+	Count  int      `json:"count"`
+	OK     bool     `json:"ok"`
+	List   []string `json:"list"`
+	Inner  names    `json:"inner"`
+	Hidden int      `json:"-"`
+}
+
+// extraToken keeps the claims without a field itself.
+type extraToken struct {
+	nuxtauth.DefaultJWT
+	More jsontext.Value `json:",embed"`
+}
+
+type names struct {
+	Names []string `json:"names"`
+}
+
+// plainToken has further types that a copy keeps as they are.
 type plainToken struct {
 	nuxtauth.DefaultJWT
 	nuxtauth.ProviderTokens
@@ -106,6 +127,36 @@ func testChanges[T nuxtauth.JWT](t *testing.T, start T, changes map[string]func(
 }
 
 func TestEveryChangeOfATokenIsKept(t *testing.T) {
+	testChanges(t, knownToken{
+		DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: "Ada", Extra: jsontext.Value(`{"node":"says"}`)},
+		List:       []string{"a"}, Inner: names{[]string{"a"}},
+	}, map[string]func(*knownToken){
+		"name":           func(t *knownToken) { t.Name = "Grace" },
+		"e-mail":         func(t *knownToken) { t.Email = "grace@example.com" },
+		"picture":        func(t *knownToken) { t.Picture = "/grace.svg" },
+		"subject":        func(t *knownToken) { t.Subject = "2" },
+		"extra":          func(t *knownToken) { t.Extra = jsontext.Value(`{"node":"asks"}`) },
+		"extra in place": func(t *knownToken) { t.Extra[len(t.Extra)-3] = 'd' },
+		"no extra":       func(t *knownToken) { t.Extra = nil },
+		"access token":   func(t *knownToken) { t.AccessToken = "a" },
+		"expiry":         func(t *knownToken) { t.AccessTokenExpires = 5 },
+		"int":            func(t *knownToken) { t.Count++ },
+		"bool":           func(t *knownToken) { t.OK = true },
+		"list":           func(t *knownToken) { t.List = append(t.List, "b") },
+		"no list":        func(t *knownToken) { t.List = nil },
+		"list in place":  func(t *knownToken) { t.List[0] = "b" },
+		"far in place":   func(t *knownToken) { t.Inner.Names[0] = "b" },
+	}, map[string]func(*knownToken){
+		"hidden":                 func(t *knownToken) { t.Hidden = 1 },
+		"what the library keeps": func(t *knownToken) { t.ID, t.IssuedAt, t.Origin.AuthTime = "x", 1, 1 },
+	})
+	testChanges(t, knownToken{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}}, map[string]func(*knownToken){}, map[string]func(*knownToken){
+		"nil for an empty list": func(t *knownToken) { t.List = nil },
+		"an empty list":         func(t *knownToken) { t.List = []string{} },
+	})
+	testChanges(t, extraToken{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}, More: jsontext.Value(`{"node":"says"}`)}, map[string]func(*extraToken){
+		"more": func(t *extraToken) { t.More = jsontext.Value(`{"node":"asks"}`) },
+	}, map[string]func(*extraToken){})
 	testChanges(t, plainToken{
 		DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: "Ada", Extra: jsontext.Value(`{"node":"says"}`)},
 		At:         time.Unix(1_700_000_000, 0).UTC(), Pair: [2]int{1, 2}, Inner: inner{1, "x"},

@@ -232,7 +232,9 @@ func checkJSON[T JWT, S Session]() error {
 		var shown struct {
 			Expires *ISOTime `json:"expires"`
 		}
-		if json.Unmarshal(b, &shown) != nil || shown.Expires == nil {
+		if err := json.Unmarshal(b, &shown); err != nil {
+			errS = fmt.Errorf("%w: %w", errOwnJSON, err)
+		} else if shown.Expires == nil {
 			errS = errOwnJSON
 		}
 	}
@@ -242,7 +244,7 @@ func checkJSON[T JWT, S Session]() error {
 	return errors.Join(err, errS)
 }
 
-var errOwnJSON = errors.New("a method that writes its JSON, perhaps one of an embedded type, leaves out what the library keeps there: remove the method, or give the type a field of its own")
+var errOwnJSON = errors.New("a method that writes its JSON, perhaps one of an embedded type, does not write what the library keeps there: remove the method, or give the type a field of its own")
 
 func orDefault[V comparable](v, def V) V {
 	var zero V

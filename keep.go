@@ -297,8 +297,10 @@ func (a *Auth[T, S]) encodeSession(s *S) ([]byte, error) { return encode(a.answe
 // encode writes a value of a type that is perhaps known. Usually it fits into
 // so many bytes.
 func encode(known *fields.Claims, v any, usual int) ([]byte, error) {
-	if b, ok := known.Append(make([]byte, 0, usual), v); ok {
-		return b, nil
+	if known != nil {
+		if b, ok := known.Append(make([]byte, 0, usual), v); ok {
+			return b, nil
+		}
 	}
 	return marshal(v)
 }

@@ -81,9 +81,9 @@ func newLimiter(l SignInLimit, s SessionConfig, now func() time.Time, log *slog.
 
 // count adds to a count and returns what it is then.
 func (l *limiter) count(ctx context.Context, name string, n int, window time.Duration) int {
-	ctx, cancel := lasting(ctx)
-	defer cancel()
 	if l.shared != nil {
+		ctx, cancel := lasting(ctx)
+		defer cancel()
 		total, err := l.shared.Count(ctx, name, n, window)
 		if err == nil {
 			return total

@@ -483,8 +483,9 @@ type TokenOptions struct {
 	Now        func() time.Time
 
 	// Store and DenyList are those of the service that signs users in, if it
-	// has one. If they do not answer, the error wraps neither [ErrSignedOut] nor
-	// [token.ErrInvalid].
+	// has one. With a Store, Protocol and Cookies.Prefix have to be those of that
+	// service too: other sessions in the same store are refused. If they do not
+	// answer, the error wraps neither [ErrSignedOut] nor [token.ErrInvalid].
 	Store    store.Store
 	DenyList store.Marks
 

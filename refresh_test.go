@@ -372,7 +372,6 @@ func TestARefreshAndAnUpdateAtOnceLoseNothing(t *testing.T) {
 	}
 }
 
-// gate is a transport that holds requests with a refresh token back.
 // atRefresh is called before each request for new tokens.
 type atRefresh func()
 

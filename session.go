@@ -148,7 +148,7 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, l *loaded[T, S], how load
 // A snapshot is a token as it was before a callback has it.
 type snapshot[T JWT] struct {
 	token  *T         // a copy, if the type can be compared
-	ours   DefaultJWT // with an Extra of its own
+	ours   DefaultJWT // with an Extra of its own, if token is there
 	claims string     // the JSON of all
 }
 

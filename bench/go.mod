@@ -20,6 +20,7 @@ require (
 	github.com/markbates/goth v1.82.0
 	github.com/nuxtauth/nuxtauth v0.0.0
 	github.com/volatiletech/authboss/v3 v3.2.2
+	golang.org/x/sync v0.24.0
 )
 
 require (
@@ -74,7 +75,6 @@ require (
 	golang.org/x/image v0.13.0 // indirect
 	golang.org/x/net v0.62.0 // indirect
 	golang.org/x/oauth2 v0.37.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/xerrors v0.0.0-20240903120638-7835f813f4da // indirect

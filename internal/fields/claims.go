@@ -61,6 +61,9 @@ func newClaims(t, apart reflect.Type) *Claims {
 	if t.Kind() != reflect.Struct || !c.add(t, nil, apart, t == apart) || len(c.claims) > maxClaims {
 		return nil
 	}
+	if _, err := json.Marshal(reflect.New(t).Interface()); err != nil {
+		return nil // tags that are wrong, in an object that is seldom there perhaps
+	}
 	names := make(map[string]bool)
 	for _, k := range c.claims {
 		if names[k.name] {
@@ -84,14 +87,14 @@ func (c *Claims) add(t reflect.Type, way []int, apart reflect.Type, embedded boo
 		switch {
 		case tag == "-", !f.IsExported() && !f.Anonymous:
 			continue
-		case f.Type == reflect.TypeFor[jsontext.Value]() && tag == ",embed":
+		case f.Type == reflect.TypeFor[jsontext.Value]() && tag == ",embed" && (embedded || apart == nil):
 			k.raw = true
 		case f.Anonymous && tag == "" && k.kind == reflect.Struct:
 			if !c.add(f.Type, k.way, apart, embedded || f.Type == apart) {
 				return false
 			}
 			continue
-		case f.Anonymous && tag == "", !f.IsExported(), !k.known(f.Type):
+		case f.Anonymous && tag == "", !f.IsExported(), !k.learn(f.Type):
 			return false
 		}
 		switch options {
@@ -121,8 +124,9 @@ func (c *Claims) add(t reflect.Type, way []int, apart reflect.Type, embedded boo
 	return true
 }
 
-// known tells whether there is nothing special about the JSON of a type.
-func (k *claim) known(t reflect.Type) bool {
+// learn notes how the JSON of a field's type looks. It returns false for one that
+// only json knows.
+func (k *claim) learn(t reflect.Type) bool {
 	if k.text = isText(t); k.text {
 		return true
 	}
@@ -140,18 +144,21 @@ func (k *claim) known(t reflect.Type) bool {
 	return false
 }
 
-// hasMethods tells whether a type reads or writes JSON itself.
+// hasMethods tells whether a type reads or writes JSON itself, or says itself
+// when it is zero.
 func hasMethods(t reflect.Type) bool {
 	return implements(t, jsonMethods...) || implements(t, textMethods...)
 }
 
-// isText tells whether a type writes itself as text, and does nothing else.
+// isText tells whether a type writes itself as text, and does nothing else. A
+// pointer may be nil, which is for json.
 func isText(t reflect.Type) bool {
-	return t.Implements(reflect.TypeFor[encoding.TextAppender]()) && !implements(t, jsonMethods...)
+	return t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface &&
+		t.Implements(reflect.TypeFor[encoding.TextAppender]()) && !implements(t, jsonMethods...)
 }
 
-func implements(t reflect.Type, any ...reflect.Type) bool {
-	return slices.ContainsFunc(any, reflect.PointerTo(t).Implements)
+func implements(t reflect.Type, methods ...reflect.Type) bool {
+	return slices.ContainsFunc(methods, reflect.PointerTo(t).Implements)
 }
 
 var (

@@ -13,7 +13,7 @@ func (c *Claims) detach(v reflect.Value) {
 	for i := range c.claims {
 		k := &c.claims[i]
 		switch {
-		case k.embedded:
+		case k.embedded, k.raw:
 		case k.kind == reflect.Struct:
 			k.object.detach(v.FieldByIndex(k.way))
 		case k.kind == reflect.Slice:
@@ -39,14 +39,16 @@ func (c *Claims) equal(a, b reflect.Value) bool {
 }
 
 func (k *claim) equal(a, b reflect.Value) bool {
+	if k.omitzero && a.IsZero() != b.IsZero() {
+		return false
+	}
 	switch k.kind {
 	case reflect.String:
 		return a.String() == b.String()
 	case reflect.Struct:
 		return k.object.equal(a, b)
 	case reflect.Slice:
-		x, y := *a.Addr().Interface().(*[]string), *b.Addr().Interface().(*[]string)
-		return slices.Equal(x, y) && (x == nil) == (y == nil)
+		return slices.Equal(*a.Addr().Interface().(*[]string), *b.Addr().Interface().(*[]string))
 	}
 	return a.Equal(b)
 }

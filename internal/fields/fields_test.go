@@ -1,6 +1,7 @@
 package fields_test
 
 import (
+	"encoding"
 	"errors"
 	"reflect"
 	"testing"
@@ -70,6 +71,13 @@ func TestOnlyTypesWithPlainJSONAreKnown(t *testing.T) {
 		claims
 		Again string `json:"role"`
 	}
+	type refused struct {
+		Origin `json:",omitzero"`
+	}
+	type ownExtra struct {
+		Default
+		More jsontext.Value `json:",embed"`
+	}
 	for name, c := range map[string]*fields.Claims{
 		"map":             claimsOf[struct{ Map map[string]int }](),
 		"pointer":         claimsOf[struct{ At *int }](),
@@ -98,7 +106,11 @@ func TestOnlyTypesWithPlainJSONAreKnown(t *testing.T) {
 		"embedded map": claimsOf[struct {
 			M map[string]int `json:",embed"`
 		}](),
-		"embedded pointer": claimsOf[struct{ *Origin }](),
+		"embedded pointer":    claimsOf[struct{ *Origin }](),
+		"an Extra of its own": claimsOf[ownExtra](),
+		"refused by json": claimsOf[struct {
+			R refused `json:"r,omitzero"`
+		}](),
 		"nested with Extra": claimsOf[struct {
 			D Default `json:"d"`
 		}](),
@@ -169,10 +181,18 @@ func TestAnswersAreWrittenAsJSONDoes(t *testing.T) {
 	if b, ok := fields.NewAnswer(reflect.TypeFor[quiet]()).Append(nil, &quiet{"a"}); ok {
 		t.Errorf("%s", b)
 	}
-	if fields.NewAnswer(reflect.TypeFor[struct{ At time.Time }]()) != nil || fields.NewAnswer(reflect.TypeFor[struct {
-		S shout `json:",omitempty"`
-	}]()) != nil {
-		t.Error("known")
+	for _, unknown := range []reflect.Type{
+		reflect.TypeFor[struct{ At time.Time }](),
+		reflect.TypeFor[struct{ At *time.Time }](),
+		reflect.TypeFor[struct{ At *iso }](),
+		reflect.TypeFor[struct{ At encoding.TextAppender }](),
+		reflect.TypeFor[struct {
+			S shout `json:",omitempty"`
+		}](),
+	} {
+		if fields.NewAnswer(unknown) != nil {
+			t.Errorf("%v is known", unknown)
+		}
 	}
 }
 
@@ -232,7 +252,7 @@ func TestWhatServersWriteIsRead(t *testing.T) {
 func TestEqual(t *testing.T) {
 	c := claimsOf[claims]()
 	fresh := func() *claims {
-		return &claims{Default: Default{Subject: "1"}, Role: "r", Groups: []string{"a", "b"}, Inner: inner{[]string{"a"}}}
+		return &claims{Default: Default{Subject: "1"}, Role: "r", Groups: []string{"a", "b"}, Others: []string{}, Inner: inner{[]string{"a"}}}
 	}
 	was := fresh()
 	for name, change := range map[string]func(*claims){
@@ -242,7 +262,7 @@ func TestEqual(t *testing.T) {
 		"integer":       func(v *claims) { v.Level++ },
 		"list":          func(v *claims) { v.Groups = []string{"a"} },
 		"list in place": func(v *claims) { v.Groups[1] = "c" },
-		"empty list":    func(v *claims) { v.Others = []string{} },
+		"no list":       func(v *claims) { v.Others = nil },
 		"nested":        func(v *claims) { v.Inner.Deep = []string{"b"} },
 		"far in place":  func(v *claims) { v.Inner.Deep[0] = "b" },
 	} {

@@ -1,0 +1,136 @@
+package fields_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nuxtauth/nuxtauth/internal/fields"
+	"github.com/nuxtauth/nuxtauth/token"
+)
+
+// Structs by chance: whatever is known of one agrees with json.
+func TestRandomTypesAreWhatJSONMakesOfThem(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	r := rand.New(rand.NewPCG(1, seed))
+	known := 0
+	for range 3000 {
+		typ := randomStruct(r, 3)
+		c, answer := fields.NewClaims(typ, reflect.TypeFor[Default]()), fields.NewAnswer(typ)
+		if c == nil && answer == nil {
+			continue
+		}
+		known++
+		var before reflect.Value
+		for range 6 {
+			v := reflect.New(typ)
+			fill(r, v.Elem())
+			if problem := compare(r, c, answer, v, before); problem != "" {
+				t.Fatalf("seed %d: %v\n%s", seed, typ, problem)
+			}
+			before = v
+		}
+	}
+	if known < 100 {
+		t.Errorf("%d types are known", known)
+	}
+}
+
+// compare says in what two values are not what they are for json.
+func compare(r *rand.Rand, c, answer *fields.Claims, v, before reflect.Value) string {
+	doc, err := json.Marshal(v.Interface(), json.Deterministic(true))
+	for _, c := range []*fields.Claims{c, answer} {
+		if own, ok := c.Append(nil, v.Interface()); ok && (err != nil || string(own) != string(doc)) {
+			return fmt.Sprintf("written as %s\njson says %s, %v", own, doc, err)
+		}
+	}
+	if c == nil || err != nil {
+		return ""
+	}
+	damaged := []byte(string(doc))
+	damaged[r.IntN(len(damaged))] = `{}[],:"a0-1 n\`[r.IntN(14)]
+	for _, doc := range []string{string(doc), string(damaged), string(doc[:r.IntN(len(doc))]), string(doc) + " "} {
+		got, want := reflect.New(v.Type().Elem()), reflect.New(v.Type().Elem())
+		err := json.Unmarshal([]byte(doc), want.Interface())
+		if c.Decode(doc, got.Interface()) && (err != nil || !reflect.DeepEqual(got.Interface(), want.Interface())) {
+			return fmt.Sprintf("%s\nread as %+v\njson says %+v, %v", doc, got.Elem(), want.Elem(), err)
+		}
+	}
+	if !before.IsValid() {
+		return ""
+	}
+	earlier, err := json.Marshal(before.Interface(), json.Deterministic(true))
+	if equal := c.Equal(v.Interface(), before.Interface()); err == nil && equal != (string(doc) == string(earlier)) {
+		return fmt.Sprintf("equal is %v for\n%s\n%s", equal, doc, earlier)
+	}
+	return ""
+}
+
+var (
+	often  = []any{"", Role(""), false, 0, int8(0), int16(0), int64(0), []string(nil), token.NumericDate(0)}
+	seldom = []any{uint(0), new(int), jsontext.Value(nil), []Role(nil), 0.5, time.Time{}, time.Second, zero(0), iso{}, new(iso), written{}, Default{}}
+
+	options = []string{"", "", "", ",omitzero", ",omitempty", ",omitzero,omitempty", ",string", ",case:ignore", ",embed", ","}
+	names   = []string{"", "a", "b", "c d", "é", "x\u2028y", "<", "A.b", "'q'", `a\b`, "-", "F0"}
+)
+
+func one[V any](r *rand.Rand, of []V) V { return of[r.IntN(len(of))] }
+
+// randomStruct makes a type.
+func randomStruct(r *rand.Rand, depth int) reflect.Type {
+	var list []reflect.StructField
+	for i := range r.IntN(6) {
+		f := reflect.StructField{Name: "F" + strconv.Itoa(i)}
+		switch k := r.IntN(20); {
+		case k == 0:
+			f.Type = reflect.TypeOf(one(r, seldom))
+		case k < 5 && depth > 0:
+			f.Type = randomStruct(r, depth-1)
+		default:
+			f.Type = reflect.TypeOf(one(r, often))
+		}
+		if r.IntN(4) > 0 {
+			name := "m" + strconv.Itoa(i)
+			if r.IntN(4) == 0 {
+				name = one(r, names)
+			}
+			f.Tag = reflect.StructTag("json:" + strconv.Quote(name+one(r, options)))
+		}
+		if f.Type == reflect.TypeFor[jsontext.Value]() && r.IntN(2) == 0 {
+			f.Tag = `json:",embed"`
+		}
+		list = append(list, f)
+	}
+	return reflect.StructOf(list)
+}
+
+// fill sets most of what is in v.
+func fill(r *rand.Rand, v reflect.Value) {
+	if r.IntN(4) == 0 {
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(one(r, []string{"", "a", "é", `a"b`, "\xff", "<>&", "\x7f", "\u2028"}))
+	case reflect.Bool:
+		v.SetBool(r.IntN(2) == 0)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int64:
+		v.SetInt(one(r, []int64{0, 1, -1, 127, -128, 1 << 53, -1 << 63, 1<<63 - 1, 999_999_999_999_999}))
+	case reflect.Slice:
+		if v.Type() == reflect.TypeFor[[]string]() {
+			v.Set(reflect.ValueOf(one(r, [][]string{nil, {}, {"a"}, {"", "b"}, {"\n"}})))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Field(i).CanSet() {
+				fill(r, v.Field(i))
+			}
+		}
+	}
+}
