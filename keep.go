@@ -1,6 +1,7 @@
 package nuxtauth
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -30,7 +31,7 @@ var ErrTokenTooLarge = errors.New("nuxtauth: the token is too large for cookies:
 // handle that the cookie holds, in the store.
 type held[T JWT] struct {
 	token  *T
-	claims string        // the JSON of token, as it was found or kept
+	claims string        // the JSON of token as it was found or, where changed needs it, kept
 	record *store.Record // nil for a session in its cookie
 	value  string        // the sealed token, or the handle
 
@@ -138,7 +139,10 @@ func (a *Auth[T, S]) keep(ctx context.Context, k *kit, s *held[T], from client) 
 	d.ExpiresAt = token.NumericDate(expires.Unix())
 	d.NotBefore = 0
 	d.ID = rand.Text()
-	claims, err := a.encodeToken(s.token)
+	room := a.lend()
+	defer a.rooms.Put(room)
+	claims, err := encode(*room, a.claims, s.token)
+	*room = claims[:0]
 	value, record := "", s.record
 	if err == nil && a.store == nil {
 		value, err = k.codec.Seal(claims)
@@ -153,7 +157,10 @@ func (a *Auth[T, S]) keep(ctx context.Context, k *kit, s *held[T], from client) 
 		return fmt.Errorf("nuxtauth: keep the session of %q: %w", d.Subject, err)
 	}
 	a.forget(s.value)
-	s.claims, s.value, s.record, s.expires = string(claims), value, record, expires
+	s.claims, s.value, s.record, s.expires = "", value, record, expires
+	if a.claims == nil {
+		s.claims = string(claims)
+	}
 	return nil
 }
 
@@ -182,7 +189,7 @@ func (a *Auth[T, S]) keepStored(ctx context.Context, s *held[T], claims []byte, 
 			r.IP, r.UserAgent = from.ip, store.UserAgent(from.userAgent)
 		}
 	}
-	r.Claims, r.SeenAt, r.ExpiresAt = claims, a.now(), expires
+	r.Claims, r.SeenAt, r.ExpiresAt = bytes.Clone(claims), a.now(), expires
 	if old != nil && old.Subject == d.Subject {
 		handle, err := a.store.Replace(ctx, s.value, r)
 		return handle, r, err
@@ -290,17 +297,20 @@ func (a *Auth[T, S]) aged(t *T) bool {
 	return a.now().Sub(defaultsOf(t).IssuedAt.Time()) >= a.updateAge
 }
 
-func (a *Auth[T, S]) encodeToken(t *T) ([]byte, error) { return encode(a.claims, t, 512) }
+// lend lends room for JSON that is not needed after the request. Put it back
+// into rooms.
+func (a *Auth[T, S]) lend() *[]byte {
+	room, ok := a.rooms.Get().(*[]byte)
+	if !ok {
+		room = new([]byte)
+	}
+	return room
+}
 
-func (a *Auth[T, S]) encodeSession(s *S) ([]byte, error) { return encode(a.answer, s, 256) }
-
-// encode writes a value of a type that is perhaps known. Usually it fits into
-// so many bytes.
-func encode(known *fields.Claims, v any, usual int) ([]byte, error) {
-	if known != nil {
-		if b, ok := known.Append(make([]byte, 0, usual), v); ok {
-			return b, nil
-		}
+// encode appends the JSON of a value to b. Its type is known, or nil.
+func encode(b []byte, known *fields.Claims, v any) ([]byte, error) {
+	if b, ok := known.Append(b, v); ok {
+		return b, nil
 	}
 	return marshal(v)
 }

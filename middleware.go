@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -56,6 +57,7 @@ type Auth[T JWT, S Session] struct {
 	user      fields.User    // of S
 	claims    *fields.Claims // of T, and
 	answer    *fields.Claims // of S; nil for types that only json knows
+	rooms     sync.Pool      // of *[]byte, see lend
 	cache     *cache[T, S]   // nil without SessionConfig.CacheFor
 	skip      func(*http.Request) bool
 	log       *slog.Logger

@@ -246,13 +246,16 @@ func (x *exchange[T, S]) session(how loading) {
 		x.empty(http.StatusOK)
 		return
 	}
-	b, err := x.encodeSession(l.session)
+	room := x.lend()
+	defer x.rooms.Put(room)
+	b, err := encode(*room, x.answer, l.session)
 	if err != nil {
 		// The front end would get half a session: it gets none, and the cookie stays.
 		x.report(x.r.Context(), "the JSON of the session", err)
 		x.empty(http.StatusOK)
 		return
 	}
+	*room = b[:0]
 	x.data(http.StatusOK, b)
 	x.report(x.r.Context(), "the Session event", x.events.session(x.r.Context(), SessionEvent[T, S]{l.session, l.token}))
 }

@@ -23,14 +23,23 @@ var errCBC = errors.New("message authentication failed")
 // the initialization vector, and the tag stands behind the ciphertext.
 type cbcHMAC struct {
 	block cipher.Block
-	macs  sync.Pool // of *mac: keying one takes two more blocks of SHA-512 and its allocations
+	tools sync.Pool // of *cbcTools
 }
 
-// A mac is HMAC-SHA-512 with room for what goes in and comes out.
-type mac struct {
-	hash.Hash
-	bits [8]byte
-	sum  [sha512.Size]byte
+// cbcTools are made once for many tokens: keying HMAC takes two more blocks of
+// SHA-512, and each way of the cipher has a copy of its keys.
+type cbcTools struct {
+	mac     hash.Hash
+	bits    [8]byte
+	sum     [sha512.Size]byte
+	encrypt cipher.BlockMode
+	decrypt cipher.BlockMode
+}
+
+// settableIV is what the block modes of crypto/cipher are too.
+type settableIV interface {
+	cipher.BlockMode
+	SetIV(iv []byte)
 }
 
 // newCBCHMAC splits a key of 64 bytes: the first half authenticates, the second
@@ -41,10 +50,9 @@ func newCBCHMAC(key []byte) (*cbcHMAC, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cbcHMAC{
-		block: block,
-		macs:  sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha512.New, macKey)} }},
-	}, nil
+	c := &cbcHMAC{block: block}
+	c.tools.New = func() any { return &cbcTools{mac: hmac.New(sha512.New, macKey)} }
+	return c, nil
 }
 
 // NonceSize returns the length of the initialization vector.
@@ -63,11 +71,15 @@ func (c *cbcHMAC) Seal(dst, iv, plaintext, aad []byte) []byte {
 		dst = append(dst, byte(pad))
 	}
 	ciphertext := dst[start:]
-	cipher.NewCBCEncrypter(c.block, iv).CryptBlocks(ciphertext, ciphertext)
-
-	m := c.authenticate(aad, iv, ciphertext)
-	defer c.macs.Put(m)
-	return append(dst, m.sum[:cbcTagSize]...)
+	t := c.tools.Get().(*cbcTools)
+	defer c.tools.Put(t)
+	if mode, ok := t.encrypt.(settableIV); ok {
+		mode.SetIV(iv)
+	} else {
+		t.encrypt = cipher.NewCBCEncrypter(c.block, iv)
+	}
+	t.encrypt.CryptBlocks(ciphertext, ciphertext)
+	return append(dst, t.tag(aad, iv, ciphertext)...)
 }
 
 // Open appends the plaintext to dst (RFC 7518 §5.2.2.2). The tag covers
@@ -79,16 +91,21 @@ func (c *cbcHMAC) Open(dst, iv, ciphertext, aad []byte) ([]byte, error) {
 	}
 	ciphertext, tag := ciphertext[:n], ciphertext[n:]
 
-	m := c.authenticate(aad, iv, ciphertext)
-	defer c.macs.Put(m)
-	if subtle.ConstantTimeCompare(m.sum[:cbcTagSize], tag) != 1 {
+	t := c.tools.Get().(*cbcTools)
+	defer c.tools.Put(t)
+	if subtle.ConstantTimeCompare(t.tag(aad, iv, ciphertext), tag) != 1 {
 		return nil, errCBC
 	}
 
 	start := len(dst)
 	dst = append(dst, ciphertext...) // nothing to copy when dst is ciphertext[:0]
 	plaintext := dst[start:]
-	cipher.NewCBCDecrypter(c.block, iv).CryptBlocks(plaintext, plaintext)
+	if mode, ok := t.decrypt.(settableIV); ok {
+		mode.SetIV(iv)
+	} else {
+		t.decrypt = cipher.NewCBCDecrypter(c.block, iv)
+	}
+	t.decrypt.CryptBlocks(plaintext, plaintext)
 
 	pad := int(plaintext[n-1])
 	if pad == 0 || pad > aes.BlockSize {
@@ -102,16 +119,13 @@ func (c *cbcHMAC) Open(dst, iv, ciphertext, aad []byte) ([]byte, error) {
 	return dst[:len(dst)-pad], nil
 }
 
-// authenticate returns a mac whose sum begins with the tag. The caller puts it
-// back into the pool.
-func (c *cbcHMAC) authenticate(aad, iv, ciphertext []byte) *mac {
-	m := c.macs.Get().(*mac)
-	m.Reset()
-	m.Write(aad)
-	m.Write(iv)
-	m.Write(ciphertext)
-	binary.BigEndian.PutUint64(m.bits[:], uint64(len(aad))*8)
-	m.Write(m.bits[:])
-	m.Sum(m.sum[:0])
-	return m
+// tag returns the authentication tag, which is good until the next one.
+func (t *cbcTools) tag(aad, iv, ciphertext []byte) []byte {
+	t.mac.Reset()
+	t.mac.Write(aad)
+	t.mac.Write(iv)
+	t.mac.Write(ciphertext)
+	binary.BigEndian.PutUint64(t.bits[:], uint64(len(aad))*8)
+	t.mac.Write(t.bits[:])
+	return t.mac.Sum(t.sum[:0])[:cbcTagSize]
 }
