@@ -58,6 +58,7 @@ type Auth[T JWT, S Session] struct {
 	claims    *fields.Claims // of T, and
 	answer    *fields.Claims // of S; nil for types that only json knows
 	rooms     sync.Pool      // of *[]byte, see lend
+	snapshots sync.Pool      // of *T
 	cache     *cache[T, S]   // nil without SessionConfig.CacheFor
 	skip      func(*http.Request) bool
 	log       *slog.Logger

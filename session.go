@@ -41,9 +41,8 @@ type loaded[T JWT, S Session] struct {
 
 // A room is where a request puts the session that it finds.
 type room[T JWT] struct {
-	held   held[T]
-	token  T
-	before T // as it was before the JWT callback
+	held  held[T]
+	token T
 }
 
 // withRoom makes room for what l will find, in one piece of memory with l: this
@@ -119,7 +118,8 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, l *loaded[T, S], how load
 		a.failed(ctx, l, "refreshing the provider's tokens", err)
 		return
 	}
-	before := a.snapshot(l.held, &l.room.before)
+	before := a.snapshot(l.held.token)
+	defer a.dropSnapshot(before)
 	t, err := a.callbacks.jwt(ctx, JWTParams[T]{Token: l.held.token, Trigger: how.trigger, Update: how.update})
 	if err == nil && defaultsOf(t).Subject == "" {
 		err = errNoSubject
@@ -128,53 +128,57 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, l *loaded[T, S], how load
 		a.failed(ctx, l, "the JWT callback", err)
 		return
 	}
-	defaultsOf(t).keepOurs(&before.ours)
+	defaultsOf(t).keepOurs(defaultsOf(before))
 	l.held.token = t
 	due := a.aged(t) || how.renew && a.store == nil || a.store != nil && l.held.record == nil
-	renew := due || a.changed(t, &before)
+	renew := due || a.changed(t, before, l.held.claims)
 	s, err := a.callbacks.session(ctx, SessionParams[T, S]{
 		Session: a.newSession(t, renew), Token: t, Trigger: how.trigger, Update: how.update,
 	})
 	if err != nil {
 		a.failed(ctx, l, "the Session callback", err)
 		// What the JWT callback did, such as a rotated token, is not lost.
-		l.renew = l.kept && keeps(l, t) && a.changed(t, &before)
+		l.renew = l.kept && keeps(l, t) && a.changed(t, before, l.held.claims)
 		return
 	}
 	l.token, l.session = t, s
 	l.renew = renew && keeps(l, t)
 }
 
-// A snapshot is a token as it was before a callback has it.
-type snapshot[T JWT] struct {
-	token  *T         // a copy, if the type can be compared
-	ours   DefaultJWT // with an Extra of its own, if token is there
-	claims string     // the JSON of all
-}
-
-// snapshot is taken into a room of the request.
-func (a *Auth[T, S]) snapshot(h *held[T], room *T) snapshot[T] {
-	s := snapshot[T]{token: room, ours: *defaultsOf(h.token), claims: h.claims}
-	if a.callbacks.JWT != nil && a.claims != nil {
-		*room = *h.token
-		a.claims.Detach(room)
-		s.ours.Extra = bytes.Clone(s.ours.Extra)
+// snapshot returns a copy of a token, in which nothing changes when a callback
+// changes the token. Give it back to dropSnapshot.
+func (a *Auth[T, S]) snapshot(t *T) *T {
+	s, ok := a.snapshots.Get().(*T)
+	if !ok {
+		s = new(T)
+	}
+	*s = *t
+	d := defaultsOf(s)
+	d.Extra = bytes.Clone(d.Extra)
+	if a.claims != nil {
+		a.claims.Detach(s)
 	}
 	return s
 }
 
-// changed tells whether the JWT callback left the token other than it was.
-func (a *Auth[T, S]) changed(t *T, before *snapshot[T]) bool {
+func (a *Auth[T, S]) dropSnapshot(s *T) {
+	*s = *new(T)
+	a.snapshots.Put(s)
+}
+
+// changed tells whether the JWT callback left the token other than it was
+// before, with these claims.
+func (a *Auth[T, S]) changed(t, before *T, claims string) bool {
 	if a.callbacks.JWT == nil {
 		return false
 	}
 	if a.claims != nil {
-		d, ours := defaultsOf(t), &before.ours
-		return d.Name != ours.Name || d.Email != ours.Email || d.Picture != ours.Picture || d.Subject != ours.Subject ||
-			!bytes.Equal(d.Extra, ours.Extra) || !a.claims.Equal(t, before.token)
+		d, was := defaultsOf(t), defaultsOf(before)
+		return d.Name != was.Name || d.Email != was.Email || d.Picture != was.Picture || d.Subject != was.Subject ||
+			!bytes.Equal(d.Extra, was.Extra) || !a.claims.Equal(t, before)
 	}
 	b, err := marshal(t)
-	return err != nil || string(b) != before.claims // an error comes up again, and into the log, when it is kept
+	return err != nil || string(b) != claims // an error comes up again, and into the log, when it is kept
 }
 
 // keeps tells whether a session can be kept anew, with the token t. A Bearer
