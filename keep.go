@@ -138,7 +138,10 @@ func (a *Auth[T, S]) keep(ctx context.Context, k *kit, s *held[T], from client) 
 	d.IssuedAt = token.NumericDate(now.Unix())
 	d.ExpiresAt = token.NumericDate(expires.Unix())
 	d.NotBefore = 0
-	d.ID = rand.Text()
+	d.ID = ""
+	if a.store == nil {
+		d.ID = rand.Text()
+	}
 	room := a.lend()
 	defer a.rooms.Put(room)
 	claims, err := encode(*room, a.claims, s.token)

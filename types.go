@@ -48,8 +48,9 @@ type DefaultJWT struct {
 	// that where two providers could give the same to two people.
 	Subject string `json:"sub,omitzero"`
 
-	// IssuedAt, ExpiresAt and ID are set by the library whenever it seals the
-	// token, and what a callback writes into them is lost.
+	// IssuedAt, ExpiresAt and ID are set by the library whenever it keeps the
+	// token, and what a callback writes into them is lost. In a Store there is no
+	// ID: see [Auth.SessionID].
 	IssuedAt  token.NumericDate `json:"iat,omitzero"`
 	ExpiresAt token.NumericDate `json:"exp,omitzero"`
 	NotBefore token.NumericDate `json:"nbf,omitzero"`

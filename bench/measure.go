@@ -65,9 +65,9 @@ type result struct {
 	ratios      []float64 // of processor time, to bare Gin in the same round
 }
 
-// compare measures every client in every round, each right after bare Gin, so
-// that both have the same neighbours on the machine. The order is another one
-// each time.
+// compare measures every client in every round, each right before or after bare
+// Gin, so that both have the same neighbours on the machine. The order is
+// another one each time.
 func compare(base *client, clients []*client, rounds int, d time.Duration) []*result {
 	baseTimes := base.timesFor(d)
 	results := make([]*result, len(clients))
@@ -78,8 +78,14 @@ func compare(base *client, clients []*client, rounds int, d time.Duration) []*re
 	}
 	for range rounds {
 		for _, i := range rand.Perm(len(clients)) {
-			bare := base.measure(baseTimes)
-			s := clients[i].measure(times[i])
+			var bare, s sample
+			if rand.IntN(2) == 0 { // who comes second finds warmer caches
+				bare = base.measure(baseTimes)
+				s = clients[i].measure(times[i])
+			} else {
+				s = clients[i].measure(times[i])
+				bare = base.measure(baseTimes)
+			}
 			results[i].samples = append(results[i].samples, s)
 			results[i].ratios = append(results[i].ratios, s.cpu/bare.cpu)
 		}

@@ -12,7 +12,7 @@ func (m *Memory) Dump() []byte {
 		for _, s := range m.shards[i].slots[1:] {
 			if s.data != "" {
 				b.WriteString(s.data)
-				b.WriteString(s.agent.Value())
+				fmt.Fprint(&b, s.common.Value())
 			}
 		}
 	}

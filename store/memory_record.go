@@ -8,13 +8,15 @@ import (
 )
 
 // A packed session takes a third of the memory of a Record: everything is in one
-// string, except the user agent, which many sessions share, and the end, which
-// is looked at often.
+// string, except what many sessions share, and the end, which is looked at often.
 type packed struct {
 	data    string // the key, numbers as varints, strings after their length, the claims
-	agent   unique.Handle[string]
+	common  unique.Handle[common]
 	expires int64 // in milliseconds since 1970
 }
+
+// common is what many sessions have the same.
+type common struct{ provider, userAgent string }
 
 // slotSize is about what a session takes besides its data.
 const slotSize = 170
@@ -25,7 +27,7 @@ func pack(key Key, r *Record) packed {
 	n += binary.PutVarint(numbers[n:], r.CreatedAt.UnixMilli())
 	n += binary.PutVarint(numbers[n:], r.SeenAt.UnixMilli())
 
-	fields := [...]string{r.ID, r.Subject, r.Provider, r.ProviderSubject, r.ProviderSession, r.IP}
+	fields := [...]string{r.ID, r.Subject, r.ProviderSubject, r.ProviderSession, r.IP}
 	size := len(key) + n + len(r.Claims)
 	for _, s := range fields {
 		size += lengthSize(s) + len(s)
@@ -40,7 +42,7 @@ func pack(key Key, r *Record) packed {
 		b.WriteString(s)
 	}
 	b.Write(r.Claims)
-	return packed{data: b.String(), agent: unique.Make(r.UserAgent), expires: r.ExpiresAt.UnixMilli()}
+	return packed{data: b.String(), common: unique.Make(common{r.Provider, r.UserAgent}), expires: r.ExpiresAt.UnixMilli()}
 }
 
 // lengthSize returns the number of bytes of the length of s as a varint.
@@ -55,7 +57,8 @@ func lengthSize(s string) int {
 // record unpacks a session. Its strings are parts of the packed one.
 func (p packed) record(withClaims bool) *Record {
 	rest := p.data[len(Key{}):]
-	r := &Record{UserAgent: p.agent.Value(), ExpiresAt: millis(p.expires)}
+	shared := p.common.Value()
+	r := &Record{Provider: shared.provider, UserAgent: shared.userAgent, ExpiresAt: millis(p.expires)}
 	r.Version, rest = cutVarint(rest)
 	var created, seen int64
 	created, rest = cutVarint(rest)
@@ -63,7 +66,6 @@ func (p packed) record(withClaims bool) *Record {
 	r.CreatedAt, r.SeenAt = millis(created), millis(seen)
 	r.ID, rest = cutString(rest)
 	r.Subject, rest = cutString(rest)
-	r.Provider, rest = cutString(rest)
 	r.ProviderSubject, rest = cutString(rest)
 	r.ProviderSession, rest = cutString(rest)
 	r.IP, rest = cutString(rest)
@@ -75,7 +77,7 @@ func (p packed) record(withClaims bool) *Record {
 
 func (p packed) expired(now int64) bool { return now >= p.expires }
 
-func (p packed) size() int64 { return int64(len(p.data) + len(p.agent.Value()) + slotSize) }
+func (p packed) size() int64 { return int64(len(p.data) + len(p.common.Value().userAgent) + slotSize) }
 
 func millis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
