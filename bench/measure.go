@@ -26,10 +26,9 @@ type sample struct {
 	allocs float64
 }
 
-// measure sends the request n times. What others have left to collect is
-// collected before.
+// measure sends the request n times. Garbage is collected when it is time, whoever
+// left it: over many rounds everybody pays for what they allocate.
 func (c *client) measure(n int) sample {
-	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := cpuTime()
@@ -80,11 +79,11 @@ func compare(base *client, clients []*client, rounds int, d time.Duration) []*re
 		for _, i := range rand.Perm(len(clients)) {
 			var bare, s sample
 			if rand.IntN(2) == 0 { // who comes second finds warmer caches
-				bare = base.measure(baseTimes)
-				s = clients[i].measure(times[i])
+				bare = base.measure(about(baseTimes))
+				s = clients[i].measure(about(times[i]))
 			} else {
-				s = clients[i].measure(times[i])
-				bare = base.measure(baseTimes)
+				s = clients[i].measure(about(times[i]))
+				bare = base.measure(about(baseTimes))
 			}
 			results[i].samples = append(results[i].samples, s)
 			results[i].ratios = append(results[i].ratios, s.cpu/bare.cpu)
@@ -92,6 +91,10 @@ func compare(base *client, clients []*client, rounds int, d time.Duration) []*re
 	}
 	return results
 }
+
+// about varies n, so that no scenario always gets by with one garbage collection
+// less than another.
+func about(n int) int { return max(1, int(float64(n)*(0.5+rand.Float64()))) }
 
 func (r *result) median(of func(sample) float64) float64 {
 	values := make([]float64, len(r.samples))
@@ -104,15 +107,6 @@ func (r *result) median(of func(sample) float64) float64 {
 func (r *result) cpu() float64    { return r.median(func(s sample) float64 { return s.cpu }) }
 func (r *result) bytes() float64  { return r.median(func(s sample) float64 { return s.bytes }) }
 func (r *result) allocs() float64 { return r.median(func(s sample) float64 { return s.allocs }) }
-
-// cheaper is how many times cheaper r is than other, round by round.
-func (r *result) cheaper(other *result) spread {
-	values := make([]float64, len(r.ratios))
-	for i := range values {
-		values[i] = other.ratios[i] / r.ratios[i]
-	}
-	return quartiles(values)
-}
 
 // A spread is the middle of some values and where half of them are.
 type spread struct{ low, median, high float64 }

@@ -21,6 +21,7 @@ var ours = []scenario{
 	{name: "nuxtauth/v4-no-jwt-callback", title: "nuxtauth, v4 token, no JWT callback", make: with(func(c *config) {
 		c.Callbacks.JWT = nil
 	})},
+	{name: "nuxtauth/v4-json", title: "nuxtauth, v4 token that only JSON knows", make: onlyJSON},
 	{name: "nuxtauth/v5", title: "nuxtauth, Auth.js v5 token", make: with(func(c *config) {
 		c.Protocol = nuxtauth.AuthJS
 	})},
@@ -54,6 +55,12 @@ type (
 	LongToken struct {
 		Token
 		Groups []string `json:"groups,omitzero"`
+	}
+
+	// RatedToken has a field for which there is no fast way.
+	RatedToken struct {
+		Token
+		Rating float64 `json:"rating,omitzero"`
 	}
 
 	// User is what a front end sees.
@@ -131,6 +138,15 @@ func with(change func(*config)) func() (http.Handler, *http.Request, error) {
 		cookies, err := auth.Issue(context.Background(), tokenOf(ada))
 		return h, get("/me", cookies...), err
 	}
+}
+
+func onlyJSON() (http.Handler, *http.Request, error) {
+	auth, h, err := newAuth[RatedToken](nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	cookies, err := auth.Issue(context.Background(), &RatedToken{Token: *tokenOf(ada), Rating: 4.5})
+	return h, get("/me", cookies...), err
 }
 
 func signedOut() (http.Handler, *http.Request, error) {

@@ -12,8 +12,8 @@ import (
 // requests is the command that compares single requests.
 func requests(args []string) error {
 	flags := flag.NewFlagSet("requests", flag.ExitOnError)
-	rounds := flags.Int("rounds", 80, "how often each scenario is measured")
-	d := flags.Duration("time", 20*time.Millisecond, "processor time of one measurement")
+	rounds := flags.Int("rounds", 30, "how often each scenario is measured")
+	d := flags.Duration("time", 100*time.Millisecond, "processor time of one measurement")
 	run := flags.String("run", "", "only the scenarios whose names match this regular expression")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -87,7 +87,7 @@ var targets = []target{
 
 func ratio(r []*result) float64      { return quartiles(r[0].ratios).median }
 func moreAllocs(r []*result) float64 { return r[0].allocs() - r[1].allocs() }
-func cheaper(r []*result) float64    { return r[0].cheaper(r[1]).median }
+func cheaper(r []*result) float64    { return ratio(r[1:]) / ratio(r[:1]) }
 
 func printTargets(results []*result) {
 	byName := make(map[string]*result)
