@@ -161,7 +161,7 @@ func (a *Auth[T, S]) keep(ctx context.Context, k *kit, s *held[T], from client) 
 	}
 	a.forget(s.value)
 	s.claims, s.value, s.record, s.expires = "", value, record, expires
-	if a.claims == nil {
+	if !a.claims.Comparable() {
 		s.claims = string(claims)
 	}
 	return nil

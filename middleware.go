@@ -157,7 +157,7 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	user, _ := sessionDefaults(new(S))
 	a.user = fields.UserOf(reflect.TypeOf(user).Elem())
 	a.claims = fields.NewClaims(reflect.TypeFor[T](), reflect.TypeFor[DefaultJWT]())
-	a.answer = fields.NewAnswer(reflect.TypeFor[S]())
+	a.answer = fields.NewClaims(reflect.TypeFor[S](), nil)
 	return a, nil
 }
 

@@ -155,7 +155,7 @@ func (a *Auth[T, S]) snapshot(t *T) *T {
 	*s = *t
 	d := defaultsOf(s)
 	d.Extra = bytes.Clone(d.Extra)
-	if a.claims != nil {
+	if a.claims.Comparable() {
 		a.claims.Detach(s)
 	}
 	return s
@@ -172,12 +172,15 @@ func (a *Auth[T, S]) changed(t, before *T, claims string) bool {
 	if a.callbacks.JWT == nil {
 		return false
 	}
-	if a.claims != nil {
+	if a.claims.Comparable() {
 		d, was := defaultsOf(t), defaultsOf(before)
 		return d.Name != was.Name || d.Email != was.Email || d.Picture != was.Picture || d.Subject != was.Subject ||
 			!bytes.Equal(d.Extra, was.Extra) || !a.claims.Equal(t, before)
 	}
-	b, err := marshal(t)
+	room := a.lend()
+	defer a.rooms.Put(room)
+	b, err := encode(*room, a.claims, t)
+	*room = b[:0]
 	return err != nil || string(b) != claims // an error comes up again, and into the log, when it is kept
 }
 

@@ -21,7 +21,7 @@ var ours = []scenario{
 	{name: "nuxtauth/v4-no-jwt-callback", title: "nuxtauth, v4 token, no JWT callback", make: with(func(c *config) {
 		c.Callbacks.JWT = nil
 	})},
-	{name: "nuxtauth/v4-json", title: "nuxtauth, v4 token that only JSON knows", make: onlyJSON},
+	{name: "nuxtauth/v4-float", title: "nuxtauth, v4 token with one float64", make: withFloat},
 	{name: "nuxtauth/v5", title: "nuxtauth, Auth.js v5 token", make: with(func(c *config) {
 		c.Protocol = nuxtauth.AuthJS
 	})},
@@ -57,7 +57,7 @@ type (
 		Groups []string `json:"groups,omitzero"`
 	}
 
-	// RatedToken has a field for which there is no fast way.
+	// RatedToken has a field that goes through the JSON library.
 	RatedToken struct {
 		Token
 		Rating float64 `json:"rating,omitzero"`
@@ -140,7 +140,7 @@ func with(change func(*config)) func() (http.Handler, *http.Request, error) {
 	}
 }
 
-func onlyJSON() (http.Handler, *http.Request, error) {
+func withFloat() (http.Handler, *http.Request, error) {
 	auth, h, err := newAuth[RatedToken](nil)
 	if err != nil {
 		return nil, nil, err

@@ -4,6 +4,8 @@ import (
 	"encoding"
 	"reflect"
 	"strconv"
+
+	"github.com/go-json-experiment/json"
 )
 
 // Append appends the JSON of v, a pointer to the type, to b.
@@ -23,16 +25,21 @@ func (c *Claims) append(b []byte, v reflect.Value) ([]byte, bool) {
 		switch {
 		case k.raw && f.Len() > 0:
 			return b, false
-		case k.raw, k.omitzero && f.IsZero(), k.omitempty && f.Len() == 0:
+		case k.raw, k.omitzero && f.IsZero():
 			continue
 		}
-		if len(b) > start {
+		before := len(b)
+		if before > start {
 			b = append(b, ',')
 		}
 		b = append(b, k.name...)
+		value := len(b)
 		var ok bool
 		if b, ok = k.append(b, f); !ok {
 			return b, false
+		}
+		if k.omitempty && isEmpty(string(b[value:])) {
+			b = b[:before]
 		}
 	}
 	return append(b, '}'), true
@@ -43,6 +50,10 @@ func (k *claim) append(b []byte, v reflect.Value) ([]byte, bool) {
 		start := len(b) + 1
 		b, err := v.Addr().Interface().(encoding.TextAppender).AppendText(append(b, '"'))
 		return append(b, '"'), err == nil && start <= len(b) && isPlain(string(b[start:]))
+	}
+	if k.other {
+		value, err := json.Marshal(v.Addr().Interface(), json.Deterministic(true))
+		return append(b, value...), err == nil
 	}
 	switch k.kind {
 	case reflect.String:
@@ -65,6 +76,11 @@ func (k *claim) append(b []byte, v reflect.Value) ([]byte, bool) {
 		return append(b, ']'), true
 	}
 	return strconv.AppendInt(b, v.Int(), 10), true
+}
+
+// isEmpty tells whether a value counts as empty in JSON.
+func isEmpty(value string) bool {
+	return value == `""` || value == "[]" || value == "{}" || value == "null"
 }
 
 func appendText(b []byte, text string) ([]byte, bool) {

@@ -16,13 +16,14 @@ import (
 )
 
 // Claims reads, writes and compares the claims of a token type, where a general
-// JSON library takes a third of the time of a request. It knows structs of
-// strings, booleans, integers, dates, lists of strings, and structs of those,
-// in JSON as servers write it: no white space, and no escapes in strings. For
-// all else there is json, which does the same. Nil knows nothing.
+// JSON library takes a third of the time of a request. It knows strings,
+// booleans, integers, dates, lists of strings, and structs of those, in JSON as
+// servers write it: no white space, and no escapes in strings. Fields of other
+// types go through json one by one, and for all else there is json as a whole,
+// which does the same. Nil knows nothing.
 type Claims struct {
-	claims []claim
-	texts  bool // some of them can only be written
+	claims     []claim
+	comparable bool
 }
 
 // A claim is one member of the JSON object.
@@ -33,7 +34,8 @@ type claim struct {
 	object    *Claims // of a struct
 	omitzero  bool
 	omitempty bool
-	text      bool // a type that writes itself, as a string
+	text      bool // of a type that writes itself, as a string
+	other     bool // of a type that only json knows, or only json can read
 	raw       bool // not a member: those that no field declares
 	embedded  bool // of the type that NewClaims was told of
 }
@@ -45,19 +47,7 @@ const maxClaims = 64
 // Fields that come from an embedded struct of type apart are left out of the
 // comparison: the caller has a better way.
 func NewClaims(t, apart reflect.Type) *Claims {
-	c := newClaims(t, apart)
-	if c == nil || c.texts {
-		return nil
-	}
-	return c
-}
-
-// NewAnswer looks at a type that is written and never read. Its fields may be
-// [encoding.TextAppender] too. It returns nil for one that only json knows.
-func NewAnswer(t reflect.Type) *Claims { return newClaims(t, nil) }
-
-func newClaims(t, apart reflect.Type) *Claims {
-	c := new(Claims)
+	c := &Claims{comparable: true}
 	if t.Kind() != reflect.Struct || !c.add(t, nil, apart, t == apart) || len(c.claims) > maxClaims {
 		return nil
 	}
@@ -73,6 +63,10 @@ func newClaims(t, apart reflect.Type) *Claims {
 	}
 	return c
 }
+
+// Comparable tells whether Equal can be relied on. Otherwise only the JSON of
+// two values tells them apart: a copy shares too much with the original.
+func (c *Claims) Comparable() bool { return c != nil && c.comparable }
 
 // add adds the fields of a struct, which is reached on this way.
 func (c *Claims) add(t reflect.Type, way []int, apart reflect.Type, embedded bool) bool {
@@ -94,15 +88,20 @@ func (c *Claims) add(t reflect.Type, way []int, apart reflect.Type, embedded boo
 				return false
 			}
 			continue
-		case f.Anonymous && tag == "", !f.IsExported(), !k.learn(f.Type):
+		case f.Anonymous && tag == "", !f.IsExported():
 			return false
+		default:
+			k.learn(f.Type)
 		}
 		switch options {
 		case "omitzero":
-			k.omitzero = true
-		case "omitempty": // of what is never empty in JSON, or would need a look at its own members
-			if k.text || k.kind != reflect.String && k.kind != reflect.Slice {
+			if implements(f.Type, zeroMethod) {
 				return false
+			}
+			k.omitzero = true
+		case "omitempty":
+			if !k.other && k.kind != reflect.String && k.kind != reflect.Slice {
+				return false // never empty in JSON, or it would need a look at its own members
 			}
 			k.omitempty = true
 		case "":
@@ -119,35 +118,34 @@ func (c *Claims) add(t reflect.Type, way []int, apart reflect.Type, embedded boo
 		}
 		k.name = `"` + name + `":`
 		c.claims = append(c.claims, k)
-		c.texts = c.texts || k.text || k.object != nil && k.object.texts
+		c.comparable = c.comparable && !k.other && (k.object == nil || k.object.comparable)
 	}
 	return true
 }
 
-// learn notes how the JSON of a field's type looks. It returns false for one that
-// only json knows.
-func (k *claim) learn(t reflect.Type) bool {
-	if k.text = isText(t); k.text {
-		return true
-	}
+// learn notes how the JSON of a field's type is read and written.
+func (k *claim) learn(t reflect.Type) {
+	isRaw := func(k claim) bool { return k.raw }
 	switch k.kind {
 	case reflect.Struct:
-		k.object = newClaims(t, nil)
-		return k.object != nil && !slices.ContainsFunc(k.object.claims, func(k claim) bool { return k.raw })
+		k.object = NewClaims(t, nil)
+		k.other = k.object == nil || slices.ContainsFunc(k.object.claims, isRaw)
 	case reflect.Slice:
-		return t == reflect.TypeFor[[]string]()
+		k.other = t != reflect.TypeFor[[]string]()
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return t == reflect.TypeFor[token.NumericDate]() || t != reflect.TypeFor[time.Duration]() && !hasMethods(t)
+		k.other = t != reflect.TypeFor[token.NumericDate]() && (t == reflect.TypeFor[time.Duration]() || hasMethods(t))
 	case reflect.String, reflect.Bool:
-		return !hasMethods(t)
+		k.other = hasMethods(t)
+	default:
+		k.other = true
 	}
-	return false
+	k.text = k.other && isText(t)
 }
 
 // hasMethods tells whether a type reads or writes JSON itself, or says itself
 // when it is zero.
 func hasMethods(t reflect.Type) bool {
-	return implements(t, jsonMethods...) || implements(t, textMethods...)
+	return implements(t, jsonMethods...) || implements(t, textMethods...) || implements(t, zeroMethod)
 }
 
 // isText tells whether a type writes itself as text, and does nothing else. A
@@ -165,11 +163,11 @@ var (
 	jsonMethods = []reflect.Type{
 		reflect.TypeFor[json.MarshalerTo](), reflect.TypeFor[json.UnmarshalerFrom](),
 		reflect.TypeFor[stdjson.Marshaler](), reflect.TypeFor[stdjson.Unmarshaler](),
-		reflect.TypeFor[interface{ IsZero() bool }](),
 	}
 	textMethods = []reflect.Type{
 		reflect.TypeFor[encoding.TextAppender](), reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](),
 	}
+	zeroMethod = reflect.TypeFor[interface{ IsZero() bool }]()
 )
 
 // isPlain tells whether a string is the same in JSON, between quotes.

@@ -3,6 +3,8 @@ package fields
 import (
 	"reflect"
 	"strings"
+
+	"github.com/go-json-experiment/json"
 )
 
 // Decode reads claims into v, a pointer to a zero value of the type. If it
@@ -50,6 +52,10 @@ func (c *Claims) find(s *scanner, next int) int {
 
 func (k *claim) decode(s *scanner, v reflect.Value) bool {
 	v = v.FieldByIndex(k.way)
+	if k.other {
+		value, ok := s.value()
+		return ok && json.Unmarshal([]byte(value), v.Addr().Interface()) == nil
+	}
 	switch k.kind {
 	case reflect.String:
 		text, ok := s.text()
@@ -118,6 +124,30 @@ func (s *scanner) list() ([]string, bool) {
 		list = append(list, text)
 	}
 	return list, true
+}
+
+// value takes what stands before the end of a member. Whether it is JSON is for
+// json to say.
+func (s *scanner) value() (string, bool) {
+	depth, quoted := 0, false
+	for i := 0; i < len(*s); i++ {
+		switch b := (*s)[i]; {
+		case quoted && b == '\\':
+			i++
+		case b == '"':
+			quoted = !quoted
+		case quoted:
+		case b == '{', b == '[':
+			depth++
+		case depth == 0 && (b == ',' || b == '}'):
+			value := string((*s)[:i])
+			*s = (*s)[i:]
+			return value, true
+		case b == '}', b == ']':
+			depth--
+		}
+	}
+	return "", false
 }
 
 // integer reads one that all that speak JSON read alike.

@@ -24,7 +24,7 @@ func (c *Claims) detach(v reflect.Value) {
 }
 
 // Equal tells whether two values have the same JSON, apart from what NewClaims
-// was told to leave out. Both are pointers to the type.
+// was told to leave out. Both are pointers to the type, which is Comparable.
 func (c *Claims) Equal(a, b any) bool {
 	return c.equal(reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem())
 }

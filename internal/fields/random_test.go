@@ -22,8 +22,8 @@ func TestRandomTypesAreWhatJSONMakesOfThem(t *testing.T) {
 	known := 0
 	for range 3000 {
 		typ := randomStruct(r, 3)
-		c, answer := fields.NewClaims(typ, reflect.TypeFor[Default]()), fields.NewAnswer(typ)
-		if c == nil && answer == nil {
+		c := fields.NewClaims(typ, reflect.TypeFor[Default]())
+		if c == nil {
 			continue
 		}
 		known++
@@ -31,7 +31,7 @@ func TestRandomTypesAreWhatJSONMakesOfThem(t *testing.T) {
 		for range 6 {
 			v := reflect.New(typ)
 			fill(r, v.Elem())
-			if problem := compare(r, c, answer, v, before); problem != "" {
+			if problem := compare(r, c, v, before); problem != "" {
 				t.Fatalf("seed %d: %v\n%s", seed, typ, problem)
 			}
 			before = v
@@ -43,14 +43,12 @@ func TestRandomTypesAreWhatJSONMakesOfThem(t *testing.T) {
 }
 
 // compare says in what two values are not what they are for json.
-func compare(r *rand.Rand, c, answer *fields.Claims, v, before reflect.Value) string {
+func compare(r *rand.Rand, c *fields.Claims, v, before reflect.Value) string {
 	doc, err := json.Marshal(v.Interface(), json.Deterministic(true))
-	for _, c := range []*fields.Claims{c, answer} {
-		if own, ok := c.Append(nil, v.Interface()); ok && (err != nil || string(own) != string(doc)) {
-			return fmt.Sprintf("written as %s\njson says %s, %v", own, doc, err)
-		}
+	if own, ok := c.Append(nil, v.Interface()); ok && (err != nil || string(own) != string(doc)) {
+		return fmt.Sprintf("written as %s\njson says %s, %v", own, doc, err)
 	}
-	if c == nil || err != nil {
+	if err != nil {
 		return ""
 	}
 	damaged := []byte(string(doc))
@@ -62,7 +60,7 @@ func compare(r *rand.Rand, c, answer *fields.Claims, v, before reflect.Value) st
 			return fmt.Sprintf("%s\nread as %+v\njson says %+v, %v", doc, got.Elem(), want.Elem(), err)
 		}
 	}
-	if !before.IsValid() {
+	if !before.IsValid() || !c.Comparable() {
 		return ""
 	}
 	earlier, err := json.Marshal(before.Interface(), json.Deterministic(true))
@@ -74,7 +72,8 @@ func compare(r *rand.Rand, c, answer *fields.Claims, v, before reflect.Value) st
 
 var (
 	often  = []any{"", Role(""), false, 0, int8(0), int16(0), int64(0), []string(nil), token.NumericDate(0)}
-	seldom = []any{uint(0), new(int), jsontext.Value(nil), []Role(nil), 0.5, time.Time{}, time.Second, zero(0), iso{}, new(iso), written{}, Default{}}
+	seldom = []any{uint(0), new(int), jsontext.Value(nil), []Role(nil), 0.5, time.Time{}, time.Second, zero(0), iso{}, new(iso), written{}, Default{},
+		map[string]int(nil), []int(nil), [2]string{}, new(string), new(Origin), map[string]any(nil)}
 
 	options = []string{"", "", "", ",omitzero", ",omitempty", ",omitzero,omitempty", ",string", ",case:ignore", ",embed", ","}
 	names   = []string{"", "a", "b", "c d", "é", "x\u2028y", "<", "A.b", "'q'", `a\b`, "-", "F0"}
@@ -88,9 +87,9 @@ func randomStruct(r *rand.Rand, depth int) reflect.Type {
 	for i := range r.IntN(6) {
 		f := reflect.StructField{Name: "F" + strconv.Itoa(i)}
 		switch k := r.IntN(20); {
-		case k == 0:
+		case k < 3:
 			f.Type = reflect.TypeOf(one(r, seldom))
-		case k < 5 && depth > 0:
+		case k < 7 && depth > 0:
 			f.Type = randomStruct(r, depth-1)
 		default:
 			f.Type = reflect.TypeOf(one(r, often))
@@ -122,6 +121,20 @@ func fill(r *rand.Rand, v reflect.Value) {
 		v.SetBool(r.IntN(2) == 0)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int64:
 		v.SetInt(one(r, []int64{0, 1, -1, 127, -128, 1 << 53, -1 << 63, 1<<63 - 1, 999_999_999_999_999}))
+	case reflect.Float64:
+		v.SetFloat(one(r, []float64{0, 0.5, -1, 1e21, 1e-7, 3}))
+	case reflect.Uint:
+		v.SetUint(r.Uint64())
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(r, v.Elem())
+	case reflect.Map:
+		switch m := v.Addr().Interface().(type) {
+		case *map[string]int:
+			*m = one(r, []map[string]int{{}, {"a": 1}, {"b": 2, "a": 1, `"`: 3}})
+		case *map[string]any:
+			*m = one(r, []map[string]any{{}, {"a": []any{"}", map[string]any{`\"`: nil}}}, {"]": 0.5}})
+		}
 	case reflect.Slice:
 		if v.Type() == reflect.TypeFor[[]string]() {
 			v.Set(reflect.ValueOf(one(r, [][]string{nil, {}, {"a"}, {"", "b"}, {"\n"}})))
