@@ -93,22 +93,19 @@ func (c *Claims) add(t reflect.Type, way []int, apart reflect.Type, embedded boo
 		default:
 			k.learn(f.Type)
 		}
-		switch options {
-		case "omitzero":
-			if implements(f.Type, zeroMethod) {
+		for option := range strings.SplitSeq(options, ",") {
+			switch {
+			case option == "", k.raw:
+			case option == "omitempty":
+				k.omitempty = true
+			case option == "omitzero" && !implements(f.Type, zeroMethod):
+				k.omitzero = true
+			default:
 				return false
 			}
-			k.omitzero = true
-		case "omitempty":
-			if !k.other && k.kind != reflect.String && k.kind != reflect.Slice {
-				return false // never empty in JSON, or it would need a look at its own members
-			}
-			k.omitempty = true
-		case "":
-		default:
-			if !k.raw {
-				return false
-			}
+		}
+		if k.omitzero && k.omitempty {
+			return false
 		}
 		if name == "" {
 			name = f.Name

@@ -74,8 +74,11 @@ func TestTypesAreKnownComparableOrLeftToJSON(t *testing.T) {
 		Default
 		More jsontext.Value `json:",embed"`
 	}
+	type empty struct {
+		O Origin `json:"o,omitempty"`
+	}
 	for name, c := range map[string]*fields.Claims{
-		"claims": claimsOf[claims](), "default": claimsOf[Default](),
+		"claims": claimsOf[claims](), "default": claimsOf[Default](), "empty struct": claimsOf[empty](),
 	} {
 		if !c.Comparable() {
 			t.Errorf("%s: not comparable", name)
@@ -109,8 +112,8 @@ func TestTypesAreKnownComparableOrLeftToJSON(t *testing.T) {
 		"any case": claimsOf[struct {
 			N int `json:"n,case:ignore"`
 		}](),
-		"empty struct": claimsOf[struct {
-			O Origin `json:"o,omitempty"`
+		"zero and empty": claimsOf[struct {
+			N int `json:"n,omitzero,omitempty"`
 		}](),
 		"its own idea of zero": claimsOf[struct {
 			Z zero `json:"z,omitzero"`
