@@ -41,7 +41,7 @@ type names struct {
 	Names []string `json:"names"`
 }
 
-// plainToken has further types that a copy keeps as they are.
+// plainToken has types that go through json, and is compared by its JSON.
 type plainToken struct {
 	nuxtauth.DefaultJWT
 	nuxtauth.ProviderTokens

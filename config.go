@@ -32,7 +32,7 @@ type kit struct {
 }
 
 func (k *kit) make(p Protocol, c Cookies, secure bool, codec token.Codec, secrets []string) (err error) {
-	k.names = cookie.Defaults(firstOf(c.Prefix, p.String()), secure)
+	k.names = cookie.Defaults(c.prefix(p), secure)
 	k.names.Session.Domain = c.Domain
 	k.names.CallbackURL.Domain = c.Domain
 	k.session = cookie.Chunked{Cookie: k.names.Session, Size: cookie.NextAuthSize}
@@ -52,6 +52,10 @@ func (k *kit) make(p Protocol, c Cookies, secure bool, codec token.Codec, secret
 	}
 	return err
 }
+
+// prefix begins the names of the cookies, and tells apart the sessions of two
+// Auths in one store.
+func (c Cookies) prefix(p Protocol) string { return firstOf(c.Prefix, p.String()) }
 
 // secretsOf lists the secrets, the one that seals first.
 func secretsOf(secret string, old []string, getenv func(string) string) ([]string, error) {

@@ -83,7 +83,7 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 		store:     cfg.Session.Store,
 		denyList:  cfg.Session.DenyList,
 		adopt:     cfg.Session.AdoptCookies,
-		prefix:    firstOf(cfg.Cookies.Prefix, cfg.Protocol.String()),
+		prefix:    cfg.Cookies.prefix(cfg.Protocol),
 		skip:      cfg.Skip,
 		log:       cfg.Logger,
 		now:       cfg.Now,
@@ -503,7 +503,7 @@ type TokenOptions struct {
 // request carries no token, and wraps [token.ErrInvalid] when it is not a good one.
 func GetToken[T JWT](r *http.Request, o TokenOptions) (*T, error) {
 	site := firstOf(o.URL, os.Getenv("AUTH_URL"), os.Getenv("NEXTAUTH_URL"))
-	prefix := firstOf(o.Cookies.Prefix, o.Protocol.String())
+	prefix := o.Cookies.prefix(o.Protocol)
 	names := cookie.Defaults(prefix, strings.HasPrefix(site, "https://"))
 	name := firstOf(o.CookieName, names.Session.Name)
 	value, present, err := cookie.Chunked{Cookie: cookie.Cookie{Name: name}}.Read(r.Header)

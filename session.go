@@ -118,8 +118,11 @@ func (a *Auth[T, S]) load(ctx context.Context, k *kit, l *loaded[T, S], how load
 		a.failed(ctx, l, "refreshing the provider's tokens", err)
 		return
 	}
-	before := a.snapshot(l.held.token)
-	defer a.dropSnapshot(before)
+	before := l.held.token
+	if a.callbacks.JWT != nil {
+		before = a.snapshot(before)
+		defer a.dropSnapshot(before)
+	}
 	t, err := a.callbacks.jwt(ctx, JWTParams[T]{Token: l.held.token, Trigger: how.trigger, Update: how.update})
 	if err == nil && defaultsOf(t).Subject == "" {
 		err = errNoSubject

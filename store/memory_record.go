@@ -77,7 +77,10 @@ func (p packed) record(withClaims bool) *Record {
 
 func (p packed) expired(now int64) bool { return now >= p.expires }
 
-func (p packed) size() int64 { return int64(len(p.data) + len(p.common.Value().userAgent) + slotSize) }
+func (p packed) size() int64 {
+	c := p.common.Value()
+	return int64(len(p.data) + len(c.provider) + len(c.userAgent) + slotSize)
+}
 
 func millis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
