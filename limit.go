@@ -6,15 +6,20 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// A SignInLimit slows down who guesses passwords. Attempts at providers of type
-// credentials are counted when they fail: by network, and by account from
-// wherever they come. Who has too many is refused, also with the right
+// A SignInLimit slows down guessing of passwords and one-time codes. Attempts at
+// providers of type credentials count unless they end with a session: by network,
+// and by account from wherever they come. Who has too many is refused, also with the right
 // password, without asking Authorize; the answer is 429 and
 // ?error=TooManyAttempts.
 //
@@ -31,9 +36,12 @@ type SignInLimit struct {
 	// no user who is signed in already.
 	PerAccount int
 
-	// Account names the account that a form is for, "" when it names none. Nil
-	// means the field username or, without one, email. Upper and lower case
-	// are the same.
+	// Account returns the account that a form is for, "" when it names none; such
+	// an attempt counts for its network alone. Nil means the value of the
+	// provider's field with the autocomplete value username or email, or else of
+	// its first field that is not a password. Accounts that differ only in case,
+	// accents, width or invisible characters share a count, because many
+	// databases take them for the same.
 	Account func(form url.Values) string
 
 	// Skip switches the limit off, for an application that has one of its own.
@@ -55,7 +63,43 @@ func (l SignInLimit) check() error {
 	return nil
 }
 
-func accountOf(form url.Values) string { return firstOf(form.Get("username"), form.Get("email")) }
+// checkFields reports a credentials provider whose account the limit can't tell.
+func (l SignInLimit) checkFields(p provider.Provider) error {
+	if p.Type != provider.TypeCredentials || l.Skip || l.Account != nil || accountField(p.Fields) != "" {
+		return nil
+	}
+	return fmt.Errorf("nuxtauth: provider %q has no field for an account, so that SignInLimit can't count attempts by account: list the form's inputs in its Fields, or set SignInLimit.Account or SignInLimit.Skip", p.ID)
+}
+
+// accountField returns the name of the input that says which account a form is
+// for, "" if there is none.
+func accountField(fields []provider.Field) string {
+	for _, purpose := range []string{"username", "email"} {
+		for _, f := range fields {
+			if slices.Contains(strings.Fields(f.Autocomplete), purpose) {
+				return f.Name
+			}
+		}
+	}
+	for _, f := range fields {
+		if f.Type != "password" && f.Type != "hidden" {
+			return f.Name
+		}
+	}
+	return ""
+}
+
+// foldAccount maps the spellings of an account that databases compare as equal
+// to one: compatibility forms, case, accents and characters without a glyph.
+func foldAccount(account string) string {
+	account = strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.M, unicode.C, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
+			return -1
+		}
+		return unicode.ToLower(unicode.ToUpper(r))
+	}, norm.NFKD.String(account))
+	return strings.TrimSpace(account)
+}
 
 // A limiter counts failed attempts.
 type limiter struct {
@@ -68,9 +112,6 @@ type limiter struct {
 func newLimiter(l SignInLimit, s SessionConfig, now func() time.Time, log *slog.Logger) *limiter {
 	l.PerNetwork = orDefault(l.PerNetwork, defaultPerNetwork)
 	l.PerAccount = orDefault(l.PerAccount, defaultPerAccount)
-	if l.Account == nil {
-		l.Account = accountOf
-	}
 	lim := &limiter{SignInLimit: l, own: store.NewMemory(store.MemoryOptions{Now: now}), log: log}
 	lim.shared, _ = s.Store.(store.Counter)
 	if lim.shared == nil {
@@ -105,13 +146,19 @@ type attempt struct {
 }
 
 // attempt counts a try. It is refused when there were too many.
-func (x *exchange[T, S]) attempt(providerID string, form url.Values) (t attempt, ok bool) {
+func (x *exchange[T, S]) attempt(p *provider.Provider, form url.Values) (t attempt, ok bool) {
 	if x.limiter.Skip {
 		return t, true
 	}
 	t = attempt{limiter: x.limiter, network: "signin:net:" + x.clients.of(x.c).network()}
-	if account := strings.ToLower(strings.TrimSpace(x.limiter.Account(form))); account != "" {
-		t.account = "signin:account:" + providerID + ":" + account
+	account := ""
+	if x.limiter.Account != nil {
+		account = x.limiter.Account(form)
+	} else {
+		account = form.Get(accountField(p.Fields))
+	}
+	if account = foldAccount(account); account != "" {
+		t.account = "signin:account:" + p.ID + ":" + account
 	}
 	ctx := x.r.Context()
 	ok = x.limiter.count(ctx, t.network, 1, networkWindow) <= x.limiter.PerNetwork
@@ -121,7 +168,9 @@ func (x *exchange[T, S]) attempt(providerID string, form url.Values) (t attempt,
 	return t, ok
 }
 
-// succeeded takes the try back, and forgets the failed ones at the account.
+// succeeded takes the try back, and forgets the failed ones at the account. It
+// is called once the session has begun: until then the SignIn callback may
+// refuse, for a wrong one-time code for instance, and that attempt counts.
 func (t attempt) succeeded(ctx context.Context) {
 	if t.limiter == nil {
 		return

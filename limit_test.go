@@ -54,7 +54,13 @@ func newGuesser(t *testing.T, change ...func(*Config)) *guesser {
 
 // guess tries a password.
 func (g *guesser) guess(from, username, password string) *httptest.ResponseRecorder {
-	form := url.Values{"username": {username}, "password": {password}, "csrfToken": {g.csrf}, "json": {"true"}}
+	return g.post(from, url.Values{"username": {username}, "password": {password}})
+}
+
+// post sends a form.
+func (g *guesser) post(from string, form url.Values) *httptest.ResponseRecorder {
+	form.Set("csrfToken", g.csrf)
+	form.Set("json", "true")
 	r := httptest.NewRequest("POST", "http://localhost/api/auth/callback/credentials", strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	for _, c := range g.cookies {
@@ -260,6 +266,86 @@ func TestAFormIsLedToAPageThatSaysSo(t *testing.T) {
 			t.Errorf("%v: the page: %d %s", protocol, res.StatusCode, res.body)
 		}
 	}
+}
+
+// A right password with a wrong one-time code is a failed attempt.
+func TestLimit_CountsWhatTheSignInCallbackRefuses(t *testing.T) {
+	g := newGuesser(t, func(c *Config) {
+		c.Callbacks.SignIn = func(_ context.Context, p nuxtauth.SignInParams) error {
+			if p.Credentials.Get("code") != "123456" {
+				return &nuxtauth.Error{Code: "WrongCode"}
+			}
+			return nil
+		}
+	})
+	code := func(i int, code string) int {
+		return g.post(fmt.Sprintf("203.0.113.%d:1", i), url.Values{"username": {"ada"}, "password": {"lovelace"}, "code": {code}}).Code
+	}
+	for i := range 20 {
+		if status := code(i, "000000"); status != http.StatusForbidden {
+			t.Fatalf("a wrong code answers %d", status)
+		}
+	}
+	if status := code(21, "123456"); status != http.StatusTooManyRequests {
+		t.Errorf("the right code after 20 wrong ones answers %d", status)
+	}
+}
+
+// The account is what the form asks for. Other parameters, and other spellings,
+// make no counter of their own.
+func TestLimit_CountsTheAccountThatTheFormAsksFor(t *testing.T) {
+	withEmail := func(c *Config) {
+		c.Providers[0].Fields = []provider.Field{
+			{Name: "password", Type: "password"},
+			{Name: "tenant"},
+			{Name: "email", Autocomplete: "section-x email"},
+		}
+	}
+	for name, form := range map[string]func(i int) url.Values{
+		"an added username": func(i int) url.Values {
+			return url.Values{"email": {"ada@example.com"}, "username": {fmt.Sprint("x", i)}}
+		},
+		"a blank username": func(int) url.Values { return url.Values{"email": {"ada@example.com"}, "username": {" "}} },
+		"another spelling": func(i int) url.Values {
+			return url.Values{"email": {[]string{"ADA@example.com", "ａｄａ@example.com", "a\u00add\u200ba@example.com", "a\u0301da@example.com", " ada@Example.com\t"}[i%5]}}
+		},
+	} {
+		g := newGuesser(t, withEmail)
+		for i := range 20 {
+			if w := g.post(fmt.Sprintf("203.0.113.%d:1", i), form(i)); w.Code != http.StatusUnauthorized {
+				t.Fatalf("%s: attempt %d answers %d", name, i, w.Code)
+			}
+		}
+		if w := g.post(there, url.Values{"email": {"ada@example.com"}}); w.Code != http.StatusTooManyRequests {
+			t.Errorf("%s: after 20 failures an attempt answers %d", name, w.Code)
+		}
+	}
+
+	g := newGuesser(t, func(c *Config) {
+		c.Providers[0].Fields = []provider.Field{{Name: "password", Type: "password"}, {Name: "login"}}
+	})
+	for i := range 20 {
+		g.post(fmt.Sprintf("203.0.113.%d:1", i), url.Values{"login": {"ada"}})
+	}
+	if w := g.post(there, url.Values{"login": {"ada"}}); w.Code != http.StatusTooManyRequests {
+		t.Errorf("the first field that is no password is not the account: %d", w.Code)
+	}
+
+	_, err := nuxtauth.New(Config{Secret: secret, URL: "http://localhost", Providers: []provider.Provider{
+		provider.Credentials(authorize, provider.Field{Name: "pin", Type: "password"}),
+	}})
+	if err == nil || !strings.Contains(err.Error(), "SignInLimit.Account") {
+		t.Errorf("a form without an account: %v", err)
+	}
+}
+
+// Forms without an account must not lock anyone out.
+func TestLimit_DoesNotCountFormsWithoutAnAccountTogether(t *testing.T) {
+	g := newGuesser(t)
+	for i := range 25 {
+		g.wrong(1, fmt.Sprintf("203.0.113.%d:1", i), "")
+	}
+	g.signsIn(there)
 }
 
 func TestTheSignInLimitIsConfigured(t *testing.T) {

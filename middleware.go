@@ -141,6 +141,7 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	for _, p := range cfg.Providers {
 		p = p.WithEnv(os.Getenv)
 		try(p.Validate())
+		try(cfg.SignInLimit.checkFields(p))
 		if seen[p.ID] {
 			try(fmt.Errorf("nuxtauth: two providers have the id %q: give one of them another ID", p.ID))
 		}

@@ -241,7 +241,7 @@ func (x *exchange[T, S]) credentials(p *provider.Provider) {
 		return
 	}
 	form := x.body.credentials()
-	try, ok := x.attempt(p.ID, form)
+	try, ok := x.attempt(p, form)
 	if !ok {
 		x.tooMany(try)
 		return
@@ -260,13 +260,14 @@ func (x *exchange[T, S]) credentials(p *provider.Provider) {
 		x.wrongCredentials(p.ID)
 		return
 	}
-	try.succeeded(x.r.Context())
-	x.admit(SignInParams{
+	if x.admit(SignInParams{
 		User:        user,
 		Account:     &Account{Provider: p.ID, Type: p.Type, ProviderAccountID: user.ID, AccessToken: user.AccessToken},
 		Profile:     user.Profile,
 		Credentials: form,
-	}, Origin{Provider: p.ID})
+	}, Origin{Provider: p.ID}) {
+		try.succeeded(x.r.Context())
+	}
 }
 
 func authorize(ctx context.Context, p *provider.Provider, form url.Values) (u *User, err error) {
@@ -279,18 +280,18 @@ func authorize(ctx context.Context, p *provider.Provider, form url.Values) (u *U
 }
 
 // admit asks the SignIn callback, makes the token and signs the user in. It is
-// the one way in.
-func (x *exchange[T, S]) admit(p SignInParams, from Origin) {
+// the one way in. It returns whether the session has begun.
+func (x *exchange[T, S]) admit(p SignInParams, from Origin) bool {
 	ctx := x.r.Context()
 	denied := http.StatusForbidden
 	if err := x.callbacks.signIn(ctx, p); err != nil {
 		var elsewhere *redirectError
 		if errors.As(err, &elsewhere) {
 			x.redirect(denied, x.resolve(elsewhere.url))
-			return
+			return false
 		}
 		x.refused(err, "AccessDenied", denied)
-		return
+		return false
 	}
 	h, err := x.newToken(p, from)
 	if err == nil {
@@ -298,10 +299,11 @@ func (x *exchange[T, S]) admit(p SignInParams, from Origin) {
 	}
 	if err != nil {
 		x.refused(fmt.Errorf("the token of the sign-in: %w", err), "Callback", http.StatusUnauthorized)
-		return
+		return false
 	}
 	x.report(ctx, "the SignIn event", x.events.signIn(ctx, SignInEvent{User: p.User, Account: p.Account, Profile: p.Profile}))
 	x.redirect(http.StatusOK, x.callbackURL)
+	return true
 }
 
 // newToken makes the token of a sign-in, with what the JWT callback adds.
