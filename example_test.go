@@ -5,6 +5,7 @@ package nuxtauth_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -25,8 +26,8 @@ type userAPI struct{}
 type apiUser struct{ Name, Avatar, Role string }
 
 func (userAPI) User(ctx context.Context, sessionToken string) (*apiUser, error) {
-	if sessionToken == "" {
-		return nil, fmt.Errorf("no such session")
+	if sessionToken != "session-token-of-the-user-api" {
+		return nil, errors.New("no such session")
 	}
 	return &apiUser{"Ada Lovelace", "/ada.svg", "admin"}, nil
 }
@@ -36,6 +37,13 @@ func (userAPI) SignIn(ctx context.Context, username, password string) (*provider
 		return nil, nil
 	}
 	return &provider.User{ID: "1", Name: "Ada Lovelace", AccessToken: "session-token-of-the-user-api"}, nil
+}
+
+func (userAPI) SignInWith(ctx context.Context, providerID, id, name string) (*provider.User, error) {
+	if providerID != "github" || id != "815" {
+		return nil, errors.New("no such account")
+	}
+	return &provider.User{ID: "1", Name: name, AccessToken: "session-token-of-the-user-api"}, nil
 }
 
 var people userAPI
@@ -62,9 +70,18 @@ func Example() {
 		Providers: []provider.Provider{provider.GitHub(), provider.Credentials(checkPassword)},
 		Callbacks: nuxtauth.Callbacks[Token, Session]{
 			JWT: func(ctx context.Context, p nuxtauth.JWTParams[Token]) (*Token, error) {
-				if p.Account != nil { // only at sign-in
-					p.Token.SessionToken = p.Account.AccessToken
+				if p.Account == nil { // not a sign-in: the token stays as it is
+					return p.Token, nil
 				}
+				if p.Account.Type == provider.TypeCredentials { // the token that checkPassword returned
+					p.Token.SessionToken = p.Account.AccessToken
+					return p.Token, nil
+				}
+				u, err := people.SignInWith(ctx, p.Account.Provider, p.Account.ProviderAccountID, p.User.Name)
+				if err != nil {
+					return nil, err
+				}
+				p.Token.Subject, p.Token.SessionToken = u.ID, u.AccessToken // those of the user API, not GitHub's
 				return p.Token, nil
 			},
 			Session: func(ctx context.Context, p nuxtauth.SessionParams[Token, Session]) (*Session, error) {

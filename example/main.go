@@ -77,12 +77,14 @@ func newAuth(s settings, sessions nuxtauth.SessionConfig, users *UserAPI, idp *a
 		SignInLimit: nuxtauth.SignInLimit{PerNetwork: s.rateLimit, PerAccount: s.rateLimit},
 
 		Callbacks: nuxtauth.Callbacks[Token, Session]{
-			// At sign-in, the token learns the session token of the user API.
+			// At sign-in, the token gets a session token of the user API. A provider's
+			// access token and its id of the user mean nothing there, so SignInWith
+			// exchanges them.
 			JWT: func(ctx context.Context, p nuxtauth.JWTParams[Token]) (*Token, error) {
-				if p.Account == nil { // nobody is signing in: the token stays as it is
+				if p.Account == nil { // not a sign-in: the token stays as it is
 					return p.Token, nil
 				}
-				if p.Account.Type == provider.TypeCredentials { // see passwords
+				if p.Account.Type == provider.TypeCredentials { // the token that passwords returned
 					p.Token.SessionToken = p.Account.AccessToken
 					return p.Token, nil
 				}

@@ -66,6 +66,46 @@ func TestTheEnvironmentAddsAnyOpenIDProvider(t *testing.T) {
 	ada.expectHarmless("/admin", hostile)
 }
 
+// The user API refuses tokens that are not its own, so the JWT callback must
+// not copy a provider's access token into the session. The subject is the
+// user API's id, also when a provider has the same id for another user.
+func TestSignIn_TokenOfUserAPI(t *testing.T) {
+	idp := authtest.StartProvider(t, authtest.User{Username: "eve", Subject: "ada", Name: "Eve"})
+	env := map[string]string{"AUTH_OIDC_ISSUER": idp.Issuer(), "AUTH_OIDC_ID": idp.ClientID(), "AUTH_OIDC_SECRET": idp.ClientSecret()}
+	for name, value := range env {
+		t.Setenv(name, value) // the library reads them itself
+	}
+	site := start(t, env)
+	for _, tt := range []struct {
+		name    string
+		signIn  func(b *browser)
+		subject string
+		user    User
+	}{
+		{"credentials", func(b *browser) { b.signIn("ada", "lovelace") },
+			"ada", User{"Ada Lovelace", site + "/avatars/ada.svg", Admin}},
+		{"Demo ID", func(b *browser) { b.signInWithDemoID("ada", "lovelace") },
+			"ada", User{"Ada Lovelace", site + "/avatars/ada.svg", Admin}},
+		{"OpenID provider with the same id", func(b *browser) { b.do(idp.SignIn(t, b.begin("oidc"), "eve")) },
+			"oidc:ada", User{"Eve", site + "/avatars/guest.svg", Member}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBrowser(t, site)
+			tt.signIn(b)
+			token := b.token()
+			if token.Subject != tt.subject || !strings.HasPrefix(token.SessionToken, tt.subject+".") {
+				t.Errorf("the token has the subject %q and the session token %q, want both to be of %q", token.Subject, mask(token.SessionToken), tt.subject)
+			}
+			if user := b.session().User; user != tt.user {
+				t.Errorf("the session has the user %+v, want %+v", user, tt.user)
+			}
+			if res := b.api("GET", "/api/me"); res.StatusCode != http.StatusOK {
+				t.Errorf("/api/me answers %d", res.StatusCode)
+			}
+		})
+	}
+}
+
 // expectHarmless fails when a page writes a hostile name as markup.
 func (b *browser) expectHarmless(path, name string) {
 	b.Helper()
