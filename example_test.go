@@ -1,26 +1,22 @@
 package nuxtauth_test
 
-// Every Go block of README.md stands in this file, word for word
-// (TestDocumentsCompile), so that it can't go stale.
-
 import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"testing"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/nuxtauth/nuxtauth"
-	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// The application around the README's snippets.
+// The application around the examples.
 type userAPI struct{}
 
 type apiUser struct{ Name, Avatar, Role string }
@@ -56,7 +52,7 @@ func Example() {
 
 	type Token struct {
 		nuxtauth.DefaultJWT        // name, email, picture, sub, iat, exp, jti
-		SessionToken        string `json:"sessionToken,omitzero"`
+		SessionToken        string `json:"sessionToken,omitzero"` // of the user API
 	}
 	type User struct {
 		Name   string `json:"name"`
@@ -176,7 +172,7 @@ func ExampleGetToken() {
 func ExampleKeepSession() {
 	callback := func(ctx context.Context, p nuxtauth.SessionParams[Token, Session]) (*Session, error) {
 		u, err := people.User(ctx, p.Token.SessionToken)
-		if isTemporary(err) {
+		if _, ok := errors.AsType[net.Error](err); ok { // no answer
 			return nil, nuxtauth.KeepSession(err)
 		}
 		if err != nil {
@@ -188,25 +184,4 @@ func ExampleKeepSession() {
 	_, err := callback(context.Background(), nuxtauth.SessionParams[Token, Session]{Token: &Token{}})
 	fmt.Println(err)
 	// Output: no such session
-}
-
-func isTemporary(err error) bool { return false }
-
-// The README's test of an application.
-func newApplication(t *testing.T) (*nuxtauth.Auth[Token, Session], *gin.Engine) {
-	auth := newAuth(t)
-	r := newRouter(auth)
-	r.GET("/profile", auth.Require(), showProfile)
-	return auth, r
-}
-
-func TestProfile(t *testing.T) {
-	auth, router := newApplication(t)
-	token := &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: "Ada"}}
-
-	w := httptest.NewRecorder()
-	router.ServeHTTP(w, authtest.Request(t, auth, token, "GET", "/profile", nil))
-	if w.Body.String() != "Hello, Ada" {
-		t.Errorf("got %d %s", w.Code, w.Body)
-	}
 }

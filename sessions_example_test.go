@@ -1,7 +1,5 @@
 package nuxtauth_test
 
-// The Go blocks of docs/sessions.md, word for word (TestDocumentsCompile).
-
 import (
 	"context"
 	"fmt"
@@ -105,8 +103,8 @@ func ExampleSessionConfig() {
 }
 
 func ExampleSessionConfig_ginContrib() {
-	below := cookie.NewStore([]byte(os.Getenv("SESSION_KEY")))
-	sessions, err := ginstore.New(below, ginstore.Options{})
+	backend := cookie.NewStore([]byte(os.Getenv("SESSION_KEY")))
+	sessions, err := ginstore.New(backend, ginstore.Options{})
 	fmt.Println(sessions != nil, err)
 	// Output: true <nil>
 }

@@ -1,0 +1,174 @@
+package docblock
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/scanner"
+	"go/token"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// imports are the packages that a block may use without an import declaration,
+// by name.
+var imports = map[string]string{
+	"authtest":   "github.com/nuxtauth/nuxtauth/authtest",
+	"context":    "context",
+	"cookie":     "github.com/gin-contrib/sessions/cookie",
+	"errors":     "errors",
+	"fmt":        "fmt",
+	"gin":        "github.com/gin-gonic/gin",
+	"ginstore":   "github.com/nuxtauth/nuxtauth/store/ginstore",
+	"http":       "net/http",
+	"httptest":   "net/http/httptest",
+	"log":        "log",
+	"net":        "net",
+	"nuxtauth":   "github.com/nuxtauth/nuxtauth",
+	"os":         "os",
+	"provider":   "github.com/nuxtauth/nuxtauth/provider",
+	"redis":      "github.com/redis/go-redis/v9",
+	"redisstore": "github.com/nuxtauth/nuxtauth/store/redisstore",
+	"slog":       "log/slog",
+	"sql":        "database/sql",
+	"sqlstore":   "github.com/nuxtauth/nuxtauth/store/sqlstore",
+	"store":      "github.com/nuxtauth/nuxtauth/store",
+	"testing":    "testing",
+	"time":       "time",
+	"token":      "github.com/nuxtauth/nuxtauth/token",
+	"url":        "net/url",
+}
+
+// wrap makes a block a Go file of package pkg, and reports whether it uses
+// package testing. The compiler reports its errors at the lines of document, an
+// absolute path. The error of a block that has none of the three forms is that
+// of the form which fits its longest part.
+func (b Block) wrap(document, pkg string) (source []byte, isTest bool, err error) {
+	if formatted, err := format.Source([]byte(b.Code)); err == nil && string(formatted) != b.Code {
+		return nil, false, fmt.Errorf("%s:%d: the block is not formatted by gofmt", document, b.Line)
+	}
+	code := fmt.Sprintf("//line %s:%d:1\n%s", document, b.Line, b.Code)
+	clause := "package " + pkg + "\n"
+
+	file, errFile := parse(code)
+	if errFile == nil {
+		return []byte(code), isTestFile(file), nil
+	}
+	file, errDeclarations := parse(clause + code)
+	if errDeclarations != nil {
+		code = "func _() {\n" + code
+		var errStatements error
+		if file, errStatements = parse(clause + code + "}\n"); errStatements != nil {
+			return nil, false, furthest(errFile, errDeclarations, errStatements)
+		}
+		code += useAll(declaredIn(file.Decls[0].(*ast.FuncDecl).Body)) + "}\n"
+	}
+
+	var out bytes.Buffer
+	out.WriteString(clause)
+	used := packagesIn(file)
+	for _, name := range used {
+		fmt.Fprintf(&out, "import %s %q\n", name, imports[name])
+	}
+	out.WriteString(code)
+	return out.Bytes(), slices.Contains(used, "testing"), nil
+}
+
+func parse(source string) (*ast.File, error) {
+	return parser.ParseFile(token.NewFileSet(), "", source, 0)
+}
+
+// isTestFile reports whether the file imports package testing.
+func isTestFile(file *ast.File) bool {
+	return slices.ContainsFunc(file.Imports, func(s *ast.ImportSpec) bool { return s.Path.Value == `"testing"` })
+}
+
+// packagesIn returns the names of the table of imports that the file uses as
+// packages, sorted.
+func packagesIn(file *ast.File) []string {
+	unresolved := map[*ast.Ident]bool{} // neither a variable nor a parameter of the block
+	for _, id := range file.Unresolved {
+		unresolved[id] = true
+	}
+	used := map[string]bool{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			if id, ok := s.X.(*ast.Ident); ok && unresolved[id] && imports[id.Name] != "" {
+				used[id.Name] = true
+			}
+		}
+		return true
+	})
+	return slices.Sorted(maps.Keys(used))
+}
+
+// declaredIn returns the names of the variables that a function body declares
+// at its top level.
+func declaredIn(body *ast.BlockStmt) []string {
+	var names []string
+	for _, statement := range body.List {
+		switch s := statement.(type) {
+		case *ast.AssignStmt:
+			if s.Tok == token.DEFINE {
+				for _, left := range s.Lhs {
+					if id, ok := left.(*ast.Ident); ok {
+						names = append(names, id.Name)
+					}
+				}
+			}
+		case *ast.DeclStmt:
+			if d := s.Decl.(*ast.GenDecl); d.Tok == token.VAR {
+				for _, spec := range d.Specs {
+					for _, id := range spec.(*ast.ValueSpec).Names {
+						names = append(names, id.Name)
+					}
+				}
+			}
+		}
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "_" })
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// useAll returns an assignment that uses the variables, "" when there are none.
+func useAll(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return strings.Repeat("_, ", len(names)-1) + "_ = " + strings.Join(names, ", ") + "\n"
+}
+
+// furthest returns the first error of each parse that comes last in the block.
+func furthest(errs ...error) error {
+	var last *scanner.Error
+	for _, err := range errs {
+		list, ok := errors.AsType[scanner.ErrorList](err)
+		if !ok {
+			return err
+		}
+		at := list[0].Pos
+		if last == nil || at.Line > last.Pos.Line || at.Line == last.Pos.Line && at.Column > last.Pos.Column {
+			last = list[0]
+		}
+	}
+	return last
+}
+
+// packageName returns the name of the package in a directory.
+func packageName(dir string) (string, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		return "", fmt.Errorf("docblock: %s has no Go file", dir)
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), files[0], nil, parser.PackageClauseOnly)
+	if err != nil {
+		return "", fmt.Errorf("docblock: %w", err)
+	}
+	return file.Name.Name, nil
+}

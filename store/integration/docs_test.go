@@ -1,0 +1,23 @@
+package integration_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/nuxtauth/nuxtauth/internal/docblock"
+)
+
+// The guide to sessions needs the drivers and the store for Redis.
+func TestSessionsGuide_GoBlocksCompile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the compiler")
+	}
+	args, err := docblock.Command(t.TempDir(), map[string]string{"../../docs/sessions.md": "testdata/docs/sessions"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		t.Errorf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}

@@ -1,0 +1,35 @@
+// Package sessions is the application of docs/sessions.md: the Go blocks of the
+// document, which package docblock adds, and here what the text takes for
+// granted.
+package sessions
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite"
+
+	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/store"
+)
+
+type User struct {
+	Name string `json:"name"`
+}
+
+type Session = nuxtauth.DefaultSession[User]
+
+var (
+	ctx      = context.Background()
+	config   nuxtauth.Config[Token, Session]
+	auth     *nuxtauth.Auth[Token, Session]
+	r        = gin.New()
+	sessions store.Store
+	marks    store.Marks
+	file     = "sessions.db"
+	user     struct{ ID string }
+)
+
+func showCalendar(c *gin.Context, accessToken string) { c.Status(http.StatusOK) }
