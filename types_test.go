@@ -1,6 +1,7 @@
 package nuxtauth_test
 
 import (
+	jsonv1 "encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,16 +10,14 @@ import (
 	"testing"
 	"time"
 
-	jsonv1 "encoding/json"
-
 	"github.com/go-json-experiment/json"
 
 	"github.com/nuxtauth/nuxtauth"
 )
 
-// Each program of testdata/compile says in its first line what the compiler
-// must say about it.
-func TestWrongTypesDoNotCompile(t *testing.T) {
+// The first line of each program in testdata/compile has a part of the compiler's
+// message.
+func TestTypes_WrongOnesDoNotCompile(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the compiler")
 	}
@@ -38,12 +37,12 @@ func TestWrongTypesDoNotCompile(t *testing.T) {
 			out, err := exec.Command("go", "vet", program).CombinedOutput()
 			if want == "nothing" {
 				if err != nil {
-					t.Fatalf("the compiler refuses it: %s", out)
+					t.Fatalf("it does not compile: %s", out)
 				}
 				return
 			}
 			if err == nil || !strings.Contains(string(out), want) {
-				t.Fatalf("the compiler says %q, want %q", out, want)
+				t.Fatalf("the compiler prints %q, want %q", out, want)
 			}
 		})
 	}
@@ -53,9 +52,9 @@ type bareUser struct {
 	Name string `json:"name"`
 }
 
-// A promoted String, (Un)Marshal or exported pointer method would swallow the
-// fields of the user's own type, or panic on a nil *Session.
-func TestDefaultsPromoteNoMethod(t *testing.T) {
+// A promoted String, (Un)Marshal or exported pointer method would hide the fields
+// of the user's own type, or panic on a nil *Session.
+func TestTypes_DefaultsPromoteNoMethod(t *testing.T) {
 	for _, typ := range []reflect.Type{
 		reflect.TypeFor[*nuxtauth.DefaultJWT](), reflect.TypeFor[*nuxtauth.DefaultUser](), reflect.TypeFor[*nuxtauth.DefaultSession[bareUser]](),
 	} {
@@ -65,7 +64,7 @@ func TestDefaultsPromoteNoMethod(t *testing.T) {
 	}
 }
 
-func TestClaimsThatNoFieldDeclaresSurvive(t *testing.T) {
+func TestToken_ExtraClaimsSurvive(t *testing.T) {
 	type appToken struct {
 		nuxtauth.DefaultJWT
 		Role string `json:"role,omitzero"`
@@ -89,7 +88,7 @@ func TestClaimsThatNoFieldDeclaresSurvive(t *testing.T) {
 	}
 }
 
-func TestISOTimeIsWhatJavaScriptWrites(t *testing.T) {
+func TestISOTime_MatchesJavaScript(t *testing.T) {
 	at := time.Date(2026, 12, 23, 9, 0, 0, 987654321, time.FixedZone("", 3600))
 	for _, tt := range []struct {
 		in   time.Time
@@ -105,11 +104,11 @@ func TestISOTimeIsWhatJavaScriptWrites(t *testing.T) {
 		}
 		var back nuxtauth.ISOTime
 		if err := json.Unmarshal(v2, &back); err != nil || back.String() != strings.Trim(tt.want, `"`) {
-			t.Errorf("%s came back as %v: %v", v2, back, err)
+			t.Errorf("%s is decoded as %v: %v", v2, back, err)
 		}
 	}
 	var bad nuxtauth.ISOTime
 	if err := json.Unmarshal([]byte(`"tomorrow"`), &bad); err == nil {
-		t.Error("\"tomorrow\" was taken for a time")
+		t.Error("\"tomorrow\" is decoded as a time")
 	}
 }

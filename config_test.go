@@ -1,0 +1,210 @@
+package nuxtauth_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/internal/apptest"
+	"github.com/nuxtauth/nuxtauth/provider"
+	"github.com/nuxtauth/nuxtauth/store"
+)
+
+type pointerToken struct{ *nuxtauth.DefaultJWT }
+
+type shadowingToken struct {
+	nuxtauth.DefaultJWT
+	Expiry int    `json:"exp"`
+	Sub    string `json:"sub"`
+}
+
+type taggedToken struct {
+	nuxtauth.DefaultJWT `json:"claims"`
+}
+
+type deepPointerToken struct{ *apptest.Token }
+
+type unmarshalableToken struct {
+	nuxtauth.DefaultJWT
+	Done chan bool `json:"done"`
+}
+
+type pointerSession struct{ *apptest.Session }
+
+type shadowingSession struct {
+	nuxtauth.DefaultSession[apptest.User]
+	Expiry string `json:"expires"`
+}
+
+// ownJSON has JSON of its own, which takes the place of that of a type that
+// embeds it.
+type ownJSON struct{}
+
+func (ownJSON) MarshalJSON() ([]byte, error) { return []byte(`{}`), nil }
+
+func (*ownJSON) UnmarshalJSON([]byte) error { return nil }
+
+type replacedToken struct {
+	nuxtauth.DefaultJWT
+	ownJSON
+}
+
+type replacedSession struct {
+	nuxtauth.DefaultSession[apptest.User]
+	ownJSON
+}
+
+// newProblem is the text of the error of New, which must return one.
+func newProblem[T nuxtauth.JWT, S nuxtauth.Session](t *testing.T, cfg nuxtauth.Config[T, S]) string {
+	t.Helper()
+	a, err := nuxtauth.New(cfg)
+	if err == nil {
+		t.Fatal("New returns no error")
+	}
+	if a != nil {
+		t.Error("New returns an Auth beside the error")
+	}
+	return err.Error()
+}
+
+// newError is the error of New with a token type, and no other problem.
+func newError[T nuxtauth.JWT]() error {
+	_, err := nuxtauth.New(nuxtauth.Config[T, apptest.Session]{
+		Secret: apptest.Secret, URL: "http://localhost", Providers: []provider.Provider{provider.Credentials(apptest.Authorize)},
+	})
+	return err
+}
+
+func TestConfig_TypesThatCannotWork(t *testing.T) {
+	for name, tt := range map[string]struct{ got, want string }{
+		"token by pointer":        {newProblem(t, nuxtauth.Config[pointerToken, apptest.Session]{Secret: apptest.Secret, URL: "https://x.example"}), "embed it by value"},
+		"token by inner pointer":  {newProblem(t, nuxtauth.Config[deepPointerToken, apptest.Session]{Secret: apptest.Secret, URL: "https://x.example"}), "embed it by value"},
+		"reserved claim":          {newProblem(t, nuxtauth.Config[shadowingToken, apptest.Session]{Secret: apptest.Secret, URL: "https://x.example"}), `shadowingToken.Expiry has the JSON name "exp"`},
+		"second reserved claim":   {newProblem(t, nuxtauth.Config[shadowingToken, apptest.Session]{Secret: apptest.Secret, URL: "https://x.example"}), `shadowingToken.Sub has the JSON name "sub"`},
+		"tagged":                  {newProblem(t, nuxtauth.Config[taggedToken, apptest.Session]{Secret: apptest.Secret, URL: "https://x.example"}), "leave the tag out"},
+		"no JSON":                 {newProblem(t, nuxtauth.Config[unmarshalableToken, apptest.Session]{Secret: apptest.Secret, URL: "https://x.example"}), "does not go through JSON"},
+		"replaced by a method":    {newProblem(t, nuxtauth.Config[replacedToken, apptest.Session]{Secret: apptest.Secret, URL: "https://x.example"}), "replacedToken does not go through JSON: a method"},
+		"session replaced":        {newProblem(t, nuxtauth.Config[apptest.Token, replacedSession]{Secret: apptest.Secret, URL: "https://x.example"}), "replacedSession does not go through JSON: a method"},
+		"session by pointer":      {newProblem(t, nuxtauth.Config[apptest.Token, pointerSession]{Secret: apptest.Secret, URL: "https://x.example"}), "embed it by value"},
+		"reserved session member": {newProblem(t, nuxtauth.Config[apptest.Token, shadowingSession]{Secret: apptest.Secret, URL: "https://x.example"}), `has the JSON name "expires"`},
+	} {
+		if !strings.Contains(tt.got, tt.want) {
+			t.Errorf("%s: New returns %q, want %q in it", name, tt.got, tt.want)
+		}
+	}
+}
+
+func TestConfig_ReservedClaimsInTokenType(t *testing.T) {
+	type withNuxtauth struct {
+		nuxtauth.DefaultJWT
+		Mine string `json:"nuxtauth"` // MaxLifetime would have no effect
+	}
+	type withAccessToken struct {
+		nuxtauth.DefaultJWT
+		nuxtauth.ProviderTokens
+		Access string `json:"access_token"`
+	}
+	type withRefreshToken struct {
+		nuxtauth.DefaultJWT
+		nuxtauth.ProviderTokens
+		Refresh string `json:"refresh_token"`
+	}
+	type byPointer struct {
+		nuxtauth.DefaultJWT
+		*nuxtauth.ProviderTokens // always nil
+	}
+	for name, err := range map[string]error{
+		"nuxtauth":      newError[withNuxtauth](),
+		"access_token":  newError[withAccessToken](),
+		"refresh_token": newError[withRefreshToken](),
+		"pointer":       newError[byPointer](),
+	} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestConfig_ReportsAllProblems(t *testing.T) {
+	for _, name := range []string{"AUTH_SECRET", "NEXTAUTH_SECRET", "AUTH_URL", "NEXTAUTH_URL", "AUTH_GITHUB_ID", "AUTH_GITHUB_SECRET"} {
+		t.Setenv(name, "")
+	}
+	got := newProblem(t, apptest.Config{
+		OldSecrets: []string{"short"},
+		URL:        "ftp://app.example.com",
+		Protocol:   7,
+		Session:    nuxtauth.SessionConfig{MaxAge: -1},
+		Pages:      nuxtauth.Pages{SignIn: "login"},
+		Theme:      nuxtauth.Theme{BrandColor: "red;}"},
+		Providers: []provider.Provider{
+			provider.GitHub(),
+			provider.Credentials(apptest.Authorize),
+			provider.Credentials(apptest.Authorize),
+		},
+	})
+	for _, want := range []string{"AUTH_SECRET", "ftp://app.example.com", "Protocol(7)", "MaxAge", `Pages.SignIn is "login"`, "red;}", "AUTH_GITHUB_ID", `two providers have the id "credentials"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("New does not mention %q: %s", want, got)
+		}
+	}
+	for _, tt := range []struct {
+		cfg  apptest.Config
+		want string
+	}{
+		{apptest.Config{Secret: "too-short", URL: "https://x.example"}, "Config.Secret (or AUTH_SECRET) has 9 characters"},
+		{apptest.Config{Secret: apptest.Secret, OldSecrets: []string{"short"}, URL: "https://x.example"}, "Config.OldSecrets[0] has 5 characters"},
+		{apptest.Config{Secret: apptest.Secret}, "AUTH_URL"},
+		{apptest.Config{Secret: apptest.Secret, URL: "https://x.example", Cookies: nuxtauth.Cookies{Prefix: "a b"}}, "a b"},
+		{apptest.Config{Secret: apptest.Secret, URL: "https://x.example", Cookies: nuxtauth.Cookies{Domain: "x;y"}}, "x;y"},
+	} {
+		if got := newProblem(t, tt.cfg); !strings.Contains(got, tt.want) {
+			t.Errorf("New returns %q, want %q in it", got, tt.want)
+		}
+	}
+}
+
+func TestConfig_SessionProblems(t *testing.T) {
+	memory := store.NewMemory(store.MemoryOptions{})
+	for want, cfg := range map[string]nuxtauth.SessionConfig{
+		"Session.DenyList":     {Store: memory, DenyList: memory},
+		"Session.AdoptCookies": {AdoptCookies: true},
+		"Session.MaxLifetime":  {MaxLifetime: -1},
+	} {
+		_, err := nuxtauth.New(apptest.Config{Secret: apptest.Secret, URL: "http://localhost", Session: cfg, Providers: []provider.Provider{provider.Credentials(apptest.Authorize)}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+func TestConfig_TrustHostNeedsOrigins(t *testing.T) {
+	t.Setenv("AUTH_URL", "")
+	t.Setenv("NEXTAUTH_URL", "")
+	if _, err := nuxtauth.New(apptest.Config{Secret: apptest.Secret, TrustHost: true}); err == nil || !strings.Contains(err.Error(), "TrustedOrigins") {
+		t.Errorf("New accepts TrustHost without TrustedOrigins: %v", err)
+	}
+}
+
+func TestConfig_SecretAndURLFromEnvironment(t *testing.T) {
+	t.Setenv("AUTH_SECRET", "")
+	t.Setenv("NEXTAUTH_SECRET", apptest.Secret)
+	t.Setenv("AUTH_URL", "")
+	t.Setenv("NEXTAUTH_URL", "https://app.example.com/auth")
+	auth, err := nuxtauth.New(apptest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookies, err := auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}})
+	if err != nil || len(cookies) != 1 || cookies[0].Name != "__Secure-next-auth.session-token" {
+		t.Fatalf("got %v, %v", cookies, err)
+	}
+	r := gin.New()
+	r.Use(auth.Handler())
+	req, rec := apptest.NewRequest("GET", "/auth/session", cookies)
+	r.ServeHTTP(rec, req)
+	if !strings.Contains(rec.Body.String(), "expires") {
+		t.Errorf("got %d %s", rec.Code, rec.Body)
+	}
+}

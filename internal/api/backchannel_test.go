@@ -1,0 +1,189 @@
+package api_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/internal/apptest"
+)
+
+// postLogoutToken posts a logout token, as a provider does.
+func postLogoutToken(a *apptest.OpenIDApp, token string) apptest.Response {
+	a.Helper()
+	provider := a.Another()
+	return provider.Post("/api/auth/backchannel-logout/idp", url.Values{"logout_token": {token}})
+}
+
+// endingStorages are the storages that can end a session on the server.
+var endingStorages = map[string]func(*apptest.OpenIDConfig){"deny-list": apptest.OpenIDStorages["deny-list"], "memory": apptest.OpenIDStorages["memory"]}
+
+func TestLogout_BackchannelEndsSession(t *testing.T) {
+	for name, storage := range endingStorages {
+		t.Run(name, func(t *testing.T) {
+			a := apptest.NewOpenIDApp(t, storage)
+			phone := a.Another()
+			a.SignIn()
+			phone.SignIn()
+			s := a.IDP.Sessions()[0]
+			res := postLogoutToken(a, a.IDP.LogoutToken(t, s.Subject, s.ID))
+			if res.StatusCode != http.StatusOK || !strings.Contains(res.Header.Get("Cache-Control"), "no-store") {
+				t.Errorf("%d %s, Cache-Control %q", res.StatusCode, res.Text, res.Header.Get("Cache-Control"))
+			}
+			if a.Session() != nil || phone.Session() == nil {
+				t.Error("that session did not end, or another did")
+			}
+			a.Clock.Advance(1e9)
+			a.SignIn()
+			if a.Session() == nil {
+				t.Error("the next sign-in has no effect")
+			}
+		})
+	}
+}
+
+func TestLogout_BackchannelEndsUserSessions(t *testing.T) {
+	for name, storage := range endingStorages {
+		t.Run(name, func(t *testing.T) {
+			a := apptest.NewOpenIDApp(t, storage)
+			phone, bob := a.Another(), a.Another()
+			a.SignIn()
+			phone.SignIn()
+			bob.Follow(a.IDP.SignIn(t, bob.Start("idp"), "bob"))
+			res := postLogoutToken(a, a.IDP.LogoutToken(t, a.IDP.Sessions()[0].Subject, ""))
+			if res.StatusCode != http.StatusOK || a.Session() != nil || phone.Session() != nil {
+				t.Errorf("%d %s: a session is still valid", res.StatusCode, res.Text)
+			}
+			if bob.Session() == nil {
+				t.Error("another user's session ended")
+			}
+		})
+	}
+}
+
+// The JWT callback sets the subject of the application's own user.
+func TestLogout_BackchannelWithOwnSubject(t *testing.T) {
+	for name, storage := range endingStorages {
+		t.Run(name, func(t *testing.T) {
+			a := apptest.NewOpenIDApp(t, storage, func(c *apptest.OpenIDConfig) {
+				c.Callbacks.JWT = func(_ context.Context, p nuxtauth.JWTParams[apptest.OpenIDToken]) (*apptest.OpenIDToken, error) {
+					if p.Account != nil {
+						p.Token.Subject = "user 42"
+					}
+					return p.Token, nil
+				}
+			})
+			a.SignIn()
+			res := postLogoutToken(a, a.IDP.LogoutToken(t, a.IDP.Sessions()[0].Subject, ""))
+			if res.StatusCode != http.StatusOK {
+				t.Fatal(res.StatusCode, res.Text)
+			}
+			if a.Session() != nil {
+				t.Error("the answer is 200, and the session is still valid")
+			}
+		})
+	}
+}
+
+func TestLogout_ForgedTokenEndsNothing(t *testing.T) {
+	a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"])
+	for _, fault := range authtest.LogoutFaults() {
+		t.Run(fault.String(), func(t *testing.T) {
+			a.Site.T = t
+			a.SignIn()
+			sessions := a.IDP.Sessions()
+			s := sessions[len(sessions)-1]
+			res := postLogoutToken(a, a.IDP.LogoutToken(t, s.Subject, s.ID, fault))
+			refused := fault.Outcome() == authtest.Refused
+			if want := map[bool]int{true: 400, false: 200}[refused]; res.StatusCode != want || !strings.Contains(res.Header.Get("Cache-Control"), "no-store") {
+				t.Errorf("%d %s", res.StatusCode, res.Text)
+			}
+			if valid := a.Session() != nil; valid != refused {
+				t.Errorf("the session is valid: %v", valid)
+			}
+			if strings.Contains(res.Text, s.ID) || strings.Contains(res.Text, "nuxtauth") {
+				t.Errorf("the answer contains internals: %s", res.Text)
+			}
+		})
+	}
+}
+
+func TestLogout_TokenCountsOnce(t *testing.T) {
+	a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"])
+	a.SignIn()
+	s := a.IDP.Sessions()[0]
+	token := a.IDP.LogoutToken(t, s.Subject, s.ID)
+	if res := postLogoutToken(a, token); res.StatusCode != http.StatusOK {
+		t.Fatal(res.Text)
+	}
+	if res := postLogoutToken(a, token); res.StatusCode != http.StatusBadRequest {
+		t.Errorf("the second time: %d", res.StatusCode)
+	}
+}
+
+func TestLogout_FailedTokenCanBeRetried(t *testing.T) {
+	s := apptest.NewStore()
+	a := apptest.NewOpenIDApp(t, func(c *apptest.OpenIDConfig) {
+		var plain apptest.Config
+		plain.Now = c.Now
+		s.Use(&plain)
+		c.Session.Store = s
+	})
+	a.SignIn()
+	session := a.IDP.Sessions()[0]
+	token := a.IDP.LogoutToken(t, session.Subject, session.ID)
+	for _, call := range []string{"Marked", "DeleteWhere"} {
+		s.RunBefore(call, func() { s.Fail(apptest.ErrDown) })
+		if res := postLogoutToken(a, token); res.StatusCode != http.StatusBadRequest || !strings.Contains(res.Text, "logout_failed") {
+			t.Errorf("%s fails: %d %s", call, res.StatusCode, res.Text)
+		}
+		s.Fail(nil)
+		if a.Session() == nil {
+			t.Error("the session ended")
+		}
+	}
+	if res := postLogoutToken(a, token); res.StatusCode != http.StatusOK || a.Session() != nil {
+		t.Errorf("after the fault: %d %s", res.StatusCode, res.Text)
+	}
+}
+
+func TestLogout_BackchannelNeedsStore(t *testing.T) {
+	a := apptest.NewOpenIDApp(t)
+	a.SignIn()
+	s := a.IDP.Sessions()[0]
+	res := postLogoutToken(a, a.IDP.LogoutToken(t, s.Subject, s.ID))
+	if res.StatusCode != http.StatusBadRequest || !strings.Contains(a.Log.String(), "Session.Store") {
+		t.Errorf("%d %s; the log: %s", res.StatusCode, res.Text, a.Log)
+	}
+}
+
+func TestLogout_BackchannelNeedsProviderPost(t *testing.T) {
+	for _, protocol := range []nuxtauth.Protocol{nuxtauth.NextAuth, nuxtauth.AuthJS} {
+		a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"], func(c *apptest.OpenIDConfig) { c.Protocol = protocol })
+		a.SignIn()
+		s := a.IDP.Sessions()[0]
+		token := a.IDP.LogoutToken(t, s.Subject, s.ID)
+		form := url.Values{"logout_token": {token}}
+		for name, res := range map[string]apptest.Response{
+			"another provider": a.Post("/api/auth/backchannel-logout/other", form),
+			"no provider":      a.Post("/api/auth/backchannel-logout", form),
+			"a link":           a.Get("/api/auth/backchannel-logout/idp?logout_token=" + token),
+			"in the query":     a.Post("/api/auth/backchannel-logout/idp?logout_token="+token, nil),
+			"no token":         a.Post("/api/auth/backchannel-logout/idp", nil),
+		} {
+			if res.StatusCode != http.StatusBadRequest || len(res.SetCookies()) != 0 {
+				t.Errorf("%v, %s: %d, cookies %v", protocol, name, res.StatusCode, res.SetCookies())
+			}
+		}
+		if a.Session() == nil {
+			t.Error("the session ended")
+		}
+		if res := postLogoutToken(a, token); res.StatusCode != http.StatusOK {
+			t.Errorf("%v: %d %s", protocol, res.StatusCode, res.Text)
+		}
+	}
+}

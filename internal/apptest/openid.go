@@ -1,0 +1,144 @@
+package apptest
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/provider"
+	"github.com/nuxtauth/nuxtauth/store"
+)
+
+// WithProviders adds OpenID providers with the ids "idp", "idp2" and so on.
+func WithProviders(idps ...*authtest.Provider) func(*Config) {
+	return func(cfg *Config) {
+		for i, idp := range idps {
+			cfg.Providers = append(cfg.Providers, idp.AsProvider("idp"+strings.Repeat("2", i)))
+		}
+	}
+}
+
+// OpenIDToken is the token type of an OpenIDApp. It has the provider's tokens.
+type OpenIDToken struct {
+	nuxtauth.DefaultJWT
+	nuxtauth.ProviderTokens
+	Note string `json:"note,omitzero"`
+}
+
+// OpenIDConfig is the configuration of an OpenIDApp.
+type OpenIDConfig = nuxtauth.Config[OpenIDToken, Session]
+
+// OpenIDApp is an application with one OpenID provider, "idp", and the browser
+// that visits it.
+type OpenIDApp struct {
+	*Site
+	Auth *nuxtauth.Auth[OpenIDToken, Session]
+	IDP  *authtest.Provider
+}
+
+// NewOpenIDApp starts an application and its provider, whose access tokens are
+// valid for five minutes. They have one clock. The application has the routes of
+// NewReplica.
+func NewOpenIDApp(t *testing.T, change ...func(*OpenIDConfig)) *OpenIDApp {
+	t.Helper()
+	c := NewClock()
+	idp := authtest.ProviderConfig{Users: authtest.DefaultUsers(), AccessTokenLife: 5 * time.Minute, Now: c.Now}.Start(t)
+	return NewReplica(t, idp, c, change...)
+}
+
+// NewReplica starts an application with a provider that runs already. Its routes
+// are /me, which answers with the session, /private, which requires one, and
+// /api, which answers with the access token, with 401 when signed out and with
+// 502 when there is none.
+func NewReplica(t *testing.T, idp *authtest.Provider, c *Clock, change ...func(*OpenIDConfig)) *OpenIDApp {
+	t.Helper()
+	s, srv := newSite(t, c)
+	p := idp.AsProvider("idp")
+	p.Scopes = []string{"openid", "profile", "email", "offline_access"}
+	cfg := OpenIDConfig{
+		Secret: Secret, URL: s.URL, Providers: []provider.Provider{p}, Now: c.Now,
+		Logger: slog.New(slog.NewTextHandler(s.Log, nil)),
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	auth, err := nuxtauth.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Router.Use(auth.Handler())
+	s.serveMe()
+	s.Router.GET("/private", auth.Require(), func(c *gin.Context) {})
+	s.Router.GET("/api", func(c *gin.Context) {
+		switch token, err := auth.AccessToken(c); {
+		case errors.Is(err, nuxtauth.ErrSignedOut):
+			c.Status(http.StatusUnauthorized)
+		case err != nil:
+			c.String(http.StatusBadGateway, err.Error())
+		default:
+			c.String(http.StatusOK, token)
+		}
+	})
+	srv.Start()
+	return &OpenIDApp{Site: s, Auth: auth, IDP: idp}
+}
+
+// Another is the same application with a new browser.
+func (a *OpenIDApp) Another() *OpenIDApp {
+	return &OpenIDApp{Site: a.Site.another(), Auth: a.Auth, IDP: a.IDP}
+}
+
+// Copy is the same application with another browser that has the same cookies.
+func (a *OpenIDApp) Copy() *OpenIDApp {
+	return &OpenIDApp{Site: a.Site.copy(), Auth: a.Auth, IDP: a.IDP}
+}
+
+// SignIn signs in as the provider's user alice.
+func (a *OpenIDApp) SignIn() {
+	a.Helper()
+	a.Follow(a.IDP.SignIn(a.T, a.Start("idp"), "alice"))
+	if a.Session() == nil {
+		a.Fatal("not signed in")
+	}
+}
+
+// AccessToken is the access token that the route /api answers with, "" if there
+// is none.
+func (a *OpenIDApp) AccessToken() string {
+	if res := a.Get("/api"); res.StatusCode == http.StatusOK {
+		return res.Text
+	}
+	return ""
+}
+
+// Federated has a sign-out continue at the provider.
+func Federated(c *OpenIDConfig) {
+	for i := range c.Providers {
+		c.Providers[i].FederatedLogout = true
+	}
+}
+
+// OpenIDStorages are the ways to store the sessions of an OpenIDApp, by name.
+var OpenIDStorages = map[string]func(*OpenIDConfig){
+	"cookie":    func(*OpenIDConfig) {},
+	"deny-list": func(c *OpenIDConfig) { c.Session.DenyList = store.NewMemory(store.MemoryOptions{Now: c.Now}) },
+	"memory":    func(c *OpenIDConfig) { c.Session.Store = store.NewMemory(store.MemoryOptions{Now: c.Now}) },
+	"cached": func(c *OpenIDConfig) {
+		c.Session.Store = store.NewMemory(store.MemoryOptions{Now: c.Now})
+		c.Session.CacheFor = 10 * time.Minute
+	},
+}
+
+// EachOpenIDStorage runs a test once for each of OpenIDStorages.
+func EachOpenIDStorage(t *testing.T, test func(t *testing.T, storage func(*OpenIDConfig))) {
+	for name, storage := range OpenIDStorages {
+		t.Run(name, func(t *testing.T) { test(t, storage) })
+	}
+}

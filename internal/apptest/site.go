@@ -1,0 +1,330 @@
+package apptest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
+)
+
+// Site is an application on a real server, and a browser that visits it. Its
+// methods fail the test when a request gets no answer. A browser sends one
+// request at a time; several browsers at one application work concurrently.
+type Site struct {
+	*testing.T
+	URL    string // without a slash at the end
+	Router *gin.Engine
+	Client *http.Client // the browser: it has a cookie jar, and follows no redirect
+	Log    *LogBuffer   // of the application
+	Clock  *Clock       // of the application
+}
+
+// newSite returns a site whose server listens and is yet to start.
+func newSite(t *testing.T, c *Clock) (*Site, *httptest.Server) {
+	s := &Site{T: t, Router: gin.New(), Client: NewBrowser(), Log: new(LogBuffer), Clock: c}
+	srv := httptest.NewUnstartedServer(s.Router)
+	s.URL = "http://" + srv.Listener.Addr().String()
+	t.Cleanup(srv.Close)
+	return s, srv
+}
+
+// serveMe adds the route /me, which answers with the session.
+func (s *Site) serveMe() {
+	s.Router.GET("/me", func(c *gin.Context) { c.JSON(http.StatusOK, c.MustGet("session").(*Session)) })
+}
+
+func (s *Site) another() *Site {
+	other := *s
+	other.Client = NewBrowser()
+	return &other
+}
+
+func (s *Site) copy() *Site {
+	other := s.another()
+	for _, c := range s.Cookies() {
+		other.SetCookie(c.Name, c.Value)
+	}
+	return other
+}
+
+// NewBrowser is a client with an empty cookie jar that follows no redirect.
+func NewBrowser() *http.Client {
+	jar, _ := cookiejar.New(nil)
+	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// Response is an answer whose body has been read.
+type Response struct {
+	*http.Response
+	Text string // the body
+}
+
+// Recorded is the answer in a recorder.
+func Recorded(rec *httptest.ResponseRecorder) Response {
+	return Response{rec.Result(), rec.Body.String()}
+}
+
+// SetCookies lists the names of the cookies that an answer sets, each followed
+// by "=", or by "-" if it is cleared.
+func (r Response) SetCookies() []string {
+	var names []string
+	for _, c := range r.Cookies() {
+		mark := "="
+		if c.MaxAge < 0 {
+			mark = "-"
+		}
+		names = append(names, c.Name+mark)
+	}
+	return names
+}
+
+// NotSignedIn checks that an answer is no 5xx and sets no session cookie. what
+// names the request in a failure.
+func NotSignedIn(t *testing.T, what string, r Response) {
+	t.Helper()
+	if r.StatusCode >= 500 {
+		t.Errorf("%s answers %d %.200s", what, r.StatusCode, r.Text)
+	}
+	for _, c := range r.Cookies() {
+		if strings.Contains(c.Name, "session-token") && c.MaxAge >= 0 && c.Value != "" {
+			t.Errorf("%s sets %s", what, c)
+		}
+	}
+}
+
+// Do sends a request with the cookies of the browser.
+func (s *Site) Do(req *http.Request) Response {
+	s.Helper()
+	res, err := s.Client.Do(req)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return Response{res, string(b)}
+}
+
+// Follow sends a request that an answer of another server leads to, such as the
+// callback of a sign-in.
+func (s *Site) Follow(req *http.Request) Response {
+	s.Helper()
+	req.RequestURI = ""
+	return s.Do(req)
+}
+
+// Request is a request to a path of the application.
+func (s *Site) Request(method, path, contentType, body string) *http.Request {
+	s.Helper()
+	req, err := http.NewRequest(method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		s.Fatal(err)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	return req
+}
+
+// Get sends a GET request.
+func (s *Site) Get(path string) Response {
+	s.Helper()
+	return s.Do(s.Request("GET", path, "", ""))
+}
+
+// Post posts a form.
+func (s *Site) Post(path string, form url.Values) Response {
+	s.Helper()
+	return s.Do(s.Request("POST", path, FormType, form.Encode()))
+}
+
+// PostJSON posts JSON.
+func (s *Site) PostJSON(path, body string) Response {
+	s.Helper()
+	return s.Do(s.Request("POST", path, "application/json", body))
+}
+
+// Interruptible prepares a request without a network, with the cookies of the
+// browser and a form as its body, unless it is empty. serve has the application
+// answer it; leave cancels it, as a browser does that closes the connection.
+func (s *Site) Interruptible(method, path, form string) (leave, serve func()) {
+	ctx, leave := context.WithCancel(s.Context())
+	req, rec := NewRequest(method, path, s.Cookies())
+	if form != "" {
+		req.Header.Set("Content-Type", FormType)
+		req.Body = io.NopCloser(strings.NewReader(form))
+	}
+	return leave, func() { s.Router.ServeHTTP(rec, req.WithContext(ctx)) }
+}
+
+// CSRF is the CSRF token of the browser, which gets one if it has none.
+func (s *Site) CSRF() string {
+	s.Helper()
+	var v struct {
+		CSRFToken string `json:"csrfToken"`
+	}
+	s.Decode(s.Get("/api/auth/csrf").Text, &v)
+	return v.CSRFToken
+}
+
+// CredentialsForm is a sign-in form that asks for an answer in JSON.
+func (s *Site) CredentialsForm(username, password string) url.Values {
+	s.Helper()
+	return url.Values{"username": {username}, "password": {password}, "csrfToken": {s.CSRF()}, "json": {"true"}}
+}
+
+// Start begins a sign-in with a provider, and returns the URL that the browser
+// is sent to. The sign-in leads to /home.
+func (s *Site) Start(id string) string {
+	s.Helper()
+	return s.StartWith(id, "", "/home")
+}
+
+// StartWith is Start with a query ("?a=b") and a callback URL.
+func (s *Site) StartWith(id, query, callbackURL string) string {
+	s.Helper()
+	return s.URLIn(s.Post("/api/auth/signin/"+id+query, url.Values{"csrfToken": {s.CSRF()}, "callbackUrl": {callbackURL}, "json": {"true"}}))
+}
+
+// SignOut signs out.
+func (s *Site) SignOut() Response {
+	s.Helper()
+	return s.Post("/api/auth/signout", url.Values{"csrfToken": {s.CSRF()}, "json": {"true"}})
+}
+
+// SignOutTo signs out and returns the URL that the browser is sent to.
+func (s *Site) SignOutTo(callbackURL string) string {
+	s.Helper()
+	return s.URLIn(s.Post("/api/auth/signout", url.Values{"csrfToken": {s.CSRF()}, "callbackUrl": {callbackURL}, "json": {"true"}}))
+}
+
+// Update updates the session with data, which is JSON.
+func (s *Site) Update(data string) Response {
+	s.Helper()
+	return s.PostJSON("/api/auth/session", `{"csrfToken":"`+s.CSRF()+`","data":`+data+`}`)
+}
+
+// Session is the session that the front end gets, nil when signed out.
+func (s *Site) Session() *Session {
+	s.Helper()
+	return s.SessionIn(s.Get("/api/auth/session"))
+}
+
+// SessionIn is the session in an answer, nil when signed out.
+func (s *Site) SessionIn(res Response) *Session {
+	s.Helper()
+	if res.StatusCode != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
+		s.Fatalf("session data answers %d %s %s", res.StatusCode, res.Header.Get("Content-Type"), res.Text)
+	}
+	if res.Text == "{}" || res.Text == "null" {
+		return nil
+	}
+	session := new(Session)
+	s.Decode(res.Text, session)
+	return session
+}
+
+// URLIn is the member url of an answer in JSON.
+func (s *Site) URLIn(res Response) string {
+	s.Helper()
+	var v struct {
+		URL string `json:"url"`
+	}
+	s.Decode(res.Text, &v)
+	return v.URL
+}
+
+// Decode decodes JSON into v, and fails the test if it can't.
+func (s *Site) Decode(body string, v any) {
+	s.Helper()
+	if err := json.Unmarshal([]byte(body), v); err != nil {
+		s.Fatalf("%s: %v", body, err)
+	}
+}
+
+// Cookies are the cookies of the browser.
+func (s *Site) Cookies() []*http.Cookie {
+	u, _ := url.Parse(s.URL)
+	return s.Client.Jar.Cookies(u)
+}
+
+// Cookie is the value of a cookie of the browser, "" if it has none of the name.
+func (s *Site) Cookie(name string) string {
+	for _, c := range s.Cookies() {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// SetCookie puts a cookie into the browser.
+func (s *Site) SetCookie(name, value string) {
+	u, _ := url.Parse(s.URL)
+	s.Client.Jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/"}})
+}
+
+// CheckCookies are the cookies of the browser for sign-ins that are not finished.
+func (s *Site) CheckCookies() (checks []*http.Cookie) {
+	for _, c := range s.Cookies() {
+		if strings.HasPrefix(c.Name, "next-auth.state.") {
+			checks = append(checks, c)
+		}
+	}
+	return checks
+}
+
+// LogBuffer is a log in memory. It is safe for concurrent use.
+type LogBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write appends to the log.
+func (l *LogBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// String is all that was logged.
+func (l *LogBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// Clock is a clock that tests set. It is safe for concurrent use.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock is a clock that shows the present time, until it is advanced.
+func NewClock() *Clock { return &Clock{now: time.Now()} }
+
+// Now is the time of the clock.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the clock by d, backwards if d is negative.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}

@@ -1,0 +1,177 @@
+package apptest
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gin-contrib/sessions/cookie"
+
+	"github.com/nuxtauth/nuxtauth/store"
+	"github.com/nuxtauth/nuxtauth/store/ginstore"
+)
+
+// Store is a store in memory that records the calls that it gets, and fails on
+// demand. It is safe for concurrent use.
+type Store struct {
+	*store.Memory // nil until Use, UseAsDenyList or the test sets it
+
+	mu     sync.Mutex
+	calls  []string
+	fault  error             // of every call, until it is nil again
+	hang   bool              // every call waits until its context ends
+	before map[string]func() // runs once, before the next call of the method
+}
+
+// NewStore is a store without a Memory: pass its Use or UseAsDenyList to New,
+// which gives it one with the clock of the application.
+func NewStore() *Store { return &Store{before: make(map[string]func())} }
+
+// Use has an application store its sessions here.
+func (s *Store) Use(c *Config) {
+	s.Memory = store.NewMemory(store.MemoryOptions{Now: c.Now})
+	c.Session.Store = s
+}
+
+// UseAsDenyList has an application store its deny-list here.
+func (s *Store) UseAsDenyList(c *Config) {
+	s.Memory = store.NewMemory(store.MemoryOptions{Now: c.Now})
+	c.Session.DenyList = s
+}
+
+// Calls are the names of the methods that were called since the last Calls.
+func (s *Store) Calls() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	calls := s.calls
+	s.calls = nil
+	return calls
+}
+
+// Fail has every call return err, until it is nil again.
+func (s *Store) Fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = err
+}
+
+// Hang has every call wait until its context ends, until on is false again.
+func (s *Store) Hang(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hang = on
+}
+
+// RunBefore has f run once, before the next call of a method.
+func (s *Store) RunBefore(method string, f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before[method] = f
+}
+
+func (s *Store) call(ctx context.Context, method string) error {
+	s.mu.Lock()
+	s.calls = append(s.calls, method)
+	before := s.before[method]
+	delete(s.before, method)
+	s.mu.Unlock()
+	if before != nil {
+		before()
+	}
+	s.mu.Lock()
+	fault, hang := s.fault, s.hang
+	s.mu.Unlock()
+	if hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return fault
+}
+
+// Create implements [store.Store].
+func (s *Store) Create(ctx context.Context, r *store.Record) (string, error) {
+	if err := s.call(ctx, "Create"); err != nil {
+		return "", err
+	}
+	return s.Memory.Create(ctx, r)
+}
+
+// Find implements [store.Store].
+func (s *Store) Find(ctx context.Context, handle string) (*store.Record, error) {
+	if err := s.call(ctx, "Find"); err != nil {
+		return nil, err
+	}
+	return s.Memory.Find(ctx, handle)
+}
+
+// Replace implements [store.Store].
+func (s *Store) Replace(ctx context.Context, handle string, r *store.Record) (string, error) {
+	if err := s.call(ctx, "Replace"); err != nil {
+		return "", err
+	}
+	return s.Memory.Replace(ctx, handle, r)
+}
+
+// Delete implements [store.Store].
+func (s *Store) Delete(ctx context.Context, handle string) error {
+	if err := s.call(ctx, "Delete"); err != nil {
+		return err
+	}
+	return s.Memory.Delete(ctx, handle)
+}
+
+// List implements [store.Store].
+func (s *Store) List(ctx context.Context, subject string) ([]*store.Record, error) {
+	if err := s.call(ctx, "List"); err != nil {
+		return nil, err
+	}
+	return s.Memory.List(ctx, subject)
+}
+
+// DeleteWhere implements [store.Store].
+func (s *Store) DeleteWhere(ctx context.Context, f store.Filter) (int, error) {
+	if err := s.call(ctx, "DeleteWhere"); err != nil {
+		return 0, err
+	}
+	return s.Memory.DeleteWhere(ctx, f)
+}
+
+// Mark implements [store.Marks].
+func (s *Store) Mark(ctx context.Context, name string, value int64, expires time.Time) (bool, error) {
+	if err := s.call(ctx, "Mark"); err != nil {
+		return false, err
+	}
+	return s.Memory.Mark(ctx, name, value, expires)
+}
+
+// Marked implements [store.Marks].
+func (s *Store) Marked(ctx context.Context, names ...string) ([]int64, error) {
+	if err := s.call(ctx, "Marked"); err != nil {
+		return nil, err
+	}
+	return s.Memory.Marked(ctx, names...)
+}
+
+// Storages are the ways to store the sessions of an App, by name.
+var Storages = map[string]func(*Config){
+	"cookie":         func(*Config) {},
+	"deny-list":      func(c *Config) { NewStore().UseAsDenyList(c) },
+	"memory":         func(c *Config) { NewStore().Use(c) },
+	"cookie, cached": func(c *Config) { c.Session.CacheFor = 30 * time.Second },
+	"memory, cached": func(c *Config) { NewStore().Use(c); c.Session.CacheFor = 30 * time.Second },
+	"gin-contrib's cookie store": func(c *Config) {
+		bridged, err := ginstore.New(cookie.NewStore([]byte("a key of thirty-two bytes, or so")), ginstore.Options{Now: c.Now})
+		if err != nil {
+			panic(err)
+		}
+		c.Session.Store = bridged
+	},
+}
+
+// EachStorage runs a test once for each of Storages.
+func EachStorage(t *testing.T, test func(t *testing.T, storage func(*Config))) {
+	for name, storage := range Storages {
+		t.Run(name, func(t *testing.T) { test(t, storage) })
+	}
+}

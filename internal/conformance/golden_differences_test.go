@@ -1,0 +1,432 @@
+package conformance_test
+
+import (
+	"slices"
+)
+
+// Parts of the lines that player.observe writes.
+const (
+	siteURL    = "http://localhost:3000"
+	apiURL     = siteURL + "/api/auth"
+	attributes = " Path=/ HttpOnly SameSite=Lax"
+	newCSRF    = "cookie csrf-token" + attributes + " = signed <new csrf>"
+	newURL     = "cookie callback-url" + attributes + " = "
+	clearFlow  = "cookie state.<flow>" + attributes + " Max-Age=0 = cleared"
+	jsonString = `"(?:[^"\\]|\\.)*"`
+	refusalV4  = "status 400\ntype text/plain\ntext This is no action of the sign-in API."
+	refusalV5  = "status 400\ntype application/json\njson \"Bad request.\""
+)
+
+// The user Ada in the recorded applications, and the effect of her sign-in.
+const (
+	ada        = `{"email":"ada@example.com","name":"Ada","sub":"1"}`
+	adaUser    = `"user":{"email":"ada@example.com","id":"1","name":"Ada","role":"admin"}`
+	adaAccount = `"account":{"provider":"credentials","providerAccountId":"1","type":"credentials"}`
+	adaCookie  = "cookie session-token" + attributes + " Expires=43200m = sealed for 2592000s " + ada
+	adaSignsIn = `call authorize {"credentials":{"password":"pw","username":"ada"}}` +
+		"\n" + `call callback:signIn {` + adaAccount + `,"credentials":{"password":"pw","username":"ada"},` + adaUser + `}` +
+		"\n" + `call callback:jwt {` + adaAccount + `,"token":` + ada + `,"trigger":"signIn",` + adaUser + `}` +
+		"\n" + `call event:signIn {` + adaAccount + `,` + adaUser + `}`
+)
+
+// The forms of the sign-in page.
+const signInForms = "form POST " + apiURL + "/callback/credentials hidden:csrfToken:" +
+	" text:username:input-username-for-credentials-provider password:password:input-password-for-credentials-provider" +
+	"\nform POST " + apiURL + "/signin/fakeoauth hidden:csrfToken: hidden:callbackUrl:" +
+	"\nform POST " + apiURL + "/signin/fakeoidc hidden:csrfToken: hidden:callbackUrl:"
+
+// Sets of edits.
+var (
+	toJSON = []edit{
+		{`^status 302$`, "status 200"}, {`^type $`, "type application/json"},
+	}
+	toRefusalV5 = []edit{
+		{`^location .*`, "location "}, {`^type .*`, ""}, {`^status .*`, refusalV5},
+	}
+	toRefusalV4 = []edit{
+		{`^location .*`, "location "}, {`^(type|text|cookie|call) .*`, ""}, {`^status .*`, refusalV4},
+	}
+	toSignedOut = []edit{
+		{`^call .*`, ""}, {`^(cookie session-token` + attributes + `) .*`, "$1 Max-Age=0 = cleared"},
+	}
+	toCSRF = []edit{ // the answer to GET csrf, without the callback URL
+		{`^status 500$`, "status 200"}, {`^json .*`, `json {"csrfToken":"<new csrf>"}` + "\n" + newCSRF},
+	}
+	toPage = []edit{ // the sign-in page, without the callback URL
+		{`^status 500$`, "status 200\n" + newCSRF + "\n" + signInForms},
+	}
+)
+
+func andMore(edits []edit, more ...edit) []edit { return slices.Concat(edits, more) }
+
+var goldenDifferences = []goldenDifference{
+	// Every answer.
+	{
+		why: "New reports a mistake in the configuration, and no answer does (JW-08)",
+		ids: `/config-error-nosecret/`, v4: 6, v5: 6,
+		edits: []edit{
+			{`^(status|location|cache|type|json) .*`, ""},
+			{"", "New: nuxtauth: there is no secret: set Config.Secret or AUTH_SECRET, for instance to the output of `openssl rand -base64 33`"},
+		},
+	},
+	{
+		why: "no answer may be stored, neither pages nor redirects (SE-08, OA-17)",
+		ids: `.`, v4: 242, v5: 243,
+		edits: []edit{{`^cache ; ; $`, "cache private, no-cache, no-store; no-cache; 0"}},
+	},
+	{
+		why: "the text for an unknown path or method is another",
+		ids: `/unknown/.* (GET|POST|PUT|DELETE|PATCH|OPTIONS) |POST csrf|/providers/2 |unknown action|malformed json`, v4: 20,
+		edits: []edit{
+			{`^text .*`, ""},
+			{`^type $`, ""},
+			{`^status 40[04]$`, refusalV4}, // 404 is the answer of Next.js for a path that does not reach next-auth
+		},
+	},
+	{
+		why: "the same for HEAD, which has no body",
+		ids: ` HEAD `, v4: 2,
+		edits: []edit{{`^type $`, "type text/plain"}},
+	},
+	{
+		why: "a known action with a wrong method, or one of another version, is a bad request and no redirect (SE-16)",
+		ids: `POST csrf|/providers/2 |POST /(error|verify-request)|webauthn-options|GET callback credentials`, v5: 6,
+		edits: toRefusalV5,
+	},
+	{
+		why: "GET of a credentials callback is a bad request and no fault of the server (SE-16)",
+		ids: `GET callback credentials`, v4: 1,
+		edits: toRefusalV4,
+	},
+
+	// JSON in place of a redirect.
+	{
+		why: "clients of either version are understood: X-Auth-Return-Redirect asks next-auth for JSON too",
+		ids: `return header only`, v4: 1,
+		edits: andMore(toJSON, edit{`^location (.*)`, `json {"url":"$1"}` + "\nlocation "}),
+	},
+	{
+		why: "any true value of json asks for JSON, as nuxt-auth's server has it",
+		ids: `json:true boolean`, v4: 1,
+		edits: andMore(toJSON, edit{`^location (.*)`, `json {"url":"$1"}` + "\nlocation "}),
+	},
+	{
+		why: "clients of either version are understood: json=true asks Auth.js for JSON too",
+		ids: `json:true only|JSON body json:`, v5: 3,
+		edits: andMore(toJSON, edit{`^location (.*)`, `json {"url":"$1"}` + "\nlocation $1"}),
+	},
+	{
+		why: "there is a Location beside {\"url\"} after a failure too, as after a success",
+		ids: `(csrf|password|throws|wrong|credentials),? json-return`, v5: 7,
+		edits: []edit{{`^location $`, ""}, {`^json \{"url":"(.*)"\}$`, `json {"url":"$1"}` + "\nlocation $1"}},
+	},
+
+	// Callback URLs.
+	{
+		why: "a path that begins with two slashes is another host to code that strips the origin (SE-12)",
+		ids: `[\\/][\\/]evil\.com`, v4: 7, v5: 7,
+		edits: []edit{{`^(.*)http://localhost:3000/[\\/]evil\.com$`, "${1}" + siteURL}},
+	},
+	{
+		why: "a hostile callback URL is no error: it leads to the application's root URL (SE-12)",
+		ids: `csrf.*callback(Url|-url cookie)=(javascript:|http://localhost:3000\.evil)`, v4: 4, v5: 4,
+		edits: andMore(toCSRF, edit{"", newURL + siteURL}),
+	},
+	{
+		why: "a hostile callback URL is no error: the sign-in page leads to the application's root URL (SE-12)",
+		ids: `signin\?callbackUrl=(javascript:|http://localhost:3000\.evil)`, v4: 2, v5: 2,
+		edits: andMore(toPage, edit{"", newURL + siteURL}),
+	},
+	{
+		why: "a callback URL is read as a browser reads a link: without a scheme it is a path (SE-12)",
+		ids: `csrf.*callback(Url|-url cookie)=nope`, v4: 2, v5: 2,
+		edits: andMore(toCSRF, edit{"", newURL + siteURL + "/nope"}),
+	},
+	{
+		why: "a callback URL is read as a browser reads a link, on the sign-in page (SE-12)",
+		ids: `signin\?callbackUrl=nope`, v4: 1, v5: 1,
+		edits: andMore(toPage, edit{"", newURL + siteURL + "/nope"}),
+	},
+	{
+		why: "a callback URL is read as a browser reads a link, and the sign-in succeeds (SE-12)",
+		ids: `callbackUrl unparsable`, v4: 1, v5: 1,
+		edits: []edit{
+			{`^text .*`, ""}, {`^status .*`, "status 302"}, {`^location .*`, "location " + siteURL + "/nope"},
+			{"", newURL + siteURL + "/nope"},
+			{"", adaCookie}, {"", adaSignsIn},
+		},
+	},
+	{
+		why: "line breaks in a callback URL are dropped, as in a browser, and the sign-in succeeds (SE-12)",
+		ids: `callbackUrl CRLF`, v4: 1, v5: 1,
+		edits: []edit{
+			{`^(text|cookie|call) .*|^Set-Cookie: a=b$`, ""}, {`^status .*`, "status 302"}, {`^location .*`, "location " + siteURL + "/xSet-Cookie:%20a=b"},
+			{"", newURL + siteURL + "/xSet-Cookie:%20a=b"},
+			{"", adaCookie}, {"", adaSignsIn},
+		},
+	},
+	{
+		why: "of several callback URLs the first counts; none is an error (SE-12)",
+		ids: `repeated callbackUrl`, v4: 1,
+		edits: andMore(toCSRF, edit{"", newURL + siteURL + "/a"}),
+	},
+	{
+		why: "of several callback URLs the first counts",
+		ids: `repeated callbackUrl`, v5: 1,
+		edits: []edit{{`^` + newURL + siteURL + `/b`, newURL + siteURL + "/a"}},
+	},
+	{
+		why: "the sign-in page has a callback URL also if the request has an empty one",
+		ids: `GET signin\?callbackUrl=$`, v4: 1, v5: 1,
+		edits: []edit{{`^form POST (\S+/signin/\w+) hidden:csrfToken:$`, "form POST $1 hidden:csrfToken: hidden:callbackUrl:"}},
+	},
+
+	// Credentials.
+	{
+		why: "the application's code gets the fields of the form without those of the protocol",
+		ids: `/(session|credentials|signout|signIn-callback-\w+|custom-\w+|chunked-session|callback-failure-\w+|secure-cookies)/`, v4: 30, v5: 30,
+		edits: []edit{
+			{`^(call .*"credentials":\{)"callbackUrl":` + jsonString + `,`, "$1"},
+			{`^(call .*"credentials":\{)"csrfToken":"<csrf>",`, "$1"},
+			{`^(call .*"credentials":\{)"json":(?:` + jsonString + `|true),`, "$1"},
+		},
+	},
+	{
+		why: "the text of an error of the application is for the log and not for a URL (OA-11)",
+		ids: `authorize throws`, v4: 2,
+		edits: []edit{{`error=Custom%20%26%20message`, "error=Callback"}},
+	},
+	{
+		why: "the text of an error of the application is for the log: every error of SignIn is AccessDenied",
+		ids: `/signIn-callback-signinthrow/`, v4: 3,
+		edits: []edit{{`error=nope%20%26%20no`, "error=AccessDenied"}},
+	},
+	{
+		why: "a sign-in that SignIn refuses with an error has the status of any refusal",
+		ids: `/signIn-callback-signinthrow/2 `, v4: 1,
+		edits: []edit{{`^status 200$`, "status 403"}},
+	},
+	{
+		why: "a session cookie and its token expire at the same time",
+		ids: `/custom-claims/1 `, v4: 1,
+		edits: []edit{{`sealed for 2592000s`, "sealed for 3600s"}},
+	},
+
+	// Sessions and pages.
+	{
+		why: "a token in the Authorization header is a session for the whole API",
+		ids: `bearer header`, v4: 1, v5: 1,
+		edits: []edit{
+			{`^json .*`, `json {"expires":"43200m","user":{"email":"ada@example.com","name":"Ada"}}`},
+			{"", `call callback:jwt {"token":` + ada + `}`},
+			{"", `call callback:session {"session":{"expires":"43200m","user":{"email":"ada@example.com","name":"Ada"}},"token":` + ada + `}`},
+			{"", `call event:session {"session":{"expires":"43200m","user":{"email":"ada@example.com","name":"Ada"}},"token":` + ada + `}`},
+		},
+	},
+	{
+		why: "the status of the error page does not depend on the case of the code, in either version",
+		ids: `error=(accessdenied|verification)$`, v5: 2,
+		edits: []edit{{`^status 200$`, "status 403"}},
+	},
+	{
+		why: "the status of the error page does not depend on the case of the code, nor of Configuration",
+		ids: `error=configuration$`, v5: 1,
+		edits: []edit{{`^status 200$`, "status 500"}},
+	},
+	{
+		why: "a code in the URL of a page of the application is escaped",
+		ids: `/custom-pages/8 `, v4: 1, v5: 1,
+		edits: []edit{{`error=Custom & message`, "error=Custom%20%26%20message"}},
+	},
+	{
+		why: "a missing code is left out, and not the word undefined",
+		ids: `/custom-pages/5 `, v4: 1, v5: 1,
+		edits: []edit{{`\?error=undefined`, ""}},
+	},
+	{
+		why: "the form of the sign-out page always has the same action",
+		ids: `page with csrf=true`, v5: 1,
+		edits: []edit{{`/signout\?csrf=true`, "/signout"}},
+	},
+
+	// The start of a sign-in at a provider.
+	{
+		why: "state, nonce and verifier are in one sealed cookie for each sign-in, so that two tabs can sign in (OA-06)",
+		ids: ` (start fake|start strict|start linker|oauth start|oidc start)`, v4: 26, v5: 26,
+		edits: []edit{
+			{`^cookie \S*nonce .*`, ""},
+			{`^cookie (\S*)(?:pkce\.code_verifier|state) (.*)`, "cookie ${1}state.<flow> $2"},
+		},
+	},
+	{
+		why: "every sign-in has PKCE (OA-02)",
+		ids: ` start (fakeoauth|strict|linker)`, v4: 12,
+		edits: []edit{{`^(location .*client_id=cid)&`, "$1&code_challenge=%3Ccode_challenge%3E&code_challenge_method=S256&"}},
+	},
+	{
+		why: "every sign-in has a state (OA-03)",
+		ids: ` start (fakeoauth|strict|linker)`, v5: 12,
+		edits: []edit{{`^(location .*scope=read)$`, "$1&state=%3Cstate%3E"}},
+	},
+
+	// The callback from a provider.
+	{
+		why: "the verifier of PKCE is sent with the code (OA-02)",
+		ids: ` callback: `, v4: 11,
+		edits: []edit{{`^(provider POST /token .*map\[code:\S+) grant_type`, "$1 code_verifier:<verifier> grant_type"}},
+	},
+	{
+		why: "the one cookie of the sign-in is cleared (OA-12)",
+		ids: ` callback: [^b]`, v4: 13, v5: 9,
+		edits: []edit{
+			{`^cookie (nonce|pkce\.code_verifier|state) .* = cleared$`, clearFlow},
+		},
+	},
+	{
+		why: "the cookie of the sign-in is cleared after a failure too (OA-12)",
+		ids: ` callback: (bad-nonce|bad-iss|bad-aud|bad-sig|expired|no-id-token|iss param)`, v4: 7, v5: 7,
+		edits: []edit{{"", clearFlow}},
+	},
+	{
+		why: "the cookie of the sign-in is cleared when the application refuses it, too (OA-12)",
+		ids: ` callback: (oauth|same email, other|signed in as first)`, v5: 4,
+		edits: []edit{{"", clearFlow}},
+	},
+	{
+		why: "an error of the provider or the browser is OAuthCallbackError, and not Configuration",
+		ids: `/oidc/.* callback: [^o]`, v5: 9,
+		edits: []edit{{`^location ` + apiURL + `/error\?error=Configuration$`, "location " + apiURL + "/signin?error=OAuthCallbackError"}},
+	},
+	{
+		why: "a missing cookie ends the sign-in before the code is sent to the provider (OA-03)",
+		ids: `missing nonce cookie`, v5: 1,
+		edits: []edit{{`^provider .*`, ""}},
+	},
+	{
+		why: "the signature of the ID token is verified (JW-01)",
+		ids: `callback: bad-sig`, v5: 1,
+		edits: []edit{
+			{`^location .*`, "location " + apiURL + "/signin?error=OAuthCallbackError"},
+			{`^(cookie (session-token|nonce|pkce\.code_verifier|state)|call) .*`, ""},
+		},
+	},
+	{
+		why: "the state is checked on every sign-in, before the code is sent to the provider (OA-03)",
+		ids: `/custom-pages/16 `, v5: 1,
+		edits: []edit{
+			{`^location .*`, "location " + siteURL + "/login?error=OAuthCallbackError"},
+			{`^(cookie|provider) .*`, ""},
+		},
+	},
+
+	// The arguments of callbacks and events.
+	{
+		why: "Account.Type differs for OpenID Connect and OAuth in both versions",
+		ids: ` callback: `, v4: 2,
+		edits: []edit{{`^(call .*"account":\{.*"provider":"fakeoidc",.*)"type":"oauth"`, `$1"type":"oidc"`}},
+	},
+	{
+		why: "the profile of the SignIn event is that of the provider, as in Auth.js",
+		ids: ` callback: `, v4: 8,
+		edits: []edit{
+			{`^(call event:signIn .*"profile":\{)"email":"op\.user@example\.com",`, `$1"aud":"oidc-cid","email":"Op.User@Example.com","iss":"http://127.0.0.1:9411",`},
+			{`^(call event:signIn .*"profile":\{[^}]*)"id":"([^"]*)","image":"([^"]*)","name":"([^"]*)"\}`, `$1"name":"$4","picture":"$3","sub":"$2"}`},
+		},
+	},
+	{
+		why: "Account has expires_at and not expires_in, as in next-auth",
+		ids: ` callback: `, v5: 12,
+		edits: []edit{{`^(call .*)"expires_in":3600,`, "$1"}},
+	},
+	{
+		why: "the token type is as the provider wrote it, as in next-auth",
+		ids: ` callback: `, v5: 12,
+		edits: []edit{{`^(call .*"token_type":)"bearer"`, `$1"Bearer"`}},
+	},
+	{
+		why: "a user keeps the provider's id, and does not get another at each sign-in (OA-14)",
+		ids: ` callback: `, v4: 8, v5: 12,
+		edits: []edit{
+			{`^(call .*"providerAccountId":)("[^"]*")(.*"user":\{[^}]*"id":)"(?:<uuid>|user-\d)"`, "$1$2$3$2"},
+			{`^(call callback:jwt .*"providerAccountId":)("[^"]*")(.*"sub":)"<uuid>"`, "$1$2$3$2"},
+			{`^(cookie session-token .*"sub":)"<uuid>"`, `$1"op-user-1"`},
+		},
+	},
+
+	// Users and sessions in a database, and e-mail, are not in this version.
+	{
+		why: "without a database no user is created and no account linked",
+		ids: `/linking/.* callback: `, v4: 5, v5: 5,
+		edits: []edit{
+			{`^call event:(createUser|linkAccount) .*`, ""},
+			{`^(call event:signIn .*)"isNewUser":true,`, "$1"},
+		},
+	},
+	{
+		why: "without a database an account belongs to no other user",
+		ids: `/linking/(14|23) `, v4: 2, v5: 2,
+		edits: []edit{{`^location .*error=OAuthAccountNotLinked$`, "location " + siteURL + "/after"}},
+		leave: `^(call event:signIn|cookie session-token) `,
+	},
+	{
+		why: "without a database the name of a user comes from the provider",
+		ids: `/linking/(17|18) `, v4: 2, v5: 2,
+		edits: []edit{{`^((?:call event:signIn|json) .*"name":)"Link One"`, `$1"Op User"`}},
+	},
+	{
+		why: "without a database no user is new",
+		ids: `pages\.newUser`, v4: 1, v5: 1,
+		edits: []edit{{`^location .*`, "location " + siteURL + "/orig?a=1"}},
+	},
+	{
+		why: "without a database the session is the token",
+		ids: `/linking/`, v4: 16, v5: 16,
+		leave: `^(cookie session-token .* = (opaque|sealed for 2592000s )|call (callback|event):session )`,
+	},
+	{
+		why: "there is no e-mail sign-in: its start leads to the sign-in page",
+		ids: `/email/.* start [^n]`, v4: 14,
+		edits: []edit{
+			{`^call .*`, ""},
+			{`^location ` + apiURL + `/.*`, "location " + apiURL + "/signin?csrf=true"},
+			{`^json .*`, `json {"url":"` + apiURL + `/signin?csrf=true"}`},
+		},
+	},
+	{
+		why: "there is no e-mail sign-in: an unknown provider is a mistake in the configuration",
+		ids: `/email/.* start [^n]`, v5: 7,
+		edits: []edit{
+			{`^(call|cookie) .*`, ""},
+			{`^location .*`, "location " + apiURL + "/error?error=Configuration"},
+			{`^json .*`, `json {"url":"` + apiURL + `/error?error=Configuration"}`},
+		},
+	},
+	{
+		why: "there is no e-mail sign-in: its callback is an unknown path",
+		ids: `/email/.* callback `, v4: 7,
+		edits: toRefusalV4,
+	},
+	{
+		why: "there is no e-mail sign-in: its callback is a mistake in the configuration",
+		ids: `/email/.* callback `, v5: 6,
+		edits: []edit{
+			{`^location .*`, "location " + apiURL + "/error?error=Configuration"},
+			{`^(cookie|call) .*`, ""},
+		},
+	},
+	{
+		why: "the key of a session in a database is no session here",
+		ids: `/email/.* session (update )?\(database\)`, v4: 4,
+		edits: andMore(toSignedOut, edit{`^json \{"expires.*`, "json {}"}),
+	},
+	{
+		why: "the key of a session in a database is no session here",
+		ids: `/email/.* session (update )?\(database\)`, v5: 4,
+		edits: andMore(toSignedOut, edit{`^json \{"expires.*`, "json null"}),
+	},
+	{
+		why: "the key of a session in a database is no session here, and there is none to sign out",
+		ids: `/email/.* signout \(database\)`, v4: 1, v5: 1,
+		edits: []edit{{`^call event:signOut .*`, ""}},
+	},
+}

@@ -1,0 +1,291 @@
+package conformance_test
+
+import (
+	"bufio"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nuxtauth/nuxtauth"
+)
+
+// The recordings in testdata/golden are answers of next-auth 4.24.15 and
+// @auth/core 0.41.3. Each of their requests is sent to an application with the
+// same configuration and secret, and the answers are compared line by line.
+// goldenDifferences lists the deliberate deviations, with reasons.
+
+func TestGolden_NextAuthV4(t *testing.T) {
+	replay(t, "../../testdata/golden/v4.jsonl", nuxtauth.NextAuth)
+}
+
+func TestGolden_AuthJSV5(t *testing.T) {
+	replay(t, "../../testdata/golden/v5.jsonl", nuxtauth.AuthJS)
+}
+
+// A goldenExchange is one line of a recording.
+type goldenExchange struct {
+	ID, Scenario, Step, Config string
+
+	BaseURL string
+	Request struct {
+		Method, Path string
+		Headers      map[string]string
+		Form         map[string]string
+		JSON         jsontext.Value
+		Raw          string
+	}
+	Response struct {
+		Status       int
+		Headers      map[string]string
+		RawSetCookie []string
+		Body         string
+		HTML         struct{ Forms []goldenForm }
+	}
+	ServerCalls      []goldenCall
+	ProviderRequests []goldenProviderRequest
+}
+
+// A goldenForm is a form of a page.
+type goldenForm struct {
+	Action, Method string
+	Inputs         []goldenInput
+}
+
+type goldenInput struct{ Type, Name, ID string }
+
+// A goldenCall is one call of the application's code, with its arguments.
+type goldenCall struct {
+	Fn   string
+	Args any
+}
+
+// A goldenProviderRequest is a request to the identity provider.
+type goldenProviderRequest struct {
+	Method, Path string
+	Headers      map[string]string
+	Form         map[string]string
+}
+
+// A goldenRecording is a file of exchanges. The exchanges of a scenario are in
+// order, and from one browser.
+type goldenRecording struct {
+	meta struct {
+		Secret, FakeProvider string
+		RecordedAt           time.Time
+	}
+	exchanges []goldenExchange
+}
+
+func readRecording(t *testing.T, file string) *goldenRecording {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rec := new(goldenRecording)
+	var into any = &rec.meta // the first line
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if err := json.Unmarshal(lines.Bytes(), into, json.MatchCaseInsensitiveNames(true)); err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := into.(*goldenExchange); ok {
+			rec.exchanges = append(rec.exchanges, *e)
+		}
+		into = new(goldenExchange)
+	}
+	if lines.Err() != nil || len(rec.exchanges) != 298 {
+		t.Fatalf("%d exchanges, want 298 (%v)", len(rec.exchanges), lines.Err())
+	}
+	return rec
+}
+
+func replay(t *testing.T, file string, protocol nuxtauth.Protocol) {
+	for _, name := range []string{"AUTH_SECRET", "NEXTAUTH_SECRET", "AUTH_URL", "NEXTAUTH_URL"} {
+		t.Setenv(name, "")
+	}
+	rec := readRecording(t, file)
+	provider := newGoldenProvider(t, rec.meta.FakeProvider, rec.meta.RecordedAt)
+	differences := differencesOf(protocol)
+	for todo := rec.exchanges; len(todo) > 0; {
+		first := todo[0]
+		n := slices.IndexFunc(todo, func(e goldenExchange) bool { return e.Config != first.Config || e.Scenario != first.Scenario })
+		if n < 0 {
+			n = len(todo)
+		}
+		t.Run(first.Config+"/"+first.Scenario, func(t *testing.T) {
+			p := newPlayer(t, rec, protocol, provider, &first)
+			for i := range n {
+				differences.compare(t, &todo[i], p.recorded(&todo[i]), p.play(&todo[i]))
+			}
+		})
+		todo = todo[n:]
+	}
+	if !t.Failed() {
+		differences.checkUse(t)
+	}
+}
+
+// A player is an application of this library, and the browser that visits it in
+// one scenario.
+type player struct {
+	*testing.T
+	rec      *goldenRecording
+	protocol nuxtauth.Protocol
+	provider *goldenProvider
+	handler  http.Handler
+	newError error        // of New
+	calls    []goldenCall // of the present exchange
+	started  *startedFlow
+	sessions map[string]string // the player's session token for a recorded one that is no JWE
+}
+
+// A startedFlow is a sign-in that is not finished: the values of the recorded
+// browser, and those of the player's.
+type startedFlow struct {
+	recordedState  string
+	recordedChecks []string // cookies, as name=value
+	state          string
+	check          string // cookie, as name=value
+}
+
+func newPlayer(t *testing.T, rec *goldenRecording, protocol nuxtauth.Protocol, provider *goldenProvider, e *goldenExchange) *player {
+	p := &player{T: t, rec: rec, protocol: protocol, provider: provider, sessions: make(map[string]string)}
+	auth, err := nuxtauth.New(p.config(e))
+	if err != nil {
+		p.newError = err
+		return p
+	}
+	engine := gin.New()
+	engine.Use(auth.Handler())
+	p.handler = engine
+	return p
+}
+
+// recorded is the recorded answer, in lines.
+func (p *player) recorded(e *goldenExchange) []string {
+	h := make(http.Header)
+	for name, value := range e.Response.Headers {
+		h.Set(name, value)
+	}
+	h["Set-Cookie"] = e.Response.RawSetCookie
+	return p.observe(e, goldenAnswer{e.Response.Status, h, e.Response.Body, e.Response.HTML.Forms, e.ServerCalls, e.ProviderRequests})
+}
+
+// play sends the recorded request to the application and returns its answer, in
+// lines.
+func (p *player) play(e *goldenExchange) []string {
+	if p.newError != nil {
+		return []string{"New: " + p.newError.Error()}
+	}
+	p.calls = nil
+	p.provider.prepare(e)
+	w := httptest.NewRecorder()
+	p.handler.ServeHTTP(w, p.request(e))
+	p.remember(e, w.Result())
+	body := w.Body.String()
+	return p.observe(e, goldenAnswer{w.Code, w.Header(), body, formsOf(body), p.calls, p.provider.requests})
+}
+
+// request is the recorded request. Its session and CSRF tokens are sent
+// unchanged: Node made them with the same secret, so they are valid here too.
+func (p *player) request(e *goldenExchange) *http.Request {
+	body := e.Request.Raw + string(e.Request.JSON)
+	if e.Request.Form != nil {
+		form := make(url.Values)
+		for name, value := range e.Request.Form {
+			form.Set(name, value)
+		}
+		body = form.Encode()
+	}
+	r := httptest.NewRequest(e.Request.Method, e.BaseURL+p.path(e.Request.Path), strings.NewReader(body))
+	for name, value := range e.Request.Headers {
+		r.Header.Set(name, value)
+	}
+	if cookies := r.Header.Get("Cookie"); cookies != "" {
+		r.Header.Set("Cookie", p.cookies(cookies))
+	}
+	return r
+}
+
+// path replaces the recorded state by that of the player's sign-in, and adds it
+// where v5 recorded none.
+func (p *player) path(recorded string) string {
+	path, query, _ := strings.Cut(recorded, "?")
+	values, err := url.ParseQuery(query)
+	if p.started == nil || err != nil || !values.Has("code") || values.Get("state") != p.started.recordedState {
+		return recorded
+	}
+	values.Set("state", p.started.state)
+	return path + "?" + values.Encode()
+}
+
+var checkCookie = regexp.MustCompile(`\.(state|nonce|pkce\.code_verifier)=.`)
+
+// cookies replaces the recorded cookies for state, nonce and verifier, if all are
+// present, by the check cookie of the player's sign-in, and the key of a session
+// in a database by the player's session token.
+func (p *player) cookies(recorded string) string {
+	var pairs, checks []string
+	for pair := range strings.SplitSeq(recorded, "; ") {
+		name, value, _ := strings.Cut(pair, "=")
+		switch {
+		case checkCookie.MatchString(pair):
+			checks = append(checks, pair)
+		case p.sessions[value] != "":
+			pairs = append(pairs, name+"="+p.sessions[value])
+		default:
+			pairs = append(pairs, pair)
+		}
+	}
+	if p.started != nil && slices.Equal(checks, p.started.recordedChecks) {
+		pairs = append(pairs, p.started.check)
+	}
+	return strings.Join(pairs, "; ")
+}
+
+// remember stores the values of both answers that later requests of the scenario
+// need.
+func (p *player) remember(e *goldenExchange, ours *http.Response) {
+	started := new(startedFlow)
+	set := make(map[string]string)
+	for _, c := range ours.Cookies() {
+		set[c.Name] = c.Value
+		if strings.Contains(c.Name, ".state.") {
+			started.check = c.Name + "=" + c.Value
+		}
+	}
+	for _, line := range e.Response.RawSetCookie {
+		pair, _, _ := strings.Cut(line, ";")
+		name, value, _ := strings.Cut(pair, "=")
+		if checkCookie.MatchString(pair) {
+			started.recordedChecks = append(started.recordedChecks, pair)
+		}
+		if uuid.MatchString(value) {
+			p.sessions[value] = set[name]
+		}
+	}
+	location, err := ours.Location()
+	if err != nil || !location.Query().Has("code_challenge") {
+		return
+	}
+	recorded, err := url.Parse(e.Response.Headers["location"])
+	if err != nil {
+		p.Fatal(err)
+	}
+	started.state, started.recordedState = location.Query().Get("state"), recorded.Query().Get("state")
+	p.started = started
+	p.provider.start(location.Query())
+}

@@ -1,0 +1,12 @@
+// Package conformance_test checks the whole library through its public API:
+// against recorded answers of next-auth and Auth.js, published advisories of
+// other libraries, hostile requests, and faults of identity providers.
+package conformance_test
+
+import (
+	"testing"
+
+	"github.com/nuxtauth/nuxtauth/internal/apptest"
+)
+
+func TestMain(m *testing.M) { apptest.Main(m) }

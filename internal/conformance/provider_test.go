@@ -1,0 +1,193 @@
+package conformance_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/internal/apptest"
+)
+
+// Faults of an identity provider: none signs a user in, a transient one signs no
+// user out, and each ends within the time limit.
+
+// The provider's port is closed when the application starts.
+func TestProvider_DownAtStart(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	idp, err := authtest.NewProvider(authtest.ProviderConfig{Issuer: "http://" + address, Users: authtest.DefaultUsers()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := apptest.New(t, apptest.WithProviders(idp))
+	if got := a.Start("idp"); got != a.URL+"/api/auth/error?error=OAuthSignin" {
+		t.Errorf("a sign-in leads to %s", got)
+	}
+	a.SignIn()
+	if a.Session() == nil || a.Get("/api/auth/providers").StatusCode != http.StatusOK {
+		t.Error("credentials or the list of providers do not work")
+	}
+
+	listener, err = net.Listen("tcp", address)
+	if err != nil {
+		t.Skip("the port was taken meanwhile: ", err)
+	}
+	srv := httptest.NewUnstartedServer(idp)
+	srv.Listener.Close()
+	srv.Listener = listener
+	srv.Start()
+	t.Cleanup(srv.Close)
+	b := a.Another()
+	b.Follow(idp.SignIn(t, b.Start("idp"), "alice"))
+	if b.Session() == nil {
+		t.Error("once the provider is up, its users can't sign in")
+	}
+}
+
+// The provider fails between the two halves of a sign-in, and recovers.
+func TestProvider_FaultEndsOneSignIn(t *testing.T) {
+	idp := authtest.StartProvider(t)
+	a := apptest.New(t, apptest.WithProviders(idp), func(c *apptest.Config) { c.HTTPClient = &http.Client{Timeout: 300 * time.Millisecond} })
+	for _, fault := range []authtest.Fault{authtest.TokenCutOff, authtest.TokenSlow, authtest.TokenDrip, authtest.JWKSSlow, authtest.UserinfoDrip, authtest.TokenGzipBomb, authtest.UserinfoHuge} {
+		to := a.Start("idp")
+		idp.SetFaults(fault)
+		began := time.Now()
+		res := a.Follow(idp.SignIn(t, to, "alice"))
+		if took := time.Since(began); took > 8*time.Second {
+			t.Errorf("%v: the browser waited for %v", fault, took)
+		}
+		if res.StatusCode == http.StatusFound && res.Header.Get("Location") == a.URL+"/home" && fault == authtest.JWKSSlow {
+			continue // the keys are cached
+		}
+		if res.Header.Get("Location") != a.URL+"/api/auth/error?error=OAuthCallback" || len(a.CheckCookies()) != 0 {
+			t.Errorf("%v: %d %s, %d check cookies", fault, res.StatusCode, res.Header.Get("Location"), len(a.CheckCookies()))
+		}
+		idp.SetFaults()
+		b := a.Another()
+		if b.Follow(idp.SignIn(t, b.Start("idp"), "alice")); b.Session() == nil {
+			t.Errorf("%v: the next sign-in fails too", fault)
+		}
+	}
+}
+
+// The client closes the connection: the request to the provider is canceled.
+func TestProvider_RequestEndsWithClient(t *testing.T) {
+	idp := authtest.StartProvider(t)
+	asked, canceled := make(chan struct{}), make(chan struct{})
+	a := apptest.New(t, apptest.WithProviders(idp), func(c *apptest.Config) {
+		c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/token") {
+				close(asked)
+				<-r.Context().Done()
+				close(canceled)
+				return nil, r.Context().Err()
+			}
+			return http.DefaultTransport.RoundTrip(r)
+		})}
+	})
+	back := idp.SignIn(t, a.Start("idp"), "alice")
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		if res, err := a.Client.Do(back.WithContext(ctx)); err == nil {
+			res.Body.Close()
+		}
+	}()
+	<-asked
+	leave()
+	<-left
+	select {
+	case <-canceled:
+	case <-time.After(5 * time.Second):
+		t.Error("the request to the provider is not canceled")
+	}
+	if a.Session() != nil {
+		t.Error("signed in")
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestProvider_DownAffectsOnlyItsSignIns(t *testing.T) {
+	idp := authtest.StartProvider(t)
+	idp.SetFaults(authtest.DiscoveryServerError)
+	a := apptest.New(t, apptest.WithProviders(idp))
+	if got := a.Start("idp"); got != a.URL+"/api/auth/error?error=OAuthSignin" {
+		t.Errorf("a sign-in leads to %s", got)
+	}
+	a.SignIn()
+	if a.Session() == nil {
+		t.Error("credentials do not work")
+	}
+	idp.SetFaults()
+	eventually(a, func() bool { return strings.HasPrefix(a.Start("idp"), idp.Issuer()) })
+}
+
+// eventually waits up to ten seconds until ok is true.
+func eventually(a *apptest.App, ok func() bool) {
+	a.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); {
+		if time.Now().After(deadline) {
+			a.Fatal("not within ten seconds")
+		}
+	}
+}
+
+// Each fault of a hostile or broken provider ends on the error page.
+func TestProvider_FaultsEndOnErrorPage(t *testing.T) {
+	for _, fault := range authtest.Faults() {
+		if strings.Contains(fault.String(), "refresh") {
+			continue // refreshing tokens is not a part of signing in
+		}
+		t.Run(fault.String(), func(t *testing.T) {
+			t.Parallel()
+			idp := authtest.ProviderConfig{SigningAlgorithm: "ES256", Users: []authtest.User{{Username: "alice", Name: "Alice", Email: "alice@example.com"}}}.Start(t)
+			idp.SetFaults(fault)
+			a := apptest.New(t, apptest.WithProviders(idp), func(cfg *apptest.Config) {
+				cfg.HTTPClient = &http.Client{Timeout: 500 * time.Millisecond}
+			})
+			to := a.Start("idp")
+			if strings.HasPrefix(to, idp.Issuer()) {
+				res := a.Follow(idp.SignIn(t, to, "alice"))
+				to = res.Header.Get("Location")
+				if res.StatusCode != 302 {
+					t.Errorf("the callback answers %d %s", res.StatusCode, res.Text)
+				}
+			}
+			s := a.Session()
+			switch want := fault.Outcome(); {
+			case s != nil && want == authtest.Refused:
+				t.Errorf("signed in as %+v", s)
+			case s == nil && want == authtest.Accepted:
+				t.Errorf("not signed in, but sent to %s", to)
+			}
+			if s != nil {
+				return
+			}
+			if !strings.HasPrefix(to, a.URL+"/api/auth/error?error=") || strings.Contains(to, "<") {
+				t.Fatalf("it ends at %s", to)
+			}
+			for strings.HasPrefix(to, a.URL) {
+				res := a.Get(strings.TrimPrefix(to, a.URL))
+				if to = res.Header.Get("Location"); to == "" && res.StatusCode >= 500 {
+					t.Errorf("the error page answers %d", res.StatusCode)
+				}
+			}
+			if n := strings.Count(a.Log.String(), "level=WARN"); n != 1 {
+				t.Errorf("the log has %d warnings: %s", n, a.Log)
+			}
+		})
+	}
+}

@@ -1,0 +1,90 @@
+package repotest_test
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/nuxtauth/nuxtauth/internal/docblock"
+)
+
+// goBlocks maps the documents that have Go blocks to the packages in which
+// these are compiled.
+var goBlocks = map[string]string{
+	"README.md":        "testdata/docs/readme",
+	"docs/sessions.md": "store/integration/testdata/docs/sessions", // by the tests of that module, which requires the drivers
+}
+
+func TestDocuments_GoBlocksCompile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the compiler")
+	}
+	documents := maps.Clone(goBlocks)
+	maps.DeleteFunc(documents, func(_, dir string) bool { return strings.HasPrefix(dir, "store/integration/") })
+	args, err := docblock.Command(t.TempDir(), documents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		t.Errorf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+func TestDocuments_AllGoBlocksListed(t *testing.T) {
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && (name == "node_modules" || file != "." && name[0] == '.') {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(file) != ".md" {
+			return nil
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		blocks, err := docblock.Blocks(string(text))
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		if _, listed := goBlocks[filepath.ToSlash(file)]; listed != (len(blocks) > 0) {
+			t.Errorf("%s has %d Go blocks; listed: %t", file, len(blocks), listed)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The table of the README has every field of Config, and no other.
+func TestREADMEListsTheConfiguration(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("types.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, config, _ := strings.Cut(string(source), "type Config[T JWT, S Session] struct {")
+	config, _, _ = strings.Cut(config, "\n}")
+	fields := regexp.MustCompile(`(?m)^\t([A-Z]\w+) `).FindAllStringSubmatch(config, -1)
+	_, table, _ := strings.Cut(string(readme), "## Configuration")
+	table, _, _ = strings.Cut(table, "\n## ")
+	for _, f := range fields {
+		if !strings.Contains(table, "| `"+f[1]) {
+			t.Errorf("the table has no row for Config.%s", f[1])
+		}
+	}
+	if rows := strings.Count(table, "\n| `"); len(fields) < 15 || rows < len(fields) {
+		t.Errorf("%d rows for %d fields", rows, len(fields))
+	}
+}

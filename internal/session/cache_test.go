@@ -1,0 +1,252 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/internal/apptest"
+	"github.com/nuxtauth/nuxtauth/store"
+)
+
+// newCachedApp starts an application that caches sessions for a minute, and counts
+// the calls of its Session callback.
+func newCachedApp(t *testing.T, storage func(*apptest.Config)) (*apptest.App, *atomic.Int32) {
+	ran := new(atomic.Int32)
+	a := apptest.New(t, storage, func(c *apptest.Config) {
+		c.Session.CacheFor = time.Minute
+		c.Callbacks.Session = func(_ context.Context, p nuxtauth.SessionParams[apptest.Token, apptest.Session]) (*apptest.Session, error) {
+			ran.Add(1)
+			return p.Session, nil
+		}
+	})
+	a.Router.GET("/token", func(c *gin.Context) { c.String(http.StatusOK, a.Auth.Token(c).Nickname) })
+	a.Router.POST("/nickname", func(c *gin.Context) {
+		if err := a.Auth.Update(c, func(t *apptest.Token) error { t.Nickname = c.Query("is"); return nil }); err != nil {
+			c.String(http.StatusInternalServerError, err.Error())
+		}
+	})
+	return a, ran
+}
+
+func TestCache_SparesCallbacks(t *testing.T) {
+	apptest.EachStorage(t, func(t *testing.T, storage func(*apptest.Config)) {
+		a, ran := newCachedApp(t, storage)
+		a.SignIn()
+		for range 5 {
+			if a.Get("/me").Text == "null" {
+				t.Fatal("signed out")
+			}
+		}
+		if n := ran.Load(); n != 1 {
+			t.Errorf("five requests ran the callback %d times", n)
+		}
+		a.Session()
+		a.Session()
+		if n := ran.Load(); n != 3 {
+			t.Errorf("session data did not run the callback: %d calls in all", n)
+		}
+		a.Get("/me")
+		a.Clock.Advance(time.Minute)
+		before := ran.Load()
+		a.Get("/me")
+		if n := ran.Load(); n != before+1 {
+			t.Error("the cache outlives CacheFor")
+		}
+	})
+}
+
+func TestCache_UpdateIsSeenAtOnce(t *testing.T) {
+	apptest.EachStorage(t, func(t *testing.T, storage func(*apptest.Config)) {
+		a, _ := newCachedApp(t, storage)
+		a.SignIn()
+		for i := range 3 {
+			a.Get("/token")
+			name := fmt.Sprint("name ", i)
+			if res := a.Post("/nickname?is=name%20"+fmt.Sprint(i), nil); res.Text != "" {
+				t.Fatal(res.Text)
+			}
+			if got := a.Get("/token").Text; got != name {
+				t.Errorf("after an update to %q the token says %q", name, got)
+			}
+		}
+	})
+}
+
+func TestCache_EndedSessionIsDropped(t *testing.T) {
+	for _, name := range []string{"deny-list", "memory"} {
+		for how, end := range map[string]func(*apptest.App){
+			"sign-out":   func(a *apptest.App) { a.SignOut() },
+			"revocation": func(a *apptest.App) { a.Auth.Revoke(context.Background(), store.Filter{Subject: "1"}) },
+			"sign-in":    func(a *apptest.App) { a.SignIn() },
+		} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				a, _ := newCachedApp(t, apptest.Storages[name])
+				a.SignIn()
+				copied := a.Copy()
+				if copied.Get("/me").Text == "null" {
+					t.Fatal("not signed in")
+				}
+				a.Clock.Advance(time.Second)
+				end(a)
+				if got := copied.Get("/me").Text; got != "null" {
+					t.Errorf("with a copy of the cookie, /me answers %s", got)
+				}
+			})
+		}
+	}
+}
+
+func TestCache_EndsWithSession(t *testing.T) {
+	apptest.EachStorage(t, func(t *testing.T, storage func(*apptest.Config)) {
+		a, _ := newCachedApp(t, func(c *apptest.Config) {
+			storage(c)
+			c.Session.MaxAge, c.Session.UpdateAge = 30*time.Second, 29*time.Second
+		})
+		a.SignIn()
+		a.Get("/me")
+		copied := a.Copy()
+		a.Clock.Advance(45 * time.Second) // MaxAge, and the tolerance for clocks
+		if got := copied.Get("/me").Text; got != "null" {
+			t.Errorf("after its end, /me answers %s", got)
+		}
+	})
+}
+
+func TestCache_StoreFaultIsNotCached(t *testing.T) {
+	s := apptest.NewStore()
+	a, _ := newCachedApp(t, s.Use)
+	a.SignIn()
+	s.Fail(apptest.ErrDown)
+	if a.Get("/me").Text != "null" {
+		t.Fatal("the store does not fail")
+	}
+	s.Fail(nil)
+	if a.Get("/me").Text == "null" {
+		t.Error("the fault is cached")
+	}
+	s.Fail(apptest.ErrDown)
+	if a.Get("/me").Text == "null" {
+		t.Error("a cached session needs the store")
+	}
+}
+
+func TestCache_ConcurrentRequestsLoadOnce(t *testing.T) {
+	var ran atomic.Int32
+	running, finish := make(chan struct{}), make(chan struct{})
+	a := apptest.New(t, func(c *apptest.Config) {
+		c.Session.CacheFor = time.Minute
+		c.Callbacks.Session = func(_ context.Context, p nuxtauth.SessionParams[apptest.Token, apptest.Session]) (*apptest.Session, error) {
+			if ran.Add(1) == 1 {
+				close(running)
+			}
+			<-finish
+			return p.Session, nil
+		}
+	})
+	a.SignIn()
+	var wg sync.WaitGroup
+	for range 20 {
+		b := a.Copy()
+		wg.Go(func() {
+			if got := b.Get("/me").Text; got == "null" {
+				t.Error("signed out")
+			}
+		})
+	}
+	<-running
+	close(finish)
+	wg.Wait()
+	if n := ran.Load(); n != 1 {
+		t.Errorf("the callback ran %d times", n)
+	}
+}
+
+// A transient error of a callback is for the request that it occurs in.
+func TestCache_TransientErrorIsNotCached(t *testing.T) {
+	var failing atomic.Bool
+	a := apptest.New(t, func(c *apptest.Config) {
+		c.Session.CacheFor = time.Minute
+		c.Callbacks.Session = func(_ context.Context, p nuxtauth.SessionParams[apptest.Token, apptest.Session]) (*apptest.Session, error) {
+			if failing.Load() {
+				return nil, nuxtauth.KeepSession(errors.New("down"))
+			}
+			return p.Session, nil
+		}
+	})
+	a.SignIn()
+	failing.Store(true)
+	if a.Get("/me").Text != "null" {
+		t.Error("the error is hidden")
+	}
+	failing.Store(false)
+	if a.Get("/me").Text == "null" {
+		t.Error("the error is cached")
+	}
+}
+
+// Users read, change and end their sessions concurrently (for the race detector):
+// none gets the session of another, and a signed-out user stays signed out.
+func TestCache_ConcurrentUsersStayApart(t *testing.T) {
+	for _, name := range []string{"cookie", "deny-list", "memory"} {
+		t.Run(name, func(t *testing.T) {
+			a, _ := newCachedApp(t, apptest.Storages[name])
+			a.Router.GET("/whoami", func(c *gin.Context) {
+				if tok := a.Auth.Token(c); tok != nil {
+					c.String(http.StatusOK, tok.Subject)
+				}
+			})
+			var wg sync.WaitGroup
+			for i := range 8 {
+				subject := fmt.Sprint("user ", i)
+				cookies, err := a.Auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: subject}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b := a.Another()
+				for _, c := range cookies {
+					b.SetCookie(c.Name, c.Value)
+				}
+				csrf := b.CSRF()
+				signedOut := make(chan struct{})
+				for range 2 {
+					reader := b.Copy()
+					wg.Go(func() {
+						for {
+							select {
+							case <-signedOut:
+								if got := reader.Get("/whoami").Text; got != "" && name != "cookie" {
+									t.Errorf("%s is signed out, and has the session of %q", subject, got)
+								}
+								return
+							default:
+							}
+							if got := reader.Get("/whoami").Text; got != subject && got != "" {
+								t.Errorf("%s has the session of %q", subject, got)
+							}
+						}
+					})
+				}
+				wg.Go(func() {
+					defer close(signedOut)
+					for n := range 5 {
+						b.Post(fmt.Sprint("/nickname?is=", n), nil)
+						if got := b.Get("/token").Text; got != fmt.Sprint(n) {
+							t.Errorf("%s reads %q after writing %d", subject, got, n)
+						}
+					}
+					b.Post("/api/auth/signout", map[string][]string{"csrfToken": {csrf}})
+				})
+			}
+			wg.Wait()
+		})
+	}
+}

@@ -1,0 +1,220 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/internal/apptest"
+	"github.com/nuxtauth/nuxtauth/store"
+)
+
+// A storeOnly has no Locker, so that replicas can't wait for each other.
+type storeOnly struct{ store.Store }
+
+// A failOnceStore fails in the next Replace after fail was set.
+type failOnceStore struct {
+	*store.Memory
+	fail atomic.Bool
+}
+
+func (f *failOnceStore) Replace(ctx context.Context, h string, r *store.Record) (string, error) {
+	if f.fail.CompareAndSwap(true, false) {
+		return "", apptest.ErrDown
+	}
+	return f.Memory.Replace(ctx, h, r)
+}
+
+func TestRefresh_InvalidGrantEndsSession(t *testing.T) {
+	for name, storage := range apptest.OpenIDStorages {
+		t.Run(name, func(t *testing.T) {
+			a := apptest.NewOpenIDApp(t, storage)
+			a.SignIn()
+			before := a.Copy()
+			a.Clock.Advance(6 * time.Minute)
+			a.IDP.SetFaults(authtest.RefreshInvalidGrant)
+			res := a.Get("/api/auth/session")
+			if a.SessionIn(res) != nil || !slices.Contains(res.SetCookies(), apptest.SessionCookie+"-") {
+				t.Errorf("session data: %s, cookies %v", res.Text, res.SetCookies())
+			}
+			a.IDP.SetFaults()
+			a.Clock.Advance(time.Minute)
+			if a.Session() != nil || a.AccessToken() != "" {
+				t.Error("the session is still valid")
+			}
+			if name != "cookie" && before.Session() != nil {
+				t.Error("a copy of the cookie is valid")
+			}
+		})
+	}
+}
+
+func TestRefresh_ProviderFaultEndsNoSession(t *testing.T) {
+	for _, fault := range []authtest.Fault{
+		authtest.RefreshServerError, authtest.RefreshInvalidClient, authtest.RefreshGarbage,
+		authtest.RefreshWrongIssuer, authtest.RefreshWrongSubject, authtest.RefreshSlow,
+	} {
+		for name, storage := range apptest.OpenIDStorages {
+			t.Run(fault.String()+" "+name, func(t *testing.T) {
+				t.Parallel() // RefreshSlow takes long
+				a := apptest.NewOpenIDApp(t, storage, func(c *apptest.OpenIDConfig) {
+					c.HTTPClient = &http.Client{Timeout: 2 * time.Second}
+					if fault == authtest.RefreshSlow {
+						c.HTTPClient.Timeout = 200 * time.Millisecond
+					}
+				})
+				a.SignIn()
+				token := a.AccessToken()
+				a.IDP.SetFaults(fault, authtest.RefreshNotRotated) // after a refused answer the refresh token is valid
+
+				a.Clock.Advance(4*time.Minute + 50*time.Second)
+				if got := a.AccessToken(); got != token {
+					t.Errorf("ten seconds before it expires the token is %q", got)
+				}
+				a.Clock.Advance(time.Minute)
+				if res := a.Get("/api"); res.StatusCode != http.StatusBadGateway {
+					t.Errorf("with an expired token AccessToken lets the handler answer %d %s", res.StatusCode, res.Text)
+				}
+				if a.Session() == nil || a.Get("/private").StatusCode != http.StatusOK {
+					t.Error("the session ended")
+				}
+				if strings.Contains(a.Log.String(), token) {
+					t.Error("the log has a token")
+				}
+
+				a.IDP.SetFaults()
+				a.Clock.Advance(10 * time.Second)
+				if got := a.AccessToken(); got == "" || got == token {
+					t.Errorf("after the fault the token is %q", got)
+				}
+			})
+		}
+	}
+}
+
+func TestRefresh_FaultPausesRequests(t *testing.T) {
+	a := apptest.NewOpenIDApp(t)
+	a.SignIn()
+	a.Clock.Advance(6 * time.Minute)
+	a.IDP.SetFaults(authtest.RefreshServerError)
+	for range 10 {
+		a.Get("/me")
+	}
+	if n := refreshes(a); n != 1 {
+		t.Errorf("ten requests sent %d token requests", n)
+	}
+}
+
+func TestRefresh_StaleTokenEndsNoSession(t *testing.T) {
+	apptest.EachOpenIDStorage(t, func(t *testing.T, storage func(*apptest.OpenIDConfig)) {
+		a := apptest.NewOpenIDApp(t, storage, func(c *apptest.OpenIDConfig) {
+			c.Callbacks.Session = func(_ context.Context, p nuxtauth.SessionParams[apptest.OpenIDToken, apptest.Session]) (*apptest.Session, error) {
+				if p.Token.AccessTokenExpires.Time().Before(c.Now()) {
+					return nil, errors.New("the API answers 401")
+				}
+				return p.Session, nil
+			}
+		})
+		a.SignIn()
+		a.Clock.Advance(6 * time.Minute)
+		a.IDP.SetFaults(authtest.RefreshServerError)
+		if res := a.Get("/private"); res.StatusCode != http.StatusServiceUnavailable || len(res.SetCookies()) != 0 {
+			t.Errorf("meanwhile: %d, cookies %v", res.StatusCode, res.SetCookies())
+		}
+		a.IDP.SetFaults()
+		a.Clock.Advance(10 * time.Second)
+		if a.Session() == nil {
+			t.Error("the session ended")
+		}
+	})
+}
+
+func TestRefresh_UnsavedTokenIsNotLost(t *testing.T) {
+	s := apptest.NewStore()
+	a := apptest.NewOpenIDApp(t, func(c *apptest.OpenIDConfig) {
+		s.Memory = store.NewMemory(store.MemoryOptions{Now: c.Now})
+		c.Session.Store = s
+	})
+	a.SignIn()
+	a.Clock.Advance(6 * time.Minute)
+	s.RunBefore("Replace", func() { s.Fail(apptest.ErrDown) })
+	if a.AccessToken() != "" {
+		t.Fatal("the store does not fail")
+	}
+	if a.Session() != nil {
+		t.Fatal("the store does not fail")
+	}
+	s.Fail(nil)
+	a.Clock.Advance(10 * time.Second) // a fault is cached for five
+	if a.AccessToken() == "" || refreshes(a) != 1 {
+		t.Errorf("no token after %d token requests", refreshes(a))
+	}
+	a.Clock.Advance(6 * time.Minute)
+	if a.AccessToken() == "" || refreshes(a) != 2 {
+		t.Errorf("the refresh token was lost")
+	}
+}
+
+func TestRefresh_SavedAfterFailedWrite(t *testing.T) {
+	first := apptest.NewOpenIDApp(t)
+	shared := &failOnceStore{Memory: store.NewMemory(store.MemoryOptions{Now: first.Clock.Now})}
+	share := func(c *apptest.OpenIDConfig) { c.Session.Store = shared }
+	one := apptest.NewReplica(t, first.IDP, first.Clock, share)
+	two := apptest.NewReplica(t, first.IDP, first.Clock, share)
+	one.SignIn()
+	two.SetCookie(apptest.SessionCookie, one.Cookie(apptest.SessionCookie))
+	one.Clock.Advance(6 * time.Minute)
+	shared.fail.Store(true)
+	one.Get("/me") // refreshes, and does not call AccessToken
+	if two.AccessToken() == "" || two.Session() == nil {
+		t.Error("the other replica used the old refresh token, and the session ended")
+	}
+}
+
+func TestRefresh_LateReplicaEndsNoSession(t *testing.T) {
+	first := apptest.NewOpenIDApp(t)
+	shared := storeOnly{store.NewMemory(store.MemoryOptions{Now: first.Clock.Now})}
+	reached, opened := make(chan struct{}), make(chan struct{})
+	fast := apptest.NewReplica(t, first.IDP, first.Clock, func(c *apptest.OpenIDConfig) { c.Session.Store = shared })
+	slow := apptest.NewReplica(t, first.IDP, first.Clock, func(c *apptest.OpenIDConfig) {
+		c.Session.Store = shared
+		c.HTTPClient = &http.Client{Transport: atRefresh(func() { reached <- struct{}{}; <-opened })}
+	})
+	fast.SignIn()
+	slow.SetCookie(apptest.SessionCookie, fast.Cookie(apptest.SessionCookie))
+	fast.Clock.Advance(6 * time.Minute)
+	token := make(chan string)
+	go func() { token <- slow.AccessToken() }()
+	<-reached // with the refresh token that fast uses next
+	want := fast.AccessToken()
+	close(opened)
+	if got := <-token; got == "" || got != want {
+		t.Errorf("the slow replica got %q, the fast one %q", got, want)
+	}
+	if fast.Session() == nil {
+		t.Error("the session ended, although the store has a newer refresh token")
+	}
+}
+
+func TestRefresh_PanicIsLogged(t *testing.T) {
+	apptest.EachOpenIDStorage(t, func(t *testing.T, storage func(*apptest.OpenIDConfig)) {
+		a := apptest.NewOpenIDApp(t, storage, func(c *apptest.OpenIDConfig) {
+			c.HTTPClient = &http.Client{Transport: atRefresh(func() { panic("a bug of the transport") })}
+		})
+		a.SignIn()
+		a.Clock.Advance(6 * time.Minute)
+		if a.Session() == nil {
+			t.Error("the session ended")
+		}
+		if !strings.Contains(a.Log.String(), "a bug of the transport") {
+			t.Error("the panic is not in the log")
+		}
+	})
+}

@@ -1,0 +1,115 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/internal/apptest"
+	"github.com/nuxtauth/nuxtauth/store"
+)
+
+func TestRevoke_ListedSessions(t *testing.T) {
+	s := apptest.NewStore()
+	a := apptest.New(t, s.Use)
+	a.Router.GET("/sessions", func(c *gin.Context) {
+		list, err := a.Auth.Sessions(c, a.Auth.Token(c).Subject)
+		if err != nil {
+			c.String(http.StatusInternalServerError, err.Error())
+			return
+		}
+		c.JSON(http.StatusOK, list)
+	})
+	a.Router.POST("/others", func(c *gin.Context) {
+		n, err := a.Auth.Revoke(c, store.Filter{Subject: a.Auth.Token(c).Subject, ExceptID: a.Auth.SessionID(c)})
+		c.String(http.StatusOK, "%d %v", n, err)
+	})
+	phone, laptop, tablet := a, a.Another(), a.Another()
+	for _, b := range []*apptest.App{phone, laptop, tablet} {
+		b.SignIn()
+		a.Clock.Advance(time.Second)
+	}
+	var list []nuxtauth.SessionInfo
+	a.Decode(laptop.Get("/sessions").Text, &list)
+	if len(list) != 3 || list[0].Current || !list[1].Current || list[2].Current {
+		t.Fatalf("sessions %+v", list)
+	}
+	if got := list[1]; got.Provider != "credentials" || got.IP != "127.0.0.1" || !strings.HasPrefix(got.UserAgent, "Go-http-client") || got.ID == "" || got.CreatedAt.Time().IsZero() {
+		t.Errorf("session %+v", got)
+	}
+
+	// One, by its ID. With the ID and another subject, none ends.
+	if n, err := a.Auth.Revoke(t.Context(), store.Filter{Subject: "2", ID: list[0].ID}); n != 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if n, err := a.Auth.Revoke(t.Context(), store.Filter{Subject: "1", ID: list[0].ID}); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if tablet.Session() != nil || laptop.Session() == nil {
+		t.Error("the listed session did not end, or another did")
+	}
+	// All but the current.
+	if got := laptop.Post("/others", nil).Text; got != "1 <nil>" {
+		t.Error(got)
+	}
+	if phone.Session() != nil || laptop.Session() == nil {
+		t.Error("the other sessions did not end, or the current did")
+	}
+	// All.
+	if n, err := a.Auth.Revoke(t.Context(), store.Filter{Subject: "1"}); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if laptop.Session() != nil {
+		t.Error("the last session did not end")
+	}
+	if _, err := a.Auth.Revoke(t.Context(), store.Filter{ID: "x"}); err == nil {
+		t.Error("Revoke accepts an ID without a subject, which may come from a request")
+	}
+}
+
+func TestRevoke_WithoutStoreIsError(t *testing.T) {
+	a := apptest.New(t)
+	if _, err := a.Auth.Sessions(t.Context(), "1"); !errors.Is(err, nuxtauth.ErrNoStore) {
+		t.Error(err)
+	}
+	if _, err := a.Auth.Revoke(t.Context(), store.Filter{Subject: "1"}); !errors.Is(err, store.ErrUnsupported) || !strings.Contains(err.Error(), "Session.Store") {
+		t.Error(err)
+	}
+	b := apptest.New(t, apptest.Storages["gin-contrib's cookie store"])
+	if _, err := b.Auth.Sessions(t.Context(), "1"); !errors.Is(err, store.ErrUnsupported) {
+		t.Error(err)
+	}
+	if _, err := b.Auth.Revoke(t.Context(), store.Filter{Subject: "1"}); !errors.Is(err, store.ErrUnsupported) {
+		t.Error(err)
+	}
+}
+
+func TestRevoke_CallbackErrorEndsCopies(t *testing.T) {
+	for _, name := range []string{"deny-list", "memory"} {
+		t.Run(name, func(t *testing.T) {
+			var banned bool
+			a := apptest.New(t, apptest.Storages[name], func(c *apptest.Config) {
+				c.Callbacks.Session = func(_ context.Context, p nuxtauth.SessionParams[apptest.Token, apptest.Session]) (*apptest.Session, error) {
+					if banned {
+						return nil, errors.New("banned")
+					}
+					return p.Session, nil
+				}
+			})
+			a.SignIn()
+			thief := a.Copy()
+			banned = true
+			a.Session()
+			banned = false
+			if thief.Session() != nil {
+				t.Error("a copy of the cookie is valid")
+			}
+		})
+	}
+}
