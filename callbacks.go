@@ -2,45 +2,54 @@ package nuxtauth
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"log/slog"
+	"net/http"
 	"net/url"
-	"runtime/debug"
 
+	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nuxtauth/nuxtauth/internal/api"
+	"github.com/nuxtauth/nuxtauth/internal/clientip"
+	"github.com/nuxtauth/nuxtauth/internal/guard"
+	"github.com/nuxtauth/nuxtauth/internal/session"
 )
 
-// Callbacks are the application's hooks in the life of a session. They get the
-// context of the request and never the gin.Context. A nil callback does what
-// Auth.js does without it. A panic in one is recovered and counts as an error.
+// Callbacks are the application's functions in the life of a session. They get a
+// context that ends with the request, and after 10 seconds at the latest. A nil
+// callback does what Auth.js does without it. A panic in one is recovered and
+// counts as an error. Callbacks of different requests run at the same time.
 type Callbacks[T JWT, S Session] struct {
-	// SignIn decides whether somebody who proved who they are may enter. Nil
-	// lets everybody in. An error refuses: an [*Error] with its own code, a
-	// [RedirectTo] by leading elsewhere, any other as AccessDenied.
+	// SignIn decides whether a proven sign-in is accepted. Nil accepts all. An
+	// error refuses: an [*Error] with its own code, a [RedirectTo] by leading the
+	// browser elsewhere, any other as AccessDenied.
 	SignIn func(ctx context.Context, p SignInParams) error
 
 	// Redirect decides where a callback URL leads. Nil allows paths, the
-	// application's own origin and Config.TrustedOrigins. Its answer is
-	// followed if it is an http or https URL, or a path; the front page otherwise.
+	// application's own origin and Config.TrustedOrigins. The browser is led to
+	// the result if it is an http or https URL, or a path, and otherwise to the
+	// application's root URL.
 	Redirect func(ctx context.Context, p RedirectParams) (string, error)
 
 	// JWT puts data into the token: at sign-in, when Account is set, and
 	// again each time the session is loaded, with the token alone. It returns
-	// the token to keep. Nil, an error or a token without a subject ends the
-	// session, unless the error is a [KeepSession].
+	// the token of the session from now on. Nil, an error or a token without a
+	// subject ends the session, unless the error is one of [Unavailable].
 	JWT func(ctx context.Context, p JWTParams[T]) (*T, error)
 
 	// Session makes what the front end sees, each time session data is
 	// requested. Nil, or an error, ends the session: the user is signed out,
-	// unless the error is a [KeepSession].
+	// unless the error is one of [Unavailable].
 	Session func(ctx context.Context, p SessionParams[T, S]) (*S, error)
 }
 
-// Events are told what happened, after it happened, within the request.
+// Events are functions of the application that run after something has happened,
+// within the request. They change nothing of it. A nil event is not called; a panic
+// in one is recovered and logged.
 type Events[T JWT, S Session] struct {
 	SignIn  func(ctx context.Context, e SignInEvent)
 	SignOut func(ctx context.Context, e SignOutEvent[T])
-	Session func(ctx context.Context, e SessionEvent[T, S]) // a front end got the session
+	Session func(ctx context.Context, e SessionEvent[T, S]) // a front end got session data
 }
 
 // Trigger says why the JWT or Session callback runs.
@@ -48,12 +57,12 @@ type Trigger string
 
 const (
 	TriggerNone   Trigger = ""       // session data is requested
-	TriggerSignIn Trigger = "signIn" // somebody signed in
-	TriggerSignUp Trigger = "signUp" // somebody signed in for the first time
+	TriggerSignIn Trigger = "signIn" // a user signs in
+	TriggerSignUp Trigger = "signUp" // a user signs in for the first time
 	TriggerUpdate Trigger = "update" // the front end sent data to POST /api/auth/session
 )
 
-// SignInParams is what the SignIn callback judges.
+// SignInParams is a proven sign-in, for the SignIn callback.
 type SignInParams struct {
 	User        *User
 	Account     *Account
@@ -61,22 +70,23 @@ type SignInParams struct {
 	Credentials url.Values // the form, for credentials alone
 }
 
-// RedirectParams is what the Redirect callback decides on.
+// RedirectParams is a callback URL, for the Redirect callback.
 type RedirectParams struct {
-	URL     string // what the browser asked for: do not trust it
+	URL     string // as the browser sent it: do not trust it
 	BaseURL string // the application's origin
 }
 
-// JWTParams is what the JWT callback works with.
+// JWTParams is the input of the JWT callback.
 type JWTParams[T JWT] struct {
 	// Token is the token so far; the callback changes and returns it. Its
-	// strings are parts of one, so strings.Clone what you keep for long.
+	// strings share one piece of memory: use strings.Clone for one that is stored
+	// for long.
 	Token *T
 
 	Trigger Trigger
 
-	// User, Account, Profile and IsNewUser are there only while somebody signs
-	// in, when Trigger is TriggerSignIn or TriggerSignUp. Later they are zero.
+	// User, Account, Profile and IsNewUser are set only at sign-in, when Trigger is
+	// TriggerSignIn or TriggerSignUp. Later they are zero.
 	User      *User
 	Account   *Account
 	Profile   Profile
@@ -84,7 +94,8 @@ type JWTParams[T JWT] struct {
 
 	// Update is the data that the front end sent, when Trigger is
 	// TriggerUpdate. It comes from the browser: take from it only fields that
-	// users may change themselves, and refuse it with [KeepSession].
+	// users may change themselves, and refuse it with [Unavailable]. Copying it
+	// into the token unchecked lets a user change any field.
 	Update Update
 }
 
@@ -95,7 +106,7 @@ type Update jsontext.Value
 // Without data it leaves v as it is.
 func (u Update) Decode(v any) error { return Profile(u).Decode(v) }
 
-// SessionParams is what the Session callback works with.
+// SessionParams is the input of the Session callback.
 type SessionParams[T JWT, S Session] struct {
 	// Session arrives with Expires set, and with name, email and image where
 	// its user has such fields; the callback changes and returns it.
@@ -108,7 +119,7 @@ type SessionParams[T JWT, S Session] struct {
 	Update  Update
 }
 
-// SignInEvent tells of a sign-in.
+// SignInEvent is a sign-in that has happened.
 type SignInEvent struct {
 	User      *User
 	Account   *Account
@@ -116,118 +127,83 @@ type SignInEvent struct {
 	IsNewUser bool
 }
 
-// SignOutEvent tells of a sign-out.
+// SignOutEvent is a sign-out that has happened.
 type SignOutEvent[T JWT] struct{ Token *T }
 
-// SessionEvent tells that a front end got session data.
+// SessionEvent is session data that a front end got.
 type SessionEvent[T JWT, S Session] struct {
 	Session *S
 	Token   *T
 }
 
-// KeepSession marks an error of the JWT or Session callback as a passing
-// fault, such as a service that does not answer: this request is signed out,
-// and [Auth.Require] answers it with 503, but the cookie is kept and the user is back once the fault
-// is over. A nil error stays nil.
-func KeepSession(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &keepError{err}
-}
-
-type keepError struct{ err error }
-
-func (e *keepError) Error() string { return e.err.Error() }
-func (e *keepError) Unwrap() error { return e.err }
+// Unavailable marks err as temporary: a callback could not reach a service, which
+// says nothing about the session. The request is treated as signed out,
+// [Auth.Require] answers 503, and the cookie is kept. The result wraps
+// [ErrUnavailable] and err; Unavailable(nil) is nil.
+func Unavailable(err error) error { return session.Transient(err) }
 
 // RedirectTo is an error for the SignIn callback: it refuses the sign-in and
 // leads the browser to url, a path or URL that the Redirect rules allow.
-func RedirectTo(url string) error { return &redirectError{url} }
+func RedirectTo(url string) error { return &api.RedirectError{URL: url} }
 
-type redirectError struct{ url string }
-
-func (e *redirectError) Error() string { return fmt.Sprintf("redirected to %q", e.url) }
-
-// panicError is what a recovered panic of a callback becomes.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
-
-// recovered turns a panic of a callback into an error, for use with defer.
-func recovered(err *error) {
-	if v := recover(); v != nil {
-		*err = &panicError{v, debug.Stack()}
+// apiCallbacks are the callbacks and events that package api calls, guarded.
+func apiCallbacks[T JWT, S Session](c Callbacks[T, S], e Events[T, S]) (a api.Callbacks) {
+	if c.SignIn != nil {
+		a.SignIn = guard.Check("the SignIn callback", func(ctx context.Context, p *api.SignInParams) error {
+			return c.SignIn(ctx, SignInParams(*p))
+		})
 	}
+	if c.Redirect != nil {
+		redirect := guard.Func("the Redirect callback", c.Redirect)
+		a.Redirect = func(ctx context.Context, to, base string) (string, error) {
+			return redirect(ctx, RedirectParams{URL: to, BaseURL: base})
+		}
+	}
+	if e.SignIn != nil {
+		a.SignedIn = guard.Event("the SignIn event", func(ctx context.Context, ev *api.SignInEvent) {
+			e.SignIn(ctx, SignInEvent(*ev))
+		})
+	}
+	if e.Session != nil {
+		a.Read = guard.Event("the Session event", func(ctx context.Context, s *session.Session) {
+			e.Session(ctx, SessionEvent[T, S]{Session: s.View.(*S), Token: s.Token.(*T)})
+		})
+	}
+	return a
 }
 
-var errNoSubject = errors.New("the token has no subject: give the user an ID, or set Token.Subject in the JWT callback")
-var errNoToken = errors.New("the JWT callback returned no token")
-var errNoSession = errors.New("the Session callback returned no session")
-
-func (c *Callbacks[T, S]) signIn(ctx context.Context, p SignInParams) (err error) {
-	if c.SignIn == nil {
+// signedOutEvent is the SignOut event, guarded.
+func signedOutEvent[T JWT](f func(context.Context, SignOutEvent[T])) func(context.Context, *session.Session) error {
+	if f == nil {
 		return nil
 	}
-	defer recovered(&err)
-	return c.SignIn(ctx, p)
+	return guard.Event("the SignOut event", func(ctx context.Context, s *session.Session) {
+		f(ctx, SignOutEvent[T]{Token: s.Token.(*T)})
+	})
 }
 
-func (c *Callbacks[T, S]) redirect(ctx context.Context, p RedirectParams) (url string, err error) {
-	defer recovered(&err)
-	return c.Redirect(ctx, p)
-}
-
-func (c *Callbacks[T, S]) jwt(ctx context.Context, p JWTParams[T]) (t *T, err error) {
-	if c.JWT == nil {
-		return p.Token, nil
-	}
-	defer recovered(&err)
-	t, err = c.JWT(ctx, p)
-	if err == nil && t == nil {
-		err = errNoToken
-	}
-	return t, err
-}
-
-func (c *Callbacks[T, S]) session(ctx context.Context, p SessionParams[T, S]) (s *S, err error) {
-	if c.Session == nil {
-		return p.Session, nil
-	}
-	defer recovered(&err)
-	s, err = c.Session(ctx, p)
-	if err == nil && s == nil {
-		err = errNoSession
-	}
-	return s, err
-}
-
-func (e *Events[T, S]) signIn(ctx context.Context, ev SignInEvent) (err error) {
-	if e.SignIn == nil {
+// guardSkip returns Config.Skip guarded: after a panic the request is not skipped.
+func guardSkip(skip func(*http.Request) bool, log *slog.Logger) func(*http.Request) bool {
+	if skip == nil {
 		return nil
 	}
-	defer recovered(&err)
-	e.SignIn(ctx, ev)
-	return nil
+	guarded := guard.Func("Config.Skip", func(_ context.Context, r *http.Request) (bool, error) { return skip(r), nil })
+	return func(r *http.Request) bool {
+		ok, err := guarded(r.Context(), r)
+		guard.Report(r.Context(), log, "Config.Skip", err)
+		return ok && err == nil
+	}
 }
 
-func (e *Events[T, S]) signOut(ctx context.Context, ev SignOutEvent[T]) (err error) {
-	if e.SignOut == nil {
-		return nil
+// trustsAnyProxy reports whether gin believes the X-Forwarded-For of any address.
+// It asks about a request from an address for documentation (RFC 5737), which no
+// proxy has.
+func trustsAnyProxy(src clientip.Source) bool {
+	c, ok := src.(*gin.Context)
+	if !ok {
+		return false
 	}
-	defer recovered(&err)
-	e.SignOut(ctx, ev)
-	return nil
-}
-
-func (e *Events[T, S]) session(ctx context.Context, ev SessionEvent[T, S]) (err error) {
-	if e.Session == nil {
-		return nil
-	}
-	defer recovered(&err)
-	e.Session(ctx, ev)
-	return nil
+	probe := c.Copy()
+	probe.Request = &http.Request{RemoteAddr: "192.0.2.1:1", Header: http.Header{"X-Forwarded-For": {"192.0.2.2"}}}
+	return probe.ClientIP() == "192.0.2.2"
 }

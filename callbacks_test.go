@@ -173,7 +173,7 @@ func TestCallback_TransientErrorEndsNoSession(t *testing.T) {
 	var fault error
 	a := apptest.New(t, func(cfg *apptest.Config) {
 		cfg.Callbacks.Session = func(_ context.Context, p nuxtauth.SessionParams[apptest.Token, apptest.Session]) (*apptest.Session, error) {
-			return p.Session, nuxtauth.KeepSession(fault)
+			return p.Session, nuxtauth.Unavailable(fault)
 		}
 	})
 	a.Router.GET("/private", a.Auth.Require(), func(c *gin.Context) { c.String(200, "in") })

@@ -1,65 +1,322 @@
 package nuxtauth
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"net/url"
-	"reflect"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
+	"github.com/nuxtauth/nuxtauth/internal/api"
+	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
+	"github.com/nuxtauth/nuxtauth/internal/flow"
+	"github.com/nuxtauth/nuxtauth/internal/guard"
+	"github.com/nuxtauth/nuxtauth/internal/origin"
+	"github.com/nuxtauth/nuxtauth/internal/page"
+	"github.com/nuxtauth/nuxtauth/internal/session"
+	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/token"
 )
+
+// Config is the configuration of an [Auth]. Every field has a safe zero value; only
+// Secret and URL must be set, here or in the environment. A change to a Config after
+// [New] has no effect.
+type Config[T JWT, S Session] struct {
+	// Secret seals the cookies: at least 32 characters of randomness
+	// (openssl rand -base64 33). Empty means AUTH_SECRET, or NEXTAUTH_SECRET.
+	// A Node server with the same secret reads these sessions, and its sessions are
+	// read here.
+	Secret string
+
+	// OldSecrets still open cookies but seal none, so that a secret can be
+	// changed without signing users out.
+	OldSecrets []string
+
+	// URL is the public address of the application: "https://app.example.com".
+	// A path in it is the base path. Empty means AUTH_URL, or NEXTAUTH_URL.
+	// Cookies are Secure, with the prefixes __Secure- and __Host-, when it is https.
+	URL string
+
+	// BasePath is where the API is mounted. Empty means the path of URL, or
+	// "/api/auth".
+	BasePath string
+
+	// TrustHost takes the origin from X-Forwarded-Host and -Proto, or from Host, when
+	// there is no URL. Set it only behind a proxy that sets these headers
+	// itself. TrustedOrigins must name the origins that the proxy serves, and
+	// requests for others are refused.
+	TrustHost bool
+
+	// TrustedOrigins are further origins of the application, such as
+	// "https://www.example.com": callback URLs may lead there, and front ends
+	// there may call the API with credentials (CORS). No wildcards.
+	TrustedOrigins []string
+
+	// Providers are the ways to sign in, in the order of the buttons.
+	Providers []provider.Provider
+
+	// Callbacks are the application's functions in the life of a session. All are
+	// optional.
+	Callbacks Callbacks[T, S]
+
+	// Events run after something has happened.
+	Events Events[T, S]
+
+	// Session is how long sessions live, and where.
+	Session SessionConfig
+
+	// SignInLimit bounds how often sign-ins with credentials may fail. The zero
+	// value is on.
+	SignInLimit SignInLimit
+
+	// Pages are the application's own pages in place of the built-in ones.
+	Pages Pages
+
+	// Theme changes the look of the built-in pages.
+	Theme Theme
+
+	// Cookies changes names and reach of the cookies.
+	Cookies Cookies
+
+	// Protocol is that of the front end. Zero means NextAuth.
+	Protocol Protocol
+
+	// Skip reports which requests the middleware leaves alone, such as those for
+	// static files; their handlers find no session at all. It is not called for the
+	// API itself. Nil skips none.
+	Skip func(*http.Request) bool
+
+	// HTTPClient makes the calls to providers, always under the library's own
+	// limits of time and size. Nil means a client of its own.
+	HTTPClient *http.Client
+
+	// Logger gets faults and refusals, never secrets. Nil means slog.Default().
+	Logger *slog.Logger
+
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+}
+
+// SessionConfig is how long sessions live, and where.
+type SessionConfig struct {
+	// MaxAge is the idle timeout: a session expires when it has not been used for
+	// this duration. Zero means 30 days.
+	MaxAge time.Duration
+
+	// MaxLifetime is the absolute lifetime: a session expires at this time after
+	// the sign-in, however much it is used. Zero means 90 days, or MaxAge if that is
+	// longer.
+	MaxLifetime time.Duration
+
+	// UpdateAge is the age at which a session is renewed when it is used. Zero
+	// means 24 hours, or half of MaxAge if that is shorter. Without a Store,
+	// GET /api/auth/session renews it from an age of one minute.
+	UpdateAge time.Duration
+
+	// Store stores the sessions on the server; the cookie holds a random handle.
+	// They can be listed and revoked, if the store is a [store.Index], and hold
+	// more than a cookie. A store that fails signs no user out and none in: the
+	// request is treated as signed out, and [Auth.Require] answers 503. Two Auths
+	// that share a store need two values of Cookies.Prefix. Nil stores each session
+	// in its cookie.
+	Store store.Sessions
+
+	// AdoptCookies moves sessions that were in their cookies, before there was
+	// a Store, into the store when they are next used, so that no user is signed
+	// out by the change. It needs a Store that is a [store.Index]. Switch it off
+	// after MaxAge. Unless the Store is also [store.Marks], a cookie that signed
+	// out can be adopted again until then.
+	AdoptCookies bool
+
+	// DenyList records ended sessions when sessions are stored in cookies, so that
+	// a copied cookie stops working after the sign-out, and [Auth.RevokeSessions]
+	// works. It is queried on every request with a session; if it fails, the request
+	// is handled as with a failing Store. Nil: a copied cookie works until it
+	// expires. Not allowed together with Store.
+	DenyList store.Marks
+
+	// CacheFor is how long the result of the JWT and Session callbacks is reused for
+	// requests with the same cookie; zero disables the cache. Such requests share
+	// one *S and one *T: treat both as read-only. GET /api/auth/session always runs
+	// the callbacks. Sign-out, Update and revocation take effect at once in this
+	// process, and after at most CacheFor in others. At most 10,000 sessions and
+	// 64 MB are cached.
+	CacheFor time.Duration
+
+	// Codec replaces the encrypted token of the protocol, for instance by a
+	// signed one that a gateway can verify ([token.Signed]), which can be read
+	// outside the server. Nil means the encrypted token.
+	Codec token.Codec
+}
+
+// Pages are paths or URLs of the application's own pages. An empty one means
+// the built-in page.
+type Pages struct {
+	SignIn        string // gets ?callbackUrl= and, after a failure, ?error=
+	SignOut       string
+	Error         string // gets ?error=
+	VerifyRequest string
+}
+
+// Theme is how the built-in pages look.
+type Theme struct {
+	ColorScheme string // "light" or "dark"; empty means what the browser prefers
+	BrandColor  string // CSS colour of the main button, such as "#0f766e"
+	ButtonText  string // CSS colour of the text on it
+	Logo        string // URL of an image above the form
+}
+
+// Cookies changes the cookies. Their attributes are fixed: HttpOnly,
+// SameSite=Lax, Path=/, and Secure on https.
+type Cookies struct {
+	// Prefix begins every name. Empty means "next-auth", or "authjs" in that
+	// protocol. Two Auths in one application need two prefixes and two
+	// secrets: with one secret, the sessions of one are accepted by the other.
+	Prefix string
+
+	// Domain lets subdomains share the session: "example.com". Empty, the
+	// default, leaves it to the host that set it. The CSRF cookie never has one.
+	Domain string
+}
+
+// A SignInLimit slows down guessing of passwords and one-time codes. Attempts at
+// providers of type credentials count unless they end with a session: by network,
+// and by account from wherever they come. Who has too many is refused, also with the right
+// password, without asking Authorize; the answer is 429 and
+// ?error=TooManyAttempts.
+//
+// Counts are kept in the Store or the DenyList of [SessionConfig], if it is a
+// [store.Counter], so that all processes share them, and in memory otherwise.
+type SignInLimit struct {
+	// PerNetwork is how many attempts may fail in a minute from one IPv4 address
+	// or one /64 of IPv6. Zero means 30. Addresses behind proxies are those of
+	// gin's ClientIP: call SetTrustedProxies.
+	PerNetwork int
+
+	// PerAccount is how many attempts at one account may fail in 15 minutes.
+	// Zero means 20. An attacker can thus keep a user from signing in for that long;
+	// users who are signed in are not affected.
+	PerAccount int
+
+	// Account returns the account that a form is for, "" when it names none; such
+	// an attempt counts for its network alone. Nil means the value of the
+	// provider's field with the autocomplete value username or email, or else of
+	// its first field that is not a password. Accounts that differ only in case,
+	// accents, width or invisible characters share a count, because many
+	// databases take them for the same.
+	Account func(form url.Values) string
+
+	// Skip switches the limit off, for an application that has one of its own.
+	Skip bool
+}
 
 const (
 	minSecret          = 32
 	defaultMaxAge      = 30 * 24 * time.Hour
 	defaultMaxLifetime = 90 * 24 * time.Hour
 	defaultUpdateAge   = 24 * time.Hour
+	maxDuration        = 100 * 365 * 24 * time.Hour // of the times in SessionConfig
+	defaultPerNetwork  = 30
+	defaultPerAccount  = 20
 )
 
-// A kit is what depends on whether cookies are Secure: their names, and the
-// keys that are derived from the names.
-type kit struct {
-	names   cookie.Names
-	session cookie.Chunked
-	codec   token.Codec // the session token
-	checks  token.Codec // the checks of a sign-in under way
+// problems collects the mistakes of a configuration.
+type problems []error
+
+func (p *problems) add(err error) {
+	if err != nil {
+		*p = append(*p, err)
+	}
 }
 
-func (k *kit) make(p Protocol, c Cookies, secure bool, codec token.Codec, secrets []string) (err error) {
-	k.names = cookie.Defaults(c.prefix(p), secure)
-	k.names.Session.Domain = c.Domain
-	k.names.CallbackURL.Domain = c.Domain
-	k.session = cookie.Chunked{Cookie: k.names.Session, Size: cookie.NextAuthSize}
-	if err := k.names.Validate(); err != nil {
-		return fmt.Errorf("nuxtauth: Config.Cookies: %w", err)
-	}
-	checks := token.NextAuth
-	if p == AuthJS {
-		checks = token.AuthJS
-		k.session.Size = cookie.AuthJSSize
-	}
-	if k.checks, err = checks(k.names.Check.Name, secrets...); err != nil {
-		return err
-	}
-	if k.codec = codec; codec == nil {
-		k.codec, err = sessionCodec(p, k.names.Session.Name, secrets)
-	}
-	return err
+func (p *problems) addf(format string, args ...any) {
+	*p = append(*p, fmt.Errorf("nuxtauth: "+format, args...))
 }
 
-// prefix begins the names of the cookies, and tells apart the sessions of two
-// Auths in one store.
-func (c Cookies) prefix(p Protocol) string { return firstOf(c.Prefix, p.String()) }
+// New checks cfg and makes an [Auth] of it. It reports every mistake of cfg at
+// once, each with what to write instead.
+func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
+	var wrong problems
+	wrong.add(checkTypes[T, S]())
+	log := cfg.Logger
+	if log == nil {
+		log = slog.Default()
+	}
+	now := cfg.Now
+	if now == nil {
+		now = time.Now
+	}
+	protocol, err := cfg.Protocol.protocol()
+	wrong.add(err)
+	if err != nil {
+		protocol = api.NextAuth // to look for further mistakes
+	}
+	realm := cfg.Cookies.realm(protocol)
+	times := cfg.Session.withDefaults()
+	wrong.add(times.check())
+	providerTokens := providerTokensOf(new(T)) != nil
+	abilities := session.AbilitiesOf(cfg.Session.Store, cfg.Session.DenyList, cfg.Session.AdoptCookies)
+	wrong.add(abilities.Check(cfg.Session.DenyList, providerTokens))
+
+	secrets, err := secretsOf(cfg.Secret, cfg.OldSecrets, os.Getenv)
+	wrong.add(err)
+	var plain, secure session.CookieSet
+	if len(secrets) > 0 {
+		codec := guard.Codec(cfg.Session.Codec)
+		plain, err = api.NewCookieSet(protocol, cookie.Defaults(realm, false), cfg.Cookies.Domain, codec, secrets)
+		wrong.add(err)
+		secure, err = api.NewCookieSet(protocol, cookie.Defaults(realm, true), cfg.Cookies.Domain, codec, secrets)
+		wrong.add(err)
+	}
+	site, err := siteOf(cfg.URL, cfg.BasePath, cfg.TrustHost, cfg.TrustedOrigins)
+	wrong.add(err)
+	pages, err := page.New(page.Theme(cfg.Theme))
+	wrong.add(err)
+	wrong.add(cfg.Pages.check())
+	wrong.add(cfg.SignInLimit.check())
+	wrong.add(cfg.SignInLimit.checkFields(cfg.Providers))
+	providers, err := checkProviders(cfg.Providers, abilities)
+	wrong.add(err)
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
+	}
+
+	types := newTyped(Callbacks[T, S]{
+		JWT:     guard.Func("the JWT callback", cfg.Callbacks.JWT),
+		Session: guard.Func("the Session callback", cfg.Callbacks.Session),
+	})
+	flows := flowsOf(providers, flow.Config{HTTPClient: guard.Client(cfg.HTTPClient), Now: now})
+	clients := clientip.New(trustsAnyProxy)
+	sessions := session.New(session.Config{
+		Types: types, SignedOut: signedOutEvent[T](cfg.Events.SignOut), Abilities: abilities, Realm: realm,
+		MaxAge: times.MaxAge, MaxLifetime: times.MaxLifetime, UpdateAge: times.UpdateAge, CacheFor: times.CacheFor,
+		Flows: flows, Clients: clients, Log: log, Now: now,
+	})
+	return &Auth[T, S]{types: types, sessions: sessions, api: api.New(api.Config{
+		Routes: routes, Protocol: protocol, Site: site, HTTP: &plain, HTTPS: &secure, CSRF: origin.NewCSRF(secrets...),
+		Sessions: sessions, Providers: providers, Flows: flows, Callbacks: apiCallbacks(cfg.Callbacks, cfg.Events),
+		Limit: cfg.SignInLimit.compile(abilities.Counter, now), Pages: pages, CustomPages: api.CustomPages(cfg.Pages),
+		Skip: guardSkip(cfg.Skip, log), LogoutReplay: abilities.LogoutReplay(now),
+		RecordOrigin: abilities.Store != nil || abilities.DenyList != nil || providerTokens, Realm: realm,
+		Clients: clients, Log: log, Now: now,
+	})}, nil
+}
+
+// realm tells the sessions of several Auths in one store apart: it begins the
+// names of the cookies.
+func (c Cookies) realm(p api.Protocol) string { return cmp.Or(c.Prefix, p.Prefix()) }
 
 // secretsOf lists the secrets, the one that seals first.
 func secretsOf(secret string, old []string, getenv func(string) string) ([]string, error) {
-	secret = firstOf(secret, getenv("AUTH_SECRET"), getenv("NEXTAUTH_SECRET"))
+	secret = cmp.Or(secret, getenv("AUTH_SECRET"), getenv("NEXTAUTH_SECRET"))
 	if secret == "" {
 		return nil, errors.New("nuxtauth: there is no secret: set Config.Secret or AUTH_SECRET, for instance to the output of `openssl rand -base64 33`")
 	}
@@ -76,42 +333,48 @@ func secretsOf(secret string, old []string, getenv func(string) string) ([]strin
 	return secrets, nil
 }
 
-// check looks at the lifetimes, of which the zero ones are replaced, and at
-// where sessions are kept.
-func (s *SessionConfig) check(maxAge, updateAge, lifetime time.Duration) error {
-	var problems []error
-	problem := func(format string, args ...any) {
-		problems = append(problems, fmt.Errorf("nuxtauth: "+format, args...))
+func siteOf(configured, basePath string, trustHost bool, trusted []string) (*origin.Site, error) {
+	var wrong problems
+	public := cmp.Or(configured, os.Getenv("AUTH_URL"), os.Getenv("NEXTAUTH_URL"))
+	if public == "" && trustHost && len(trusted) == 0 {
+		wrong.addf(`TrustHost alone believes any Host: name the origins that the proxy serves in TrustedOrigins, such as "https://app.example.com", or set URL`)
 	}
-	if maxAge < 0 || updateAge < 0 || lifetime < 0 || s.CacheFor < 0 {
-		problem("Session.MaxAge, Session.MaxLifetime, Session.UpdateAge and Session.CacheFor can't be negative: leave them out for 30 days, 90 days, 24 hours and no cache")
-	}
-	if maxAge > 0 && updateAge >= maxAge {
-		problem("Session.UpdateAge is %v, not below Session.MaxAge of %v: leave it out", updateAge, maxAge)
-	}
-	if s.Store != nil && s.DenyList != nil {
-		problem("Session.DenyList is for sessions in cookies: leave it out, the Store ends sessions by itself")
-	}
-	if s.Store == nil && s.AdoptCookies {
-		problem("Session.AdoptCookies moves sessions into a Store: set Session.Store, or leave it out")
-	}
-	return errors.Join(problems...)
+	site, err := origin.New(origin.Config{URL: public, BasePath: basePath, TrustHost: trustHost, TrustedOrigins: slices.Clone(trusted)})
+	wrong.add(err)
+	return site, errors.Join(wrong...)
 }
 
-// marksFor remembers the logout tokens that were used: where all processes see
-// it, or else in this one.
-func marksFor(s SessionConfig, now func() time.Time) store.Marks {
-	if s.DenyList != nil {
-		return s.DenyList
-	}
-	if shared, ok := s.Store.(store.Marks); ok {
-		return shared
-	}
-	return store.NewMemory(store.MemoryOptions{Now: now})
+// withDefaults returns the times of s, the zero ones replaced.
+func (s SessionConfig) withDefaults() SessionConfig {
+	s.MaxAge = cmp.Or(s.MaxAge, defaultMaxAge)
+	s.UpdateAge = cmp.Or(s.UpdateAge, min(defaultUpdateAge, s.MaxAge/2))
+	s.MaxLifetime = cmp.Or(s.MaxLifetime, max(defaultMaxLifetime, s.MaxAge))
+	return s
 }
 
+// check looks at the times, of which the zero ones are replaced.
+func (s SessionConfig) check() error {
+	var wrong problems
+	for _, f := range []struct {
+		name   string
+		value  time.Duration
+		absent string
+	}{
+		{"MaxAge", s.MaxAge, "30 days"}, {"MaxLifetime", s.MaxLifetime, "90 days"}, {"UpdateAge", s.UpdateAge, "24 hours"}, {"CacheFor", s.CacheFor, "no cache"},
+	} {
+		if f.value < 0 || f.value > maxDuration {
+			wrong.addf("Session.%s is %v: write a duration from 0 to %v, or leave it out for %s", f.name, f.value, maxDuration, f.absent)
+		}
+	}
+	if s.MaxAge > 0 && s.UpdateAge >= s.MaxAge {
+		wrong.addf("Session.UpdateAge is %v, not below Session.MaxAge of %v: leave it out", s.UpdateAge, s.MaxAge)
+	}
+	return errors.Join(wrong...)
+}
+
+// check reports pages that are neither paths nor URLs.
 func (p Pages) check() error {
-	var problems []error
+	var wrong problems
 	for _, f := range []struct{ name, value string }{
 		{"SignIn", p.SignIn}, {"SignOut", p.SignOut}, {"Error", p.Error}, {"VerifyRequest", p.VerifyRequest},
 	} {
@@ -119,158 +382,68 @@ func (p Pages) check() error {
 		if f.value == "" || err == nil && (strings.HasPrefix(f.value, "/") && u.Host == "" || u.Scheme == "https" || u.Scheme == "http") {
 			continue
 		}
-		problems = append(problems, fmt.Errorf("nuxtauth: Pages.%s is %q: write a path such as %q, or an absolute URL", f.name, f.value, "/login"))
+		wrong.addf("Pages.%s is %q: write a path such as %q, or an absolute URL", f.name, f.value, "/login")
 	}
-	return errors.Join(problems...)
+	return errors.Join(wrong...)
 }
 
-// sessionCodec is the encrypted token of a protocol.
-func sessionCodec(p Protocol, cookieName string, secrets []string) (token.Codec, error) {
-	if p == AuthJS {
-		return token.AuthJS(cookieName, secrets...)
+// check reports numbers that limit nothing.
+func (l SignInLimit) check() error {
+	if l.PerNetwork < 0 || l.PerAccount < 0 {
+		return fmt.Errorf("nuxtauth: SignInLimit is %d per network and %d per account: write numbers above 0, leave them out for %d and %d, or set Skip",
+			l.PerNetwork, l.PerAccount, defaultPerNetwork, defaultPerAccount)
 	}
-	return token.NextAuth("", secrets...)
+	return nil
 }
 
-// checkTypes looks for mistakes in the user's types that compile.
-func checkTypes[T JWT, S Session]() error {
-	t, s := reflect.TypeFor[T](), reflect.TypeFor[S]()
-	problems := []error{
-		checkEmbedding(t, reflect.TypeFor[DefaultJWT](), "name", "email", "picture", "sub", "iat", "exp", "nbf", "jti", "nuxtauth"),
-		checkProviderTokens(t),
-		checkEmbedding(s, nil, "user", "expires"),
+// compile returns the limit as package api has it. shared may be nil.
+func (l SignInLimit) compile(shared store.Counter, now func() time.Time) api.LimitConfig {
+	c := api.LimitConfig{
+		Skip: l.Skip, PerNetwork: cmp.Or(l.PerNetwork, defaultPerNetwork), PerAccount: cmp.Or(l.PerAccount, defaultPerAccount),
+		Shared: shared, Local: store.NewMemory(store.MemoryOptions{Now: now}),
 	}
-	if errors.Join(problems...) == nil {
-		problems = append(problems, checkJSON[T, S]())
+	if l.Account != nil {
+		c.Account = guard.Func("SignInLimit.Account", func(_ context.Context, form url.Values) (string, error) { return l.Account(form), nil })
 	}
-	return errors.Join(problems...)
+	return c
 }
 
-// isDefault tells whether t is the embedded default of a user's type. All
-// instances of DefaultSession[U] are.
-func isDefault(t, def reflect.Type) bool {
-	if def != nil {
-		return t == def
-	}
-	return t.PkgPath() == reflect.TypeFor[DefaultJWT]().PkgPath() && strings.HasPrefix(t.Name(), "DefaultSession[")
-}
-
-// checkEmbedding refuses a default that is embedded by pointer or under a JSON
-// name, and fields beside it that take one of its names.
-func checkEmbedding(t, def reflect.Type, taken ...string) error {
-	if t.Kind() != reflect.Struct {
-		return fmt.Errorf("nuxtauth: %v must be a struct, not a pointer", t)
-	}
-	if isDefault(t, def) {
-		return nil
-	}
-	var problems []error
-	for f := range t.Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		inner := f.Type
-		if inner.Kind() == reflect.Pointer {
-			inner = inner.Elem()
-		}
-		switch {
-		case f.Anonymous && isDefault(inner, def):
-			if f.Type != inner {
-				problems = append(problems, fmt.Errorf("nuxtauth: %v embeds *%v by pointer: embed it by value, without the *", t, inner))
-			}
-			if name != "" {
-				problems = append(problems, fmt.Errorf("nuxtauth: %v gives the embedded %v a json tag: leave the tag out, its fields belong to the top level", t, inner))
-			}
-		case f.Anonymous && name == "" && inner.Kind() == reflect.Struct:
-			if f.Type != inner && (inner.Implements(reflect.TypeFor[JWT]()) || inner.Implements(reflect.TypeFor[Session]())) {
-				problems = append(problems, fmt.Errorf("nuxtauth: %v embeds *%v by pointer: embed it by value, without the *", t, inner))
-			}
-			problems = append(problems, checkEmbedding(inner, def, taken...))
-		case f.IsExported():
-			for _, n := range taken {
-				if n == name || name == "" && n == f.Name {
-					problems = append(problems, fmt.Errorf("nuxtauth: %v.%s has the JSON name %q, which is the library's: give it another name", t, f.Name, n))
-				}
-			}
+// checkFields reports a credentials provider whose account the limit can't tell.
+func (l SignInLimit) checkFields(providers []provider.Provider) error {
+	var wrong problems
+	for _, p := range providers {
+		if p.Type == provider.TypeCredentials && !l.Skip && l.Account == nil && api.AccountField(p.Fields) == "" {
+			wrong.addf("provider %q has no field for an account, so that SignInLimit can't count attempts by account: list the form's inputs in its Fields, or set SignInLimit.Account or SignInLimit.Skip", p.ID)
 		}
 	}
-	return errors.Join(problems...)
+	return errors.Join(wrong...)
 }
 
-// checkProviderTokens looks for them embedded in a way in which they would stay
-// empty, or be overwritten.
-func checkProviderTokens(t reflect.Type) error {
-	tokens := reflect.TypeFor[ProviderTokens]()
-	if t.Kind() != reflect.Struct {
-		return nil
-	}
-	var problems []error
-	for f := range t.Fields() {
-		if f.Anonymous && f.Type == reflect.PointerTo(tokens) {
-			problems = append(problems, fmt.Errorf("nuxtauth: %v embeds *ProviderTokens by pointer: embed it by value, without the *", t))
+// checkProviders fills the providers from the environment, checks them, and guards
+// their functions.
+func checkProviders(all []provider.Provider, abilities session.Abilities) (checked []provider.Provider, err error) {
+	var wrong problems
+	seen := make(map[string]bool)
+	for _, p := range all {
+		p = p.WithEnv(os.Getenv)
+		wrong.add(p.Validate())
+		wrong.add(abilities.CheckProvider(p))
+		if seen[p.ID] {
+			wrong.addf("two providers have the id %q: give one of them another ID", p.ID)
 		}
-		if f.Anonymous && f.Type == tokens {
-			problems = append(problems, checkEmbedding(t, tokens, "access_token", "refresh_token", "expires_at", "id_token"))
-		}
+		seen[p.ID] = true
+		checked = append(checked, guard.Provider(p))
 	}
-	return errors.Join(problems...)
+	return checked, errors.Join(wrong...)
 }
 
-// checkJSON finds what JSON can't hold, tags in conflict, and methods that write
-// something else than the fields.
-func checkJSON[T JWT, S Session]() error {
-	t := new(T)
-	defaultsOf(t).Subject = "1"
-	b, err := json.Marshal(t)
-	if err == nil {
-		t = new(T)
-		err = json.Unmarshal(b, t)
-	}
-	if err == nil && defaultsOf(t).Subject != "1" {
-		err = errOwnJSON
-	}
-	if err != nil {
-		err = fmt.Errorf("nuxtauth: %T does not go through JSON: %w", *t, err)
-	}
-	s := new(S)
-	b, errS := json.Marshal(s)
-	if errS == nil {
-		var shown struct {
-			Expires *ISOTime `json:"expires"`
-		}
-		if err := json.Unmarshal(b, &shown); err != nil {
-			errS = fmt.Errorf("%w: %w", errOwnJSON, err)
-		} else if shown.Expires == nil {
-			errS = errOwnJSON
+// flowsOf makes the flows of the OAuth and OpenID providers, by ID.
+func flowsOf(providers []provider.Provider, cfg flow.Config) map[string]*flow.Flow {
+	flows := make(map[string]*flow.Flow)
+	for _, p := range providers {
+		if p.Type != provider.TypeCredentials {
+			flows[p.ID] = flow.New(p, cfg)
 		}
 	}
-	if errS != nil {
-		errS = fmt.Errorf("nuxtauth: %T does not go through JSON: %w", *s, errS)
-	}
-	return errors.Join(err, errS)
-}
-
-var errOwnJSON = errors.New("a method that writes its JSON, perhaps one of an embedded type, does not write what the library keeps there: remove the method, or give the type a field of its own")
-
-func orDefault[V comparable](v, def V) V {
-	var zero V
-	if v == zero {
-		return def
-	}
-	return v
-}
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
-func withQuery(to, key, value string) string {
-	sep := "?"
-	if strings.Contains(to, "?") {
-		sep = "&"
-	}
-	return to + sep + key + "=" + escape(value)
+	return flows
 }

@@ -1,8 +1,10 @@
 package nuxtauth_test
 
 import (
+	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -206,5 +208,130 @@ func TestConfig_SecretAndURLFromEnvironment(t *testing.T) {
 	r.ServeHTTP(rec, req)
 	if !strings.Contains(rec.Body.String(), "expires") {
 		t.Errorf("got %d %s", rec.Code, rec.Body)
+	}
+}
+
+// configError is the error of New for these types and this configuration of sessions.
+func configError[T nuxtauth.JWT, S nuxtauth.Session](session nuxtauth.SessionConfig) error {
+	_, err := nuxtauth.New(nuxtauth.Config[T, S]{Secret: apptest.Secret, URL: "http://localhost", Session: session})
+	return err
+}
+
+type Company struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+// An Employee has no name, but an object with one.
+type Employee struct {
+	Company `json:"company"`
+	ID      string `json:"id"`
+}
+
+// A NamedEmployee has a name, and an object with another.
+type NamedEmployee struct {
+	Company `json:"company"`
+	Name    string `json:"name"`
+}
+
+// sessionJSON is what the front end gets for a user type, for the user Ada.
+func sessionJSON[U any](t *testing.T) string {
+	t.Helper()
+	auth, err := nuxtauth.New(nuxtauth.Config[apptest.Token, nuxtauth.DefaultSession[U]]{Secret: apptest.Secret, URL: "http://localhost:3000"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookies, err := auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: "Ada", Email: "ada@example.com"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := gin.New()
+	auth.Register(r)
+	req, rec := apptest.NewRequest("GET", "/api/auth/session", cookies)
+	r.ServeHTTP(rec, req)
+	return rec.Body.String()
+}
+
+func TestSession_FillsMembersOfUserAlone(t *testing.T) {
+	if got := sessionJSON[Employee](t); !strings.Contains(got, `"user":{"company":{"name":"","email":""},"id":""}`) {
+		t.Errorf("the user's name is that of the company: %s", got)
+	}
+	if got := sessionJSON[NamedEmployee](t); !strings.Contains(got, `"user":{"company":{"name":"","email":""},"name":"Ada"}`) {
+		t.Errorf("a user with a name and a company: %s", got)
+	}
+	if got := sessionJSON[struct{ nuxtauth.DefaultUser }](t); !strings.Contains(got, `"user":{"name":"Ada","email":"ada@example.com"}`) {
+		t.Errorf("a user with an embedded DefaultUser: %s", got)
+	}
+}
+
+// These fields take the place of those that the library works with in Go, though
+// not in JSON.
+
+type subjectToken struct {
+	nuxtauth.DefaultJWT
+	Subject string `json:"topic"`
+}
+
+type userSession struct {
+	nuxtauth.DefaultSession[apptest.User]
+	User string `json:"person"`
+}
+
+type expiresSession struct {
+	nuxtauth.DefaultSession[apptest.User]
+	Expires string `json:"until"`
+}
+
+// Their JSON names and Go names are the application's own.
+
+type ownToken struct {
+	nuxtauth.DefaultJWT
+	Topic string `json:"topic"`
+}
+
+type ownSession struct {
+	nuxtauth.DefaultSession[apptest.User]
+	Person string `json:"person"`
+}
+
+func TestNew_RefusesShadowedFields(t *testing.T) {
+	none := nuxtauth.SessionConfig{}
+	for field, err := range map[string]error{
+		"subjectToken.Subject":   configError[subjectToken, apptest.Session](none),
+		"userSession.User":       configError[apptest.Token, userSession](none),
+		"expiresSession.Expires": configError[apptest.Token, expiresSession](none),
+	} {
+		if err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s: New returns %v", field, err)
+		}
+	}
+	if err := configError[ownToken, ownSession](none); err != nil {
+		t.Errorf("fields with other names: %v", err)
+	}
+}
+
+func TestNew_RefusesEndlessMaxAge(t *testing.T) {
+	for _, d := range []time.Duration{math.MaxInt64, math.MaxInt64 - time.Minute} {
+		err := configError[apptest.Token, apptest.Session](nuxtauth.SessionConfig{MaxAge: d})
+		if err == nil || !strings.Contains(err.Error(), "MaxAge") {
+			t.Errorf("MaxAge %v: New returns %v", d, err)
+		}
+	}
+	if err := configError[apptest.Token, apptest.Session](nuxtauth.SessionConfig{MaxAge: 366 * 24 * time.Hour}); err != nil {
+		t.Errorf("a MaxAge of a year: %v", err)
+	}
+}
+
+// A lifetime without end is no overflow.
+func TestNew_EndlessMaxLifetimeEndsNoSession(t *testing.T) {
+	if configError[apptest.Token, apptest.Session](nuxtauth.SessionConfig{MaxLifetime: math.MaxInt64}) != nil {
+		return // refused, which is as good
+	}
+	for name, storage := range apptest.Storages {
+		a := apptest.New(t, storage, func(c *apptest.Config) { c.Session.MaxLifetime = math.MaxInt64 })
+		a.SignIn()
+		if a.Clock.Advance(20 * 24 * time.Hour); a.Session() == nil {
+			t.Errorf("%s: the session ended", name)
+		}
 	}
 }

@@ -3,11 +3,8 @@ package nuxtauth_test
 import (
 	"testing"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
-	"github.com/nuxtauth/nuxtauth/provider"
 )
 
 func TestMain(m *testing.M) { apptest.Main(m) }
@@ -29,20 +26,3 @@ type User struct {
 }
 
 type Session = nuxtauth.DefaultSession[User]
-
-func newAuth(t *testing.T) *nuxtauth.Auth[Token, Session] {
-	t.Helper()
-	auth, err := nuxtauth.New(nuxtauth.Config[Token, Session]{
-		Secret: secret, URL: "http://localhost:3000", Providers: []provider.Provider{provider.Credentials(apptest.Authorize)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return auth
-}
-
-func newRouter(auth *nuxtauth.Auth[Token, Session]) *gin.Engine {
-	r := gin.New()
-	r.Use(auth.Handler())
-	return r
-}

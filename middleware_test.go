@@ -240,3 +240,20 @@ func TestRequire_StoreFaultIsPage(t *testing.T) {
 		t.Errorf("%d %s", res.StatusCode, res.Text)
 	}
 }
+
+func TestTrustHost_WithOneOriginRefusesOthers(t *testing.T) {
+	t.Setenv("AUTH_URL", "")
+	t.Setenv("NEXTAUTH_URL", "")
+	auth := apptest.NewAuth(t, func(c *apptest.Config) {
+		c.URL, c.TrustHost, c.TrustedOrigins = "", true, []string{"https://app.example.com"}
+	})
+	r := apptest.NewRouter(auth)
+	for host, status := range map[string]int{"app.example.com": http.StatusOK, "evil.example": http.StatusBadRequest, "app.example.com.evil.example": http.StatusBadRequest} {
+		req, rec := apptest.NewRequest("GET", "/api/auth/providers", nil)
+		req.Header.Set("X-Forwarded-Host", host)
+		req.Header.Set("X-Forwarded-Proto", "https")
+		if r.ServeHTTP(rec, req); rec.Code != status || strings.Contains(rec.Body.String(), "evil") {
+			t.Errorf("%s: %d %s", host, rec.Code, rec.Body)
+		}
+	}
+}

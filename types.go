@@ -22,14 +22,13 @@
 package nuxtauth
 
 import (
-	"errors"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/nuxtauth/nuxtauth/internal/api"
+	"github.com/nuxtauth/nuxtauth/internal/session"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/token"
@@ -45,10 +44,10 @@ type DefaultJWT struct {
 
 	// Subject is the user's id. A token without one is signed out. It is the ID
 	// that the provider gave, unless the JWT callback sets another at sign-in: do
-	// that where two providers could give the same to two people.
+	// that where two providers could give the same ID to two users.
 	Subject string `json:"sub,omitzero"`
 
-	// IssuedAt, ExpiresAt and ID are set by the library whenever it keeps the
+	// IssuedAt, ExpiresAt and ID are set by the library whenever it writes the
 	// token, and what a callback writes into them is lost. In a Store there is no
 	// ID: see [Auth.SessionID].
 	IssuedAt  token.NumericDate `json:"iat,omitzero"`
@@ -59,23 +58,14 @@ type DefaultJWT struct {
 	// Origin is the sign-in that the token comes from. Callbacks can't change it.
 	Origin Origin `json:"nuxtauth,omitzero"`
 
-	// Extra keeps the claims that no field declares, such as those of a Node
+	// Extra holds the claims that no field declares, such as those of a Node
 	// server that shares the session: they are written back as they came.
 	Extra jsontext.Value `json:",embed"`
 }
 
-// An Origin is the sign-in that a session comes from. All tokens of the session
-// have the same. What nobody needs is left out of the token: the session's name
-// is for a deny-list, the provider for a Store, a deny-list, [ProviderTokens]
-// and federated logout.
-type Origin struct {
-	AuthTime        token.NumericDate `json:"auth_time,omitzero"`
-	SessionID       string            `json:"sid,omitzero"`     // see also [Auth.SessionID]
-	Provider        string            `json:"idp,omitzero"`     // Provider.ID, such as "keycloak"
-	ProviderSubject string            `json:"idp_sub,omitzero"` // the user there, by the ID token
-	ProviderSession string            `json:"idp_sid,omitzero"` // the session there, by the ID token
-	Prefix          string            `json:"prefix,omitzero"`  // of the cookies, so that two Auths can share a store
-}
+// Origin identifies the sign-in that started a session. It is the same in all its
+// tokens; callbacks cannot change it.
+type Origin = token.Origin
 
 // DefaultUser is the user of Auth.js' default session. Embed it in your own
 // user type to have name, email and image filled in from the token.
@@ -139,13 +129,13 @@ func (t *ISOTime) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// User is who signed in, as all providers say it.
+// User is the user who signs in, in the form that all providers share.
 type User = provider.User
 
-// Account is the provider that vouches for a user, with the tokens of this sign-in.
+// Account is the user's account at the provider, with the tokens of this sign-in.
 type Account = provider.Account
 
-// Profile is what a provider said of a user, as JSON.
+// Profile is the user's profile at the provider, as JSON.
 type Profile = provider.Profile
 
 // Error is a failed sign-in with the code that the browser may see as
@@ -154,13 +144,23 @@ type Profile = provider.Profile
 type Error = provider.Error
 
 var (
-	// ErrSignedOut says that the request carries no session.
-	ErrSignedOut = errors.New("nuxtauth: signed out")
+	// ErrSignedOut says that the request carries no session, or one that has ended.
+	ErrSignedOut = session.ErrSignedOut
 
-	// ErrUnavailable says that nobody can tell now whether the request carries a
-	// session: a store does not answer, or a callback returned [KeepSession].
+	// ErrUnavailable says that it can't be told now whether the request carries a
+	// session: a store does not answer, or a callback returned [Unavailable].
 	// Answer 503 rather than 401.
-	ErrUnavailable = errors.New("nuxtauth: the session can't be checked now")
+	ErrUnavailable = session.ErrUnavailable
+
+	// ErrConflict says that other requests kept changing the session at the same
+	// time. Nothing is lost: try again.
+	ErrConflict = store.ErrConflict
+
+	// ErrTokenTooLarge says that a sealed token does not fit into the cookies that
+	// browsers and proxies take (32 KB in all). Keep less in the token: the id of
+	// a thing instead of the thing, which the Session callback can fetch. Or keep
+	// the sessions in a store ([SessionConfig]).
+	ErrTokenTooLarge = session.ErrTokenTooLarge
 )
 
 // Protocol is the dialect that the front end speaks.
@@ -184,158 +184,52 @@ func (p Protocol) String() string {
 	return fmt.Sprintf("Protocol(%d)", int(p))
 }
 
-// Config says how an [Auth] works. Every field has a safe zero value; only
-// Secret and URL must be there, here or in the environment. [New] keeps no
-// part of a Config that a later change could reach.
-type Config[T JWT, S Session] struct {
-	// Secret seals the cookies: at least 32 characters of randomness
-	// (openssl rand -base64 33). Empty means AUTH_SECRET, or NEXTAUTH_SECRET.
-	// A Node server with the same secret reads our sessions, and we read its.
-	Secret string
-
-	// OldSecrets still open cookies but seal none, so that a secret can be
-	// changed without signing anyone out.
-	OldSecrets []string
-
-	// URL is where browsers see the application: "https://app.example.com".
-	// A path in it is the base path. Empty means AUTH_URL, or NEXTAUTH_URL.
-	// Cookies are Secure, with the prefixes __Secure- and __Host-, when it is https.
-	URL string
-
-	// BasePath is where the API is mounted. Empty means the path of URL, or
-	// "/api/auth".
-	BasePath string
-
-	// TrustHost takes the origin from X-Forwarded-Host and -Proto, or from Host, when
-	// there is no URL. Set it only behind a proxy that sets these headers
-	// itself. TrustedOrigins must name the origins that the proxy serves, and
-	// requests for others are refused.
-	TrustHost bool
-
-	// TrustedOrigins are further origins of the application, such as
-	// "https://www.example.com": callback URLs may lead there, and front ends
-	// there may call the API with credentials (CORS). No wildcards.
-	TrustedOrigins []string
-
-	// Providers are the ways to sign in, in the order of the buttons.
-	Providers []provider.Provider
-
-	// Callbacks are the application's hooks. All are optional.
-	Callbacks Callbacks[T, S]
-
-	// Events are told what happened. They can veto nothing.
-	Events Events[T, S]
-
-	// Session says how long sessions live, and where.
-	Session SessionConfig
-
-	// SignInLimit bounds how often passwords can be guessed. It is on.
-	SignInLimit SignInLimit
-
-	// Pages are the application's own pages in place of the built-in ones.
-	Pages Pages
-
-	// Theme changes the look of the built-in pages.
-	Theme Theme
-
-	// Cookies changes names and reach of the cookies.
-	Cookies Cookies
-
-	// Protocol is the front end's dialect. Zero means NextAuth.
-	Protocol Protocol
-
-	// Skip says which requests the middleware does not touch, such as static
-	// files. It is not asked for the API itself. Nil skips none. Behind it, handlers find no session at all.
-	Skip func(*http.Request) bool
-
-	// HTTPClient makes the calls to providers, always under the library's own
-	// limits of time and size. Nil means a client of its own.
-	HTTPClient *http.Client
-
-	// Logger gets what went wrong, never secrets. Nil means slog.Default().
-	Logger *slog.Logger
-
-	// Now is the clock. Nil means time.Now.
-	Now func() time.Time
+// protocol returns the implementation.
+func (p Protocol) protocol() (api.Protocol, error) {
+	switch p {
+	case NextAuth:
+		return api.NextAuth, nil
+	case AuthJS:
+		return api.AuthJS, nil
+	}
+	return nil, fmt.Errorf("nuxtauth: Protocol is %v: write nuxtauth.NextAuth or nuxtauth.AuthJS", p)
 }
 
-// SessionConfig says how long sessions live, and where.
-type SessionConfig struct {
-	// MaxAge ends a session that nobody used for so long. Zero means 30 days.
-	MaxAge time.Duration
+// ProviderTokens holds the tokens of the provider that the user signed in with, and
+// refreshes them: embed it by value in your own token type beside [DefaultJWT].
+//
+//	type Token struct {
+//		nuxtauth.DefaultJWT
+//		nuxtauth.ProviderTokens
+//	}
+//
+// The fields are filled in before the JWT callback of the sign-in runs. Later,
+// whenever the session is loaded with less than 20 seconds of the access token
+// left, the library refreshes it before the callbacks run: once for all
+// requests of a session, in this process and, through a Store, which must be a
+// [store.Locker], in all others. The new refresh token is saved at once.
+//
+// A provider that says invalid_grant has ended the session. One that does not
+// answer has not: the session goes on with what it has, and an error of a
+// callback counts as [Unavailable] meanwhile, since a stale access token may be
+// the reason.
+//
+// A provider that replaces refresh tokens needs a Store where there is more than one
+// process: without one, the new refresh token is in the cookie of one response alone,
+// and other processes do not see it.
+//
+// The names in JSON are those that Auth.js' guide to refresh tokens uses.
+type ProviderTokens struct {
+	AccessToken  string `json:"access_token,omitzero"`
+	RefreshToken string `json:"refresh_token,omitzero"` // most providers want the scope offline_access for it
 
-	// MaxLifetime ends a session so long after the sign-in, however much it is
-	// used. Zero means 90 days, or MaxAge if that is longer.
-	MaxLifetime time.Duration
+	// AccessTokenExpires is zero when the provider did not say; such a token
+	// is never refreshed.
+	AccessTokenExpires token.NumericDate `json:"expires_at,omitzero"`
 
-	// UpdateAge is the age at which a session is renewed when it is used. Zero
-	// means 24 hours, or half of MaxAge if that is shorter. Without a Store,
-	// GET /api/auth/session always renews it.
-	UpdateAge time.Duration
-
-	// Store keeps the sessions on the server; the cookie holds a random handle.
-	// They can be listed and ended ([Auth.Sessions], [Auth.Revoke]), and hold
-	// more than a cookie. A store that fails signs nobody out and nobody in: the
-	// request is signed out, and [Auth.Require] answers 503. Two Auths that
-	// share one need two values of Cookies.Prefix. Nil keeps each session in its
-	// cookie.
-	Store store.Store
-
-	// AdoptCookies moves sessions that were in their cookies, before there was
-	// a Store, into the store when they are next used, so that nobody is signed
-	// out by the change. Switch it off after MaxAge. A Store that is no
-	// [store.Marks] can't remember until then which of them signed out.
-	AdoptCookies bool
-
-	// DenyList remembers which sessions have ended, for sessions in cookies:
-	// a copy of the cookie dies with the sign-out, and [Auth.Revoke] works. It
-	// is asked at every request that has a session, and one that fails is like
-	// a Store that fails. Nil means that a copied cookie works until it
-	// expires. With a Store there is no need of it.
-	DenyList store.Marks
-
-	// CacheFor keeps what the callbacks made of a cookie for so long, a few
-	// seconds at most as a rule, and gives it to further requests with the same
-	// cookie: they are not decrypted, not looked up, and no callback runs. The
-	// *S and *T of these requests are the same ones, so do not change them.
-	// GET /api/auth/session always runs the callbacks. A sign-out, an update or
-	// a revocation in this process counts at once, one in another process after
-	// CacheFor. At most 10,000 sessions and 64 MB are kept. Zero caches nothing.
-	CacheFor time.Duration
-
-	// Codec replaces the encrypted token of the protocol, for instance by a
-	// signed one that a gateway can verify ([token.Signed]). Whoever holds a
-	// signed token can read it. Nil means the encrypted token, and so nothing
-	// in the token can be read outside the server.
-	Codec token.Codec
+	// IDToken is set for a provider with FederatedLogout alone, which needs it at
+	// the sign-out.
+	IDToken string `json:"id_token,omitzero"`
 }
 
-// Pages are paths or URLs of the application's own pages. An empty one means
-// the built-in page.
-type Pages struct {
-	SignIn        string // gets ?callbackUrl= and, after a failure, ?error=
-	SignOut       string
-	Error         string // gets ?error=
-	VerifyRequest string
-}
-
-// Theme is the look of the built-in pages.
-type Theme struct {
-	ColorScheme string // "light" or "dark"; empty means what the browser prefers
-	BrandColor  string // CSS colour of the main button, such as "#0f766e"
-	ButtonText  string // CSS colour of the text on it
-	Logo        string // URL of an image above the form
-}
-
-// Cookies changes the cookies. Their attributes are fixed: HttpOnly,
-// SameSite=Lax, Path=/, and Secure on https.
-type Cookies struct {
-	// Prefix begins every name. Empty means "next-auth", or "authjs" in that
-	// protocol. Two Auths in one application need two prefixes and two
-	// secrets: with one secret, the sessions of one are good at the other.
-	Prefix string
-
-	// Domain lets subdomains share the session: "example.com". Empty, the
-	// default, keeps it on the host that set it. The CSRF cookie never has one.
-	Domain string
-}
+func (t *ProviderTokens) providerTokens() *ProviderTokens { return t }

@@ -172,9 +172,13 @@ func threeChunks() (http.Handler, *http.Request, error) {
 }
 
 // sessionRoute has the cookies of a browser that was here before, those of the
-// CSRF token and the callback URL among them.
+// CSRF token and the callback URL among them, and a token that was sealed two
+// minutes ago, so that it is sealed anew.
 func sessionRoute() (http.Handler, *http.Request, error) {
-	auth, h, err := newAuth[Token](nil)
+	ahead := time.Duration(0)
+	auth, h, err := newAuth(func(c *config) {
+		c.Now = func() time.Time { return time.Now().Add(ahead) }
+	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -182,7 +186,9 @@ func sessionRoute() (http.Handler, *http.Request, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return h, get("/api/auth/session", cookiesOf(h, get("/api/auth/session", cookies...))...), nil
+	cookies = append(cookies, cookiesOf(h, get("/api/auth/session", cookies...))...)
+	ahead = 2 * time.Minute
+	return h, get("/api/auth/session", cookies...), nil
 }
 
 // getToken is a service that does not run the middleware.

@@ -35,7 +35,7 @@ func start(t *testing.T, env map[string]string) string {
 }
 
 // startWith serves it with a store of the test in place of that of the environment.
-func startWith(t *testing.T, env map[string]string, replacement store.Store) string {
+func startWith(t *testing.T, env map[string]string, replacement store.Sessions) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "localhost:0")
 	if err != nil {

@@ -98,7 +98,7 @@ func newAuth(s settings, sessions nuxtauth.SessionConfig, users *UserAPI, idp *a
 
 			// Whenever session data is asked for, the user API says who it is. Its
 			// error signs the browser out. For a fault that passes, return
-			// nuxtauth.KeepSession(err).
+			// nuxtauth.Unavailable(err).
 			Session: func(ctx context.Context, p nuxtauth.SessionParams[Token, Session]) (*Session, error) {
 				user, err := users.User(ctx, p.Token.SessionToken)
 				if err != nil {

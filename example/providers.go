@@ -76,7 +76,7 @@ func furtherProviders(getenv func(string) string) []provider.Provider {
 		list = append(list, provider.Google())
 	}
 	if getenv("AUTH_OIDC_ISSUER") != "" || getenv("AUTH_OIDC_ID") != "" {
-		list = append(list, provider.OIDC(provider.Provider{ID: "oidc", Name: "OpenID Connect"}))
+		list = append(list, provider.OIDC(provider.Provider{ID: "oidc", Name: "OpenID Connect", BackchannelLogout: true}))
 	}
 	return list
 }

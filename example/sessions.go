@@ -35,8 +35,8 @@ type moment struct{ Words, Machine string }
 func (p *pages) sessions(c *gin.Context) {
 	view := p.page(c, "Your sessions")
 	view.Notice = notices[c.Query("notice")]
-	list, err := p.auth.Sessions(c, p.auth.Token(c).Subject)
-	if errors.Is(err, nuxtauth.ErrNoStore) {
+	list, err := p.auth.ListSessions(c, p.auth.Token(c).Subject)
+	if errors.Is(err, store.ErrUnsupported) {
 		p.render(c, http.StatusOK, "sessions", view)
 		return
 	}
@@ -71,25 +71,39 @@ func (p *pages) sessions(c *gin.Context) {
 func (p *pages) endSession(c *gin.Context) {
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 4<<10)
 	id := c.PostForm("id")
-	if id == "" || p.place.inCookies() { // an empty ID would select all, and a deny-list takes any
+	if id == "" || p.place.inCookies() { // a deny-list takes any ID
 		p.toSessions(c, "session-none")
 		return
 	}
-	if n, ok := p.revoke(c, store.Filter{ID: id}); ok && n == 0 {
-		p.toSessions(c, "session-none")
-	} else if ok {
+	found := false
+	ok := p.revoke(c, func(subject string) (err error) {
+		found, err = p.auth.RevokeSession(c, subject, id)
+		return err
+	})
+	switch {
+	case ok && found:
 		p.toSessions(c, "session-ended")
+	case ok:
+		p.toSessions(c, "session-none")
 	}
 }
 
 func (p *pages) endOthers(c *gin.Context) {
-	if _, ok := p.revoke(c, store.Filter{ExceptID: p.auth.SessionID(c)}); ok {
+	ok := p.revoke(c, func(string) error {
+		_, err := p.auth.RevokeOtherSessions(c)
+		return err
+	})
+	if ok {
 		p.toSessions(c, "sessions-others")
 	}
 }
 
 func (p *pages) endEverywhere(c *gin.Context) {
-	if _, ok := p.revoke(c, store.Filter{}); !ok {
+	ok := p.revoke(c, func(subject string) error {
+		_, err := p.auth.RevokeSessions(c, subject)
+		return err
+	})
+	if !ok {
 		return
 	}
 	if err := p.auth.SignOut(c); err != nil { // clears this browser's cookie
@@ -99,25 +113,24 @@ func (p *pages) endEverywhere(c *gin.Context) {
 	p.back(c, "signed-out-everywhere")
 }
 
-// revoke ends those sessions of the user that the filter selects, and returns
-// how many. When ok is false it has answered the request.
-func (p *pages) revoke(c *gin.Context, which store.Filter) (n int, ok bool) {
+// revoke ends sessions of the user. When it returns false it has answered the
+// request.
+func (p *pages) revoke(c *gin.Context, end func(subject string) error) bool {
 	token := p.auth.Token(c)
 	if token == nil { // the page leads to the sign-in, or says that the store is down
 		p.toSessions(c, "")
-		return 0, false
+		return false
 	}
-	which.Subject = token.Subject
-	n, err := p.auth.Revoke(c, which)
+	err := end(token.Subject)
 	if errors.Is(err, store.ErrUnsupported) { // the page says why
 		p.toSessions(c, "session-none")
-		return 0, false
+		return false
 	}
 	if err != nil {
 		p.unavailable(c, err)
-		return 0, false
+		return false
 	}
-	return n, true
+	return true
 }
 
 // toSessions leads to the page after a form.

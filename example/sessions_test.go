@@ -137,7 +137,7 @@ func TestNobodyEndsTheSessionsOfOthers(t *testing.T) {
 	site := startWith(t, inMemory, memory)
 	ada := signedIn(t, site, "ada", "lovelace", firefox, iPhone)
 	grace := signedIn(t, site, "grace", "hopper", edge)[0]
-	adas, err := memory.List(t.Context(), "ada")
+	adas, err := memory.ListSessions(t.Context(), "next-auth", "ada", 10)
 	if err != nil || len(adas) != 2 {
 		t.Fatalf("the store lists %d sessions: %v", len(adas), err)
 	}
@@ -247,42 +247,49 @@ func TestASignOutEndsCopiesOfTheCookie(t *testing.T) {
 
 // A moody store fails when told to.
 type moody struct {
-	store.Store
+	*store.Memory
 	cantFind, cantList, cantDelete atomic.Bool
 }
 
 var errMoody = errors.New("dial tcp 10.0.0.7:6379: connection refused")
 
-func (m *moody) Find(ctx context.Context, handle string) (*store.Record, error) {
+func (m *moody) FindSession(ctx context.Context, handle string) (*store.Record, error) {
 	if m.cantFind.Load() {
 		return nil, errMoody
 	}
-	return m.Store.Find(ctx, handle)
+	return m.Memory.FindSession(ctx, handle)
 }
 
-func (m *moody) List(ctx context.Context, subject string) ([]*store.Record, error) {
+func (m *moody) ListSessions(ctx context.Context, realm, subject string, limit int) ([]*store.Record, error) {
 	if m.cantList.Load() {
 		return nil, errMoody
 	}
-	return m.Store.List(ctx, subject)
+	return m.Memory.ListSessions(ctx, realm, subject, limit)
 }
 
-func (m *moody) Delete(ctx context.Context, handle string) error {
+func (m *moody) DeleteSession(ctx context.Context, handle string) error {
 	if m.cantDelete.Load() {
 		return errMoody
 	}
-	return m.Store.Delete(ctx, handle)
+	return m.Memory.DeleteSession(ctx, handle)
 }
 
-func (m *moody) DeleteWhere(ctx context.Context, f store.Filter) (int, error) {
+func (m *moody) DeleteSessions(ctx context.Context, realm, subject, exceptID string) (int, error) {
 	if m.cantDelete.Load() {
 		return 0, errMoody
 	}
-	return m.Store.DeleteWhere(ctx, f)
+	return m.Memory.DeleteSessions(ctx, realm, subject, exceptID)
+}
+
+func (m *moody) DeleteSessionByID(ctx context.Context, realm, subject, id string) (bool, error) {
+	if m.cantDelete.Load() {
+		return false, errMoody
+	}
+	return m.Memory.DeleteSessionByID(ctx, realm, subject, id)
 }
 
 func TestAStoreThatDoesNotAnswerIsAPlain503AndSignsNobodyOut(t *testing.T) {
-	m := &moody{Store: store.NewMemory(store.MemoryOptions{})}
+	m := &moody{Memory: store.NewMemory(store.MemoryOptions{})}
 	b := newBrowser(t, startWith(t, inMemory, m))
 	b.signIn("ada", "lovelace")
 	cookie := b.cookie()

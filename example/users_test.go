@@ -9,7 +9,7 @@ import (
 
 func TestARestartKeepsTheDemoAccountsSignedIn(t *testing.T) {
 	shared := store.NewMemory(store.MemoryOptions{})
-	for name, kept := range map[string]store.Store{"in cookies": nil, "in a store": shared} {
+	for name, kept := range map[string]store.Sessions{"in cookies": nil, "in a store": shared} {
 		t.Run(name, func(t *testing.T) {
 			env := map[string]string{}
 			if kept != nil {

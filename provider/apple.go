@@ -81,7 +81,7 @@ type AppleKey struct {
 	Now func() time.Time // nil means time.Now
 }
 
-// AppleSecret returns a Provider.MintSecret that signs client secrets with key
+// AppleSecret returns a Provider.ClientSecretFunc that signs client secrets with key
 // (ES256). A secret lives for an hour and is used again until shortly before
 // its end. An error says which part of key is missing or unreadable.
 func AppleSecret(key AppleKey) (func(context.Context) (string, error), error) {

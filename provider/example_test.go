@@ -103,6 +103,6 @@ func ExampleAppleSecret() {
 	}
 	_ = provider.Apple(func(p *provider.Provider) {
 		p.ClientID = "com.example.web"
-		p.MintSecret = mint
+		p.ClientSecretFunc = mint
 	})
 }

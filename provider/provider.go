@@ -32,7 +32,6 @@ const (
 	TypeOAuth       Type = "oauth"       // OAuth 2: the profile comes from the userinfo endpoint
 	TypeOIDC        Type = "oidc"        // OpenID Connect: discovery by issuer, a verified ID token
 	TypeCredentials Type = "credentials" // a form that Authorize checks
-	TypeEmail       Type = "email"       // a link sent by e-mail
 )
 
 // AuthMethod is how the client authenticates at the token endpoint, with the
@@ -68,9 +67,9 @@ type Provider struct {
 	ClientID     string
 	ClientSecret string
 
-	// MintSecret, when set, makes a short-lived client secret for each token
-	// request instead of ClientSecret (Apple wants this).
-	MintSecret func(ctx context.Context) (string, error)
+	// ClientSecretFunc, when set, returns a short-lived client secret for each token
+	// request in place of ClientSecret (Apple wants this).
+	ClientSecretFunc func(ctx context.Context) (string, error)
 
 	// AuthMethod is how the client authenticates at the token endpoint. Empty
 	// means ClientSecretBasic.
@@ -118,6 +117,13 @@ type Provider struct {
 	// the next sign-in may not ask for a password. An OAuth 2 provider needs an
 	// EndSessionURL for it.
 	FederatedLogout bool
+
+	// BackchannelLogout accepts the provider's logout tokens at
+	// POST /api/auth/backchannel-logout/<id>, the address to register there (OpenID
+	// Connect Back-Channel Logout): they end the sessions of the user, or of the
+	// session at the provider, that they name. It needs a Session.Store that is a
+	// store.Index, or a Session.DenyList. False refuses them.
+	BackchannelLogout bool
 
 	// SkipUserinfo takes the profile of an OpenID provider from the ID token
 	// alone and never asks its userinfo endpoint.

@@ -57,8 +57,6 @@ func (p Provider) Validate() error {
 		p.validateURLs(&v)
 	case TypeCredentials:
 		p.validateForm(&v)
-	case TypeEmail:
-		v.add("e-mail sign-in is not available in this version; use an OAuth, OpenID Connect or credentials provider")
 	default:
 		v.add("Type %q is unknown: make the provider with OIDC, OAuth2, Credentials or a constructor of the catalogue", p.Type)
 	}
@@ -89,7 +87,7 @@ func (p Provider) validateClient(v *problems) {
 	}
 	switch p.AuthMethod {
 	case "", ClientSecretBasic, ClientSecretPost:
-		if p.ClientSecret == "" && p.MintSecret == nil {
+		if p.ClientSecret == "" && p.ClientSecretFunc == nil {
 			v.add("no client secret: set ClientSecret or the environment variable %s, or AuthMethod to NoClientAuth if the client is a public one", p.env("SECRET"))
 		}
 	case ClientSecretJWT:
@@ -197,6 +195,9 @@ func (p Provider) validateURLs(v *problems) {
 	if p.Type == TypeOAuth && (p.AuthorizationURL == "" || p.TokenURL == "" || p.UserinfoURL == "") {
 		v.add("an OAuth 2 provider has no discovery: set AuthorizationURL, TokenURL and UserinfoURL")
 	}
+	if p.Type == TypeOAuth && p.BackchannelLogout {
+		v.add("BackchannelLogout needs logout tokens, which only OpenID providers send: set it to false")
+	}
 	if p.Type == TypeOAuth && p.FederatedLogout && p.EndSessionURL == "" {
 		v.add("FederatedLogout leads nowhere, since an OAuth 2 provider has no discovery: set EndSessionURL to its sign-out page, or FederatedLogout to false")
 	}
@@ -231,6 +232,9 @@ func isLoopback(host string) bool {
 func (p Provider) validateForm(v *problems) {
 	if p.FederatedLogout {
 		v.add("FederatedLogout leads nowhere, since credentials are checked here: set it to false")
+	}
+	if p.BackchannelLogout {
+		v.add("BackchannelLogout needs logout tokens, which only OpenID providers send: set it to false")
 	}
 	if p.Authorize == nil {
 		v.add("no Authorize function: give Credentials the function that checks the form")

@@ -5,37 +5,49 @@ import (
 	"fmt"
 )
 
-// Dump returns all that m keeps of its sessions.
-func (m *Memory) Dump() []byte {
+// DumpSessions returns the content of all sessions.
+func (m *Memory) DumpSessions() []byte {
+	m.sessions.mu.RLock()
+	defer m.sessions.mu.RUnlock()
 	var b bytes.Buffer
-	for i := range m.shards {
-		for _, s := range m.shards[i].slots[1:] {
-			if s.data != "" {
-				b.WriteString(s.data)
-				fmt.Fprint(&b, s.common.Value())
-			}
-		}
+	for key, s := range m.sessions.byKey {
+		fmt.Fprintf(&b, "%s %+v %s %s\n", key[:], *s.record(), s.claims, s.key[:])
 	}
 	return b.Bytes()
 }
 
-// Slots returns how many sessions m has had room for at a time.
-func (m *Memory) Slots() int {
-	n := 0
-	for i := range m.shards {
-		n += len(m.shards[i].slots) - 1
+// DumpMarks returns the content of all marks.
+func (m *Memory) DumpMarks() []byte {
+	m.marks.mu.RLock()
+	defer m.marks.mu.RUnlock()
+	var b bytes.Buffer
+	for name, have := range m.marks.byName {
+		fmt.Fprintf(&b, "%s %+v\n", name[:], *have)
+	}
+	return b.Bytes()
+}
+
+// DumpCounts returns the content of all counters.
+func (m *Memory) DumpCounts() []byte {
+	m.counts.mu.Lock()
+	defer m.counts.mu.Unlock()
+	var b bytes.Buffer
+	for name, at := range m.counts.byName {
+		fmt.Fprintf(&b, "%s %+v\n", name[:], at.Value)
+	}
+	return b.Bytes()
+}
+
+// Counts returns the number of counters.
+func (m *Memory) Counts() int { return len(m.counts.byName) }
+
+// Lists returns the number of lists that have a session.
+func (m *Memory) Lists() (n int) {
+	for _, heads := range m.sessions.lists {
+		n += len(heads)
 	}
 	return n
 }
 
-// Counts returns how many counts m keeps.
-func (m *Memory) Counts() int { return len(m.counts.byName) }
-
-// DumpCounts returns all that m keeps of its counts.
-func (m *Memory) DumpCounts() []byte {
-	var b bytes.Buffer
-	for name, at := range m.counts.byName {
-		fmt.Fprintf(&b, "%s %+v\n", name, at.Value)
-	}
-	return b.Bytes()
-}
+// Bytes returns what counts towards MemoryOptions.MaxBytes.
+func (m *Memory) Bytes() int64 { return m.sessions.bytes }

@@ -9,28 +9,22 @@ import (
 	"time"
 )
 
-// counts are what a Memory counts. One lock is enough for them: an attempt to
-// sign in takes far longer than to count it.
+// counts are the counters of a [Memory].
 type counts struct {
 	mu     sync.Mutex
-	max    int64
+	max    int
 	byName map[Key]*list.Element
-	byAge  list.List // of counts, the oldest first
+	byAge  list.List // of *count, the oldest first
 }
 
 type count struct {
-	name    Key // its SHA-256: names may be long
-	n       int
-	expires int64
+	name Key // its SHA-256: names may be long
+	n    int
+	ends int64
 }
 
-func (c *counts) open(max int64) {
-	c.max, c.byName = max, make(map[Key]*list.Element)
-}
-
-// Count implements [Counter]. When [MemoryOptions.MaxCounts] are kept, a new one
-// takes the place of the oldest. A count thus stays for its window, or until so
-// many others have begun after it.
+// Count implements [Counter]. When there are [MemoryOptions.MaxCounts] counters, a
+// new one replaces the oldest.
 func (m *Memory) Count(ctx context.Context, name string, n int, window time.Duration) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -38,54 +32,39 @@ func (m *Memory) Count(ctx context.Context, name string, n int, window time.Dura
 	if n > 0 && window < time.Millisecond {
 		return 0, fmt.Errorf("store: the window %v is below 1 ms", window)
 	}
-	return m.counts.add(sha256.Sum256([]byte(name)), n, m.now().UnixMilli(), window.Milliseconds()), nil
+	return m.counts.add(sha256.Sum256([]byte(name)), n, m.millis(), window.Milliseconds()), nil
 }
 
-func (c *counts) add(name Key, n int, now, window int64) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sweep(now)
-
-	at := c.byName[name]
-	if at != nil && now >= at.Value.(*count).expires {
-		c.remove(at)
+func (a *counts) add(name Key, n int, now, window int64) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	// A counter that has expired behind an older one is removed after that one.
+	for i := 0; i < sweepLimit && a.byAge.Len() > 0 && a.byAge.Front().Value.(*count).ends <= now; i++ {
+		a.remove(a.byAge.Front())
+	}
+	at := a.byName[name]
+	if at != nil && at.Value.(*count).ends <= now {
+		a.remove(at)
 		at = nil
 	}
-	switch {
-	case at == nil && n <= 0:
-		return 0
-	case at == nil:
-		return c.begin(&count{name, min(n, MaxCount), now + window})
-	}
-	have := at.Value.(*count)
-	have.n = max(have.n+min(n, MaxCount-have.n), 0)
-	if have.n == 0 {
-		c.remove(at)
-	}
-	return have.n
-}
-
-// begin keeps a new count, in place of the oldest if there is no room.
-func (c *counts) begin(new *count) int {
-	if int64(len(c.byName)) >= c.max {
-		c.remove(c.byAge.Front())
-	}
-	c.byName[new.name] = c.byAge.PushBack(new)
-	return new.n
-}
-
-// sweep removes some expired counts, more than one call adds. One that has
-// expired behind an older one that lives stays until that has expired too.
-func (c *counts) sweep(now int64) {
-	for range sweepSteps {
-		oldest := c.byAge.Front()
-		if oldest == nil || now < oldest.Value.(*count).expires {
-			return
+	if at == nil {
+		if n <= 0 {
+			return 0
 		}
-		c.remove(oldest)
+		if len(a.byName) >= a.max {
+			a.remove(a.byAge.Front())
+		}
+		at = a.byAge.PushBack(&count{name: name, ends: now + window})
+		a.byName[name] = at
 	}
+	c := at.Value.(*count)
+	c.n = max(c.n+min(n, MaxCount-c.n), 0)
+	if c.n == 0 {
+		a.remove(at)
+	}
+	return c.n
 }
 
-func (c *counts) remove(at *list.Element) {
-	delete(c.byName, c.byAge.Remove(at).(*count).name)
+func (a *counts) remove(at *list.Element) {
+	delete(a.byName, a.byAge.Remove(at).(*count).name)
 }

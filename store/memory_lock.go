@@ -6,58 +6,71 @@ import (
 	"time"
 )
 
-// locks are the names that somebody holds.
-type locks struct {
-	mu   sync.Mutex
-	held map[string]*held
+// leases are the leases of a [Memory].
+type leases struct {
+	mu     sync.Mutex
+	byName map[string]*lease
 }
 
-type held struct {
-	freed chan struct{}
-	timer *time.Timer
+type lease struct {
+	all   *leases
+	name  string
+	ended chan struct{} // closed when the name is free
+	timer *time.Timer   // calls Release
 }
 
-// Lock implements [Locker], within this process.
-func (m *Memory) Lock(ctx context.Context, name string, ttl time.Duration) (func(), error) {
+// Lock implements [Locker], within this process. Leases expire by the system's
+// monotonic clock.
+func (m *Memory) Lock(ctx context.Context, name string, ttl time.Duration) (Lease, error) {
 	for {
-		if err := ctx.Err(); err != nil {
+		if err := checkTTL(ctx, ttl); err != nil {
 			return nil, err
 		}
-		h, mine := m.locks.take(name, ttl)
-		if mine {
-			return func() { m.locks.free(name, h) }, nil
+		l, holder := m.leases.take(name, ttl)
+		if holder == nil {
+			return l, nil
 		}
 		select {
-		case <-h.freed:
+		case <-holder.ended:
 		case <-ctx.Done():
 		}
 	}
 }
 
-// take holds a name, or returns who does.
-func (l *locks) take(name string, ttl time.Duration) (h *held, mine bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if h := l.held[name]; h != nil {
-		return h, false
+// take returns a new lease, or that of the present holder.
+func (a *leases) take(name string, ttl time.Duration) (l, holder *lease) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if holder := a.byName[name]; holder != nil {
+		return nil, holder
 	}
-	h = &held{freed: make(chan struct{})}
-	h.timer = time.AfterFunc(ttl, func() { l.free(name, h) })
-	if l.held == nil {
-		l.held = make(map[string]*held)
-	}
-	l.held[name] = h
-	return h, true
+	l = &lease{all: a, name: name, ended: make(chan struct{})}
+	l.timer = time.AfterFunc(ttl, l.Release)
+	a.byName[name] = l
+	return l, nil
 }
 
-// free frees a name if h still is who holds it.
-func (l *locks) free(name string, h *held) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.held[name] != h {
-		return
+// Extend implements [Lease].
+func (l *lease) Extend(ctx context.Context, ttl time.Duration) error {
+	if err := checkTTL(ctx, ttl); err != nil {
+		return err
 	}
-	delete(l.held, name)
-	h.timer.Stop()
-	close(h.freed)
+	l.all.mu.Lock()
+	defer l.all.mu.Unlock()
+	if l.all.byName[l.name] != l || !l.timer.Stop() {
+		return ErrLeaseLost
+	}
+	l.timer.Reset(ttl)
+	return nil
+}
+
+// Release implements [Lease].
+func (l *lease) Release() {
+	l.all.mu.Lock()
+	defer l.all.mu.Unlock()
+	if l.all.byName[l.name] == l {
+		delete(l.all.byName, l.name)
+		l.timer.Stop()
+		close(l.ended)
+	}
 }

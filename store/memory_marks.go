@@ -1,55 +1,63 @@
 package store
 
 import (
+	"container/heap"
 	"context"
-	"errors"
-	"hash/maphash"
+	"crypto/sha256"
+	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// marks are the facts that a Memory remembers.
+// marks are the marks of a [Memory].
 type marks struct {
-	seed   maphash.Seed
-	max    int64
-	n      atomic.Int64
-	swept  atomic.Int64
-	shards [shards]markShard
+	mu       sync.RWMutex
+	max      int
+	last     int64 // the time of the latest mark
+	byName   map[Key]*mark
+	expiring queue[*mark]
 }
 
-type markShard struct {
-	mu    sync.RWMutex
-	marks map[string]mark
+type mark struct {
+	expiry
+	name Key // its SHA-256: names may be long
+	at   int64
 }
 
-type mark struct{ value, expires int64 }
-
-func (m *marks) open(seed maphash.Seed, max int64) {
-	m.seed, m.max = seed, max
-	for i := range m.shards {
-		m.shards[i].marks = make(map[string]mark)
+// Mark implements [Marks]. Times are larger than those of all marks before, of any
+// name, also if the clock is set back. When the store is full it returns [ErrFull].
+func (m *Memory) Mark(ctx context.Context, name string, ttl time.Duration) (at int64, first bool, err error) {
+	if err := checkTTL(ctx, ttl); err != nil {
+		return 0, false, err
 	}
+	now, key := m.now(), sha256.Sum256([]byte(name))
+	return m.marks.set(key, now.UnixMicro(), now.UnixMilli(), ttl.Milliseconds())
 }
 
-func (m *marks) shard(name string) *markShard {
-	return &m.shards[maphash.String(m.seed, name)%shards]
+func (a *marks) set(name Key, micros, now, ttl int64) (at int64, first bool, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.expiring.sweep(now, func() bool { return len(a.byName) < a.max }, a.remove)
+
+	have := a.byName[name]
+	if have == nil {
+		if len(a.byName) >= a.max {
+			return 0, false, ErrFull
+		}
+		have = &mark{name: name}
+		a.byName[name] = have
+		heap.Push(&a.expiring, have)
+	}
+	first = have.ends <= now
+	a.last = max(a.last+1, micros)
+	have.at, have.ends = a.last, max(have.ends, now+ttl)
+	heap.Fix(&a.expiring, have.index)
+	return have.at, first, nil
 }
 
-// Mark implements [Marks]. When the store is full and no mark has expired, it
-// returns [ErrFull].
-func (m *Memory) Mark(ctx context.Context, name string, value int64, expires time.Time) (bool, error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
-	if value <= 0 {
-		return false, errors.New("store: the value of a mark is above 0")
-	}
-	now := m.now().UnixMilli()
-	if m.marks.n.Load() >= m.marks.max {
-		m.marks.sweep(now)
-	}
-	return m.marks.set(name, mark{value, expires.UnixMilli()}, now)
+func (a *marks) remove(have *mark) {
+	delete(a.byName, have.name)
+	heap.Remove(&a.expiring, have.index)
 }
 
 // Marked implements [Marks].
@@ -57,63 +65,25 @@ func (m *Memory) Marked(ctx context.Context, names ...string) ([]int64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	now := m.now().UnixMilli()
-	values := make([]int64, len(names))
+	now := m.millis()
+	m.marks.mu.RLock()
+	defer m.marks.mu.RUnlock()
+	times := make([]int64, len(names))
 	for i, name := range names {
-		s := m.marks.shard(name)
-		s.mu.RLock()
-		if have := s.marks[name]; now < have.expires {
-			values[i] = have.value
-		}
-		s.mu.RUnlock()
-	}
-	return values, nil
-}
-
-func (m *marks) set(name string, new mark, now int64) (fresh bool, err error) {
-	s := m.shard(name)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m.n.Add(-s.sweep(now, sweepSteps))
-
-	have, known := s.marks[name]
-	if known && now < have.expires {
-		s.marks[name] = mark{max(have.value, new.value), max(have.expires, new.expires)}
-		return false, nil
-	}
-	if !known && m.n.Add(1) > m.max {
-		m.n.Add(-1)
-		return false, ErrFull
-	}
-	s.marks[name] = new
-	return true, nil
-}
-
-// sweep removes every expired mark, at most once a second.
-func (m *marks) sweep(now int64) {
-	if !onceASecond(&m.swept, now) {
-		return
-	}
-	for i := range m.shards {
-		s := &m.shards[i]
-		s.mu.Lock()
-		m.n.Add(-s.sweep(now, len(s.marks)))
-		s.mu.Unlock()
-	}
-}
-
-// sweep looks at some marks, removes the expired and returns their number. A map
-// is gone through from another place each time. The caller holds the lock.
-func (s *markShard) sweep(now int64, steps int) (removed int64) {
-	for name, have := range s.marks {
-		if steps == 0 {
-			break
-		}
-		steps--
-		if now >= have.expires {
-			delete(s.marks, name)
-			removed++
+		if have := m.marks.byName[sha256.Sum256([]byte(name))]; have != nil && now < have.ends {
+			times[i] = have.at
 		}
 	}
-	return removed
+	return times, nil
+}
+
+// checkTTL refuses a call whose context has ended and a ttl below 1 ms.
+func checkTTL(ctx context.Context, ttl time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if ttl < time.Millisecond {
+		return fmt.Errorf("store: the ttl %v is below 1 ms", ttl)
+	}
+	return nil
 }

@@ -1,244 +1,189 @@
-// Package store keeps sessions on the server: what a store of sessions is, and
-// the one in memory. Others live in packages below this one.
+// Package store defines the session stores of nuxtauth and has the one in memory.
+// Those for databases are in packages below this one.
 //
-// With a store the browser's cookie holds a random handle and nothing else.
-// The store never keeps a handle as it is, only its [KeyOf].
+// A store is a value that implements [Sessions] and as many of the other
+// abilities as it can: [Index], [Marks], [Locker] and [Counter]. [As] finds an
+// ability of a store, also behind a decorator. Package storetest has a conformance
+// suite for each.
+//
+// With a store the browser's cookie holds a random handle and nothing else. The
+// store keeps the SHA-256 of the handle, see [KeyOf], and never the handle.
 package store
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"math"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
-// What callers tell apart. Any other error of a store is a fault: it means
-// neither that a session is there nor that it is not.
+// The errors that callers tell apart. Any other error of a store is a fault: it
+// says neither that a session exists nor that it does not.
 var (
-	// ErrNotFound means that there is no such session: it never was, it was
+	// ErrNotFound means that there is no such session: it never existed, it was
 	// ended, or it has expired.
 	ErrNotFound = errors.New("store: no such session")
-
-	// ErrConflict means that a session was replaced by somebody else since it
-	// was read. Read it again.
+	// ErrConflict means that another caller has replaced the session since it was
+	// read. Read it again.
 	ErrConflict = errors.New("store: the session has changed")
-
-	// ErrUnsupported means that this kind of store can't do that, ever.
+	// ErrUnsupported means that this kind of store never does this: it lacks an
+	// ability, or can't end a session that is kept in its cookie alone.
 	ErrUnsupported = errors.New("store: not supported by this store")
-
-	// ErrFull means that a store with a bound took nothing more.
+	// ErrFull means that a bounded store is full.
 	ErrFull = errors.New("store: full")
+	// ErrLeaseLost means that a [Lease] has expired or was released.
+	ErrLeaseLost = errors.New("store: the lease is lost")
 )
 
-// A Record is one session.
-type Record struct {
-	// ID names the session in lists. It is no secret: nobody gets in with it.
-	// Create sets it.
-	ID string
-
-	// Version counts the writes. The store sets it; Replace compares it.
-	Version int64
-
-	// Subject is the user, and never empty.
-	Subject string
-
-	// Provider, ProviderSubject and ProviderSession ("sub" and "sid" of the ID
-	// token) say which user and which session at an identity provider this one
-	// came from, so that it can end with them. All may be empty. ProviderSubject
-	// is for users who have another name there than Subject.
-	Provider        string
-	ProviderSubject string
-	ProviderSession string
-
-	// Claims are the token, the bytes of one JSON object. They come back byte
-	// for byte.
-	Claims []byte
-
-	// CreatedAt is the time of the sign-in and SeenAt that of the last write.
-	// From ExpiresAt on the session is not found any more. Times are kept to
-	// the millisecond, rounded down, and returned in UTC.
-	CreatedAt, SeenAt, ExpiresAt time.Time
-
-	// IP and UserAgent are those of the last write, as they are shown to the
-	// user. [UserAgent] makes a header fit.
-	IP, UserAgent string
+// Sessions stores sessions on the server. Its methods are safe for concurrent use,
+// and each is atomic, also towards other processes that share the store. Once
+// its context has ended a method changes nothing and returns the context's error.
+// Records and slices are not retained: the caller and the store may change theirs.
+// Methods are never added to this interface.
+type Sessions interface {
+	// CreateSession stores a new session and returns its handle: that of
+	// [NewHandle] or, if the store has handles of its own, 256 random bits in
+	// letters, digits and -_~ alone, which need no escape in a cookie. A handle
+	// has no dots: those tell a sealed token from a handle. CreateSession sets
+	// r.ID, whatever it was, and r.Version. What [Record.Check] reports is an
+	// error.
+	CreateSession(ctx context.Context, r *Record) (handle string, err error)
+	// FindSession returns the session of a handle, or ErrNotFound. A string of
+	// any other form is not found either. The session may be of another realm
+	// than that of the caller, which compares Record.Realm.
+	FindSession(ctx context.Context, handle string) (*Record, error)
+	// ReplaceSession writes Claims, SeenAt, ExpiresAt, IP and UserAgent of a
+	// session that still exists and has the version r.Version, and increments
+	// r.Version. The other fields stay as they were created, whatever r says. What
+	// [Record.Check] reports is an error. An ended session is ErrNotFound and does
+	// not come back; another version is ErrConflict. After an error the session and
+	// r.Version are as they were. ReplaceSession returns the handle to use from now
+	// on, which most stores leave as it is.
+	ReplaceSession(ctx context.Context, handle string, r *Record) (newHandle string, err error)
+	// DeleteSession ends the session of a handle. Ending a session that does not
+	// exist is no error. A store that keeps a session in its cookie alone returns
+	// ErrUnsupported: the cookie can be cleared, a copy of it can't.
+	DeleteSession(ctx context.Context, handle string) error
 }
 
-// Check reports what no store takes: a session without a subject or an end, and
-// strings that some databases can't keep, which are those with a NUL and those
-// that are not UTF-8.
-func (r *Record) Check() error {
-	if r.Subject == "" {
-		return errors.New("store: a session needs a subject")
-	}
-	if r.ExpiresAt.IsZero() {
-		return errors.New("store: a session needs a time at which it ends")
-	}
-	for _, s := range []string{r.Subject, r.Provider, r.ProviderSubject, r.ProviderSession, r.IP, r.UserAgent} {
-		if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
-			return fmt.Errorf("store: %q is not UTF-8 or has a NUL", s)
-		}
-	}
-	return nil
+// Index finds sessions by their user, and by the user and the session at a
+// provider. Its methods are safe for concurrent use and honour their context as
+// those of [Sessions] do.
+//
+// Each method stays within one realm and refuses an empty argument with an error;
+// it then lists or ends nothing. Sessions that have expired are neither listed
+// nor counted. A count that the store does not know is -1. After an error some of
+// the sessions may have ended: call the method again.
+type Index interface {
+	// ListSessions returns the sessions of a user, the newest (by CreatedAt)
+	// first, at most limit, without Claims. A user without sessions is no error; a
+	// limit below 1 is.
+	ListSessions(ctx context.Context, realm, subject string, limit int) ([]*Record, error)
+	// DeleteSessionByID ends the session of a user that has an ID, and reports
+	// whether there was one.
+	DeleteSessionByID(ctx context.Context, realm, subject, id string) (found bool, err error)
+	// DeleteSessions ends all sessions of a user except the one with the ID
+	// exceptID, or all of them if exceptID is empty, and returns their number.
+	DeleteSessions(ctx context.Context, realm, subject, exceptID string) (int, error)
+	// DeleteProviderSession ends the sessions that have this Provider and
+	// ProviderSession, and returns their number.
+	DeleteProviderSession(ctx context.Context, realm, provider, sid string) (int, error)
+	// DeleteProviderSubject ends the sessions that have this Provider and
+	// ProviderSubject, and returns their number.
+	DeleteProviderSubject(ctx context.Context, realm, provider, subject string) (int, error)
 }
 
-// maxUserAgent is the number of bytes that UserAgent leaves of a header. Those
-// of browsers are well below.
-const maxUserAgent = 256
-
-// UserAgent makes a User-Agent header fit a [Record]: valid UTF-8, without
-// control characters, and at most 256 bytes long.
-func UserAgent(header string) string {
-	header = strings.ToValidUTF8(header[:min(len(header), maxUserAgent)], "")
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, header)
-}
-
-// A Store keeps sessions. Its methods may be called from many goroutines, and
-// each is atomic, also towards other processes that share the store. They honour
-// the context: in one that has ended they do nothing and return its error. Slices
-// and records given or returned are not shared: either side may change them later.
-type Store interface {
-	// Create keeps a new session and returns its handle: that of [NewHandle] or,
-	// if the store has handles of its own, one of letters, digits and -_~ alone,
-	// which cookies take as they are. It has no dots: those tell a sealed token from
-	// a handle. Create sets r.ID, whatever it was, and r.Version. What
-	// [Record.Check] reports is an error.
-	Create(ctx context.Context, r *Record) (handle string, err error)
-
-	// Find returns the session of a handle, or ErrNotFound. A handle that is
-	// none, whatever it looks like, is not found.
-	Find(ctx context.Context, handle string) (*Record, error)
-
-	// Replace writes Claims, SeenAt, ExpiresAt, IP and UserAgent of a session
-	// that is still there and has the version r.Version, and counts r.Version
-	// up. The other fields stay as they were created, whatever r says, and what
-	// [Record.Check] reports is an error. It never brings an ended session back:
-	// that is ErrNotFound. Another version is ErrConflict. An error leaves the
-	// session and r.Version as they were. The handle to use from now on is
-	// returned; most stores keep it.
-	Replace(ctx context.Context, handle string, r *Record) (newHandle string, err error)
-
-	// Delete ends the session of a handle. To end one that is not there is no
-	// error. Stores that keep nothing return ErrUnsupported: the browser's
-	// cookie can be cleared, a copy of it can't.
-	Delete(ctx context.Context, handle string) error
-
-	// List returns the living sessions of a user, the newest first (by
-	// CreatedAt), without Claims. A user without sessions is no error. Stores
-	// that can't list return ErrUnsupported.
-	List(ctx context.Context, subject string) ([]*Record, error)
-
-	// DeleteWhere ends the living sessions that a filter selects and returns how
-	// many there were. Stores that can't find them return ErrUnsupported. An empty
-	// filter is an error and ends nothing.
-	DeleteWhere(ctx context.Context, f Filter) (int, error)
-}
-
-// A Filter selects sessions: those for which every field that is not empty
-// holds. Subject must be there, or Provider and one of the two that follow it.
-type Filter struct {
-	Subject                                    string
-	ID                                         string // this session alone
-	ExceptID                                   string // every session but this
-	Provider, ProviderSubject, ProviderSession string // the user, the session at the provider
-}
-
-// Marks remember small facts until they expire: the ids of tokens that were
-// taken back, since when a user's tokens count, the messages seen already.
+// Marks remember events by name until they expire. Their times come from the
+// store, so that processes whose clocks differ can compare them. Names are
+// untrusted: any length, any bytes. The methods are safe for concurrent use and
+// honour their context as those of [Sessions] do.
 type Marks interface {
-	// Mark remembers value, above 0, under a name until expires. If the name
-	// has a value already, the larger one stays and fresh is false; the later
-	// expiry stays too.
-	Mark(ctx context.Context, name string, value int64, expires time.Time) (fresh bool, err error)
-
-	// Marked returns the values of the names, 0 where there is none.
+	// Mark notes that the event happened now and remembers it for ttl, by the
+	// store's own clock. at is that time in microseconds since 1970, below 1<<53. It
+	// is larger than that of every Mark of the same name, and not smaller than that
+	// of every Mark of another name, that returned before this call, whichever
+	// process made it. first reports whether the name was not marked, or its mark
+	// had expired. A later mark replaces the time; the later expiry stays. A ttl
+	// below 1 ms is an error.
+	//
+	// If the store's clock is set back, at stays larger than the mark of the same
+	// name that it replaces. Each store documents what holds between names then.
+	// After an error it is unknown whether the name was marked.
+	Mark(ctx context.Context, name string, ttl time.Duration) (at int64, first bool, err error)
+	// Marked returns the times of the latest marks of the names, 0 where there is
+	// none.
 	Marked(ctx context.Context, names ...string) ([]int64, error)
 }
 
-// A Locker lets one holder at a time do something, across all processes that
-// share the store.
+// A Locker gives one holder at a time the lease of a name, across all processes
+// that share the store. It is safe for concurrent use. Names may have any length and
+// any bytes.
 type Locker interface {
-	// Lock waits until nobody holds name, or until ctx ends, which is the
-	// error then. The lock frees itself after ttl, should its holder die.
-	// Unlock may be called at any time, more than once; it never frees
-	// somebody else's lock.
-	Lock(ctx context.Context, name string, ttl time.Duration) (unlock func(), err error)
+	// Lock waits until the name is free and takes it for ttl, or until ctx ends,
+	// whose error it then returns. The lease does not depend on ctx afterwards. A
+	// ttl below 1 ms is an error.
+	Lock(ctx context.Context, name string, ttl time.Duration) (Lease, error)
 }
 
-// A Counter counts what expires, such as failed attempts to sign in, across all
-// processes that share the store.
+// A Lease is the right to a name that [Locker.Lock] returned. Its methods are safe
+// for concurrent use.
+type Lease interface {
+	// Extend makes the lease last ttl from now, which may be shorter than before.
+	// The error is ErrLeaseLost if the lease has expired or was released: it is
+	// never taken again, even if the name is still free. After another error it is
+	// unknown when the lease ends, within the longer of the two times. A ttl below
+	// 1 ms is an error.
+	Extend(ctx context.Context, ttl time.Duration) error
+	// Release frees the name, unless the lease is lost: it never frees the name
+	// of another holder. It may be called more than once.
+	Release()
+}
+
+// A Counter counts events that expire, such as failed attempts to sign in, across
+// all processes that share the store. It is safe for concurrent use.
 type Counter interface {
-	// Count adds n to the count of a name and returns what the count is then;
-	// with 0 it only looks. The first addition starts a window. When that is over
-	// the count is 0 again; later additions do not prolong it. A count that has
-	// come back to 0 is as if it had never been: the next addition starts a new
-	// window, and n below 1 starts none. A count stays between 0 and [MaxCount],
-	// whatever is added.
+	// Count adds n to the counter of a name and returns its value, between 0 and
+	// [MaxCount]; n may be 0, which reads it, or negative. The first addition starts
+	// a window, after which the value is 0; later additions do not prolong it. A
+	// counter that is back at 0 is as if it had never been used: the next addition
+	// starts a new window, and n below 1 starts none.
 	//
-	// Of calls that add 1 at the same time one returns 1, one 2, and so on. So count
-	// an attempt before it is made: no more of them get through than you let.
+	// Concurrent additions of 1 return distinct values. An attempt that is counted
+	// before it is made can't exceed a limit, however many are made at once.
 	//
-	// A window of less than a millisecond is an error, and does not matter where n
-	// is below 1. Names may come from anybody: any length, any bytes. A store with
-	// a bound of its own forgets the oldest counts when it is full, and does not
-	// refuse new ones: whoever makes up many names would keep all others out. After
-	// an error nobody knows whether n was added.
+	// A window below 1 ms is an error where n is above 0, and ignored otherwise.
+	// Names are untrusted: any length, any bytes. A bounded store evicts the oldest
+	// counters and never rejects a new one: otherwise made-up names would lock out
+	// all others. After an error it is unknown whether n was added.
 	Count(ctx context.Context, name string, n int, window time.Duration) (int, error)
 }
 
-// MaxCount is where a count of a [Counter] stops. To add -MaxCount forgets a count.
+// MaxCount is the largest value of a [Counter]. Adding -MaxCount resets it.
 const MaxCount = math.MaxInt32
 
-// A Key is what a store keeps in place of a handle: its SHA-256.
-type Key [sha256.Size]byte
+// maxWrappers bounds As for a decorator that returns itself.
+const maxWrappers = 32
 
-// handleSize is the length of a handle: 256 random bits in base64url.
-const handleSize = 43
-
-// NewHandle returns a handle that nobody can guess, and its key.
-func NewHandle() (string, Key) {
-	var b [32]byte
-	rand.Read(b[:])
-	handle := base64.RawURLEncoding.EncodeToString(b[:])
-	return handle, sha256.Sum256([]byte(handle))
-}
-
-// KeyOf returns the key of a handle, and false for what can't be a handle.
-func KeyOf(handle string) (Key, bool) {
-	if len(handle) != handleSize {
-		return Key{}, false
+// As returns the ability A of s, such as As[store.Marks](s): s itself if it
+// implements A, or else the first of the stores below it that does, as a decorator
+// reveals them by a method
+//
+//	Unwrap() store.Sessions
+//
+// It returns false if none does, if s is nil, and after 32 values, so that a
+// decorator that returns itself does no harm. A decorator without that method hides
+// the other abilities of the store that it wraps.
+func As[A any](s any) (A, bool) {
+	for range maxWrappers {
+		if a, ok := s.(A); ok {
+			return a, true
+		}
+		w, ok := s.(interface{ Unwrap() Sessions })
+		if !ok {
+			break
+		}
+		s = w.Unwrap()
 	}
-	var b [handleSize]byte // a conversion of the string would take memory
-	copy(b[:], handle)
-	return sha256.Sum256(b[:]), true
-}
-
-// NewID returns an ID for a [Record].
-func NewID() string { return rand.Text() }
-
-// Check reports a filter that selects by nothing.
-func (f Filter) Check() error {
-	if f.Subject == "" && (f.Provider == "" || f.ProviderSubject == "" && f.ProviderSession == "") {
-		return errors.New("store: a filter needs a subject, or a provider and its user or session")
-	}
-	return nil
-}
-
-// Matches tells whether f selects r.
-func (f Filter) Matches(r *Record) bool {
-	is := func(want, have string) bool { return want == "" || want == have }
-	return is(f.Subject, r.Subject) && is(f.ID, r.ID) && (f.ExceptID == "" || f.ExceptID != r.ID) &&
-		is(f.Provider, r.Provider) && is(f.ProviderSubject, r.ProviderSubject) && is(f.ProviderSession, r.ProviderSession)
+	var none A
+	return none, false
 }

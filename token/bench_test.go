@@ -24,7 +24,7 @@ func benchmarkOpen(b *testing.B, codec token.Codec, sealed string) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(sealed)))
 	for b.Loop() {
-		if _, err := codec.Open(sealed); err != nil {
+		if _, err := codec.Open(b.Context(), sealed); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -40,7 +40,7 @@ func BenchmarkSeal(b *testing.B) {
 			b.ReportAllocs()
 			claims := []byte(session)
 			for b.Loop() {
-				if _, err := codec.Seal(claims); err != nil {
+				if _, err := codec.Seal(b.Context(), claims); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -48,7 +48,8 @@ func BenchmarkSeal(b *testing.B) {
 	}
 }
 
-// BenchmarkRefuse is what strangers can make the server do: no more than opening.
+// BenchmarkRefuse is the work for a token that is not good: no more than for a
+// good one.
 func BenchmarkRefuse(b *testing.B) {
 	codec := formats[1].codec(b, newSecret)
 	wrongTag := []byte(mustSeal(b, codec, session))
@@ -62,7 +63,7 @@ func BenchmarkRefuse(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := codec.Open(sealed); err == nil {
+				if _, err := codec.Open(b.Context(), sealed); err == nil {
 					b.Fatal("accepted")
 				}
 			}

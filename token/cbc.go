@@ -15,20 +15,21 @@ import (
 
 const cbcTagSize = 32
 
-// errCBC is the one error of cbcHMAC.Open, so that nobody learns whether it was
-// the tag or the padding.
+// errCBC is the only error of cbcHMAC.Open, which does not say whether the tag or
+// the padding was wrong.
 var errCBC = errors.New("message authentication failed")
 
 // cbcHMAC is A256CBC-HS512 (RFC 7518 §5.2.5) as a [cipher.AEAD]. The nonce is
-// the initialization vector, and the tag stands behind the ciphertext.
+// the initialization vector, and the tag follows the ciphertext. Why it is not
+// that of go-jose: docs/decisions/0001-own-cbc-hmac.md.
 type cbcHMAC struct {
-	block cipher.Block
-	tools sync.Pool // of *cbcTools
+	block  cipher.Block
+	states sync.Pool // of *cbcState
 }
 
-// cbcTools are made once for many tokens: keying HMAC takes two more blocks of
-// SHA-512, and each way of the cipher has a copy of its keys.
-type cbcTools struct {
+// A cbcState is made once for many tokens: keying HMAC takes two more blocks of
+// SHA-512, and each direction of the cipher has a copy of its keys.
+type cbcState struct {
 	mac     hash.Hash
 	bits    [8]byte
 	sum     [sha512.Size]byte
@@ -36,7 +37,7 @@ type cbcTools struct {
 	decrypt cipher.BlockMode
 }
 
-// settableIV is what the block modes of crypto/cipher are too.
+// settableIV is implemented by the block modes of crypto/cipher.
 type settableIV interface {
 	cipher.BlockMode
 	SetIV(iv []byte)
@@ -51,7 +52,7 @@ func newCBCHMAC(key []byte) (*cbcHMAC, error) {
 		return nil, err
 	}
 	c := &cbcHMAC{block: block}
-	c.tools.New = func() any { return &cbcTools{mac: hmac.New(sha512.New, macKey)} }
+	c.states.New = func() any { return &cbcState{mac: hmac.New(sha512.New, macKey)} }
 	return c, nil
 }
 
@@ -71,19 +72,19 @@ func (c *cbcHMAC) Seal(dst, iv, plaintext, aad []byte) []byte {
 		dst = append(dst, byte(pad))
 	}
 	ciphertext := dst[start:]
-	t := c.tools.Get().(*cbcTools)
-	defer c.tools.Put(t)
-	if mode, ok := t.encrypt.(settableIV); ok {
+	s := c.states.Get().(*cbcState)
+	defer c.states.Put(s)
+	if mode, ok := s.encrypt.(settableIV); ok {
 		mode.SetIV(iv)
 	} else {
-		t.encrypt = cipher.NewCBCEncrypter(c.block, iv)
+		s.encrypt = cipher.NewCBCEncrypter(c.block, iv)
 	}
-	t.encrypt.CryptBlocks(ciphertext, ciphertext)
-	return append(dst, t.tag(aad, iv, ciphertext)...)
+	s.encrypt.CryptBlocks(ciphertext, ciphertext)
+	return append(dst, s.tag(aad, iv, ciphertext)...)
 }
 
-// Open appends the plaintext to dst (RFC 7518 §5.2.2.2). The tag covers
-// everything and is checked before the padding is looked at.
+// Open appends the plaintext to dst (RFC 7518 §5.2.2.2). The tag covers all of
+// the token and is checked before the padding.
 func (c *cbcHMAC) Open(dst, iv, ciphertext, aad []byte) ([]byte, error) {
 	n := len(ciphertext) - cbcTagSize
 	if n < aes.BlockSize || n%aes.BlockSize != 0 {
@@ -91,21 +92,21 @@ func (c *cbcHMAC) Open(dst, iv, ciphertext, aad []byte) ([]byte, error) {
 	}
 	ciphertext, tag := ciphertext[:n], ciphertext[n:]
 
-	t := c.tools.Get().(*cbcTools)
-	defer c.tools.Put(t)
-	if subtle.ConstantTimeCompare(t.tag(aad, iv, ciphertext), tag) != 1 {
+	s := c.states.Get().(*cbcState)
+	defer c.states.Put(s)
+	if subtle.ConstantTimeCompare(s.tag(aad, iv, ciphertext), tag) != 1 {
 		return nil, errCBC
 	}
 
 	start := len(dst)
 	dst = append(dst, ciphertext...) // nothing to copy when dst is ciphertext[:0]
 	plaintext := dst[start:]
-	if mode, ok := t.decrypt.(settableIV); ok {
+	if mode, ok := s.decrypt.(settableIV); ok {
 		mode.SetIV(iv)
 	} else {
-		t.decrypt = cipher.NewCBCDecrypter(c.block, iv)
+		s.decrypt = cipher.NewCBCDecrypter(c.block, iv)
 	}
-	t.decrypt.CryptBlocks(plaintext, plaintext)
+	s.decrypt.CryptBlocks(plaintext, plaintext)
 
 	pad := int(plaintext[n-1])
 	if pad == 0 || pad > aes.BlockSize {
@@ -119,13 +120,13 @@ func (c *cbcHMAC) Open(dst, iv, ciphertext, aad []byte) ([]byte, error) {
 	return dst[:len(dst)-pad], nil
 }
 
-// tag returns the authentication tag, which is good until the next one.
-func (t *cbcTools) tag(aad, iv, ciphertext []byte) []byte {
-	t.mac.Reset()
-	t.mac.Write(aad)
-	t.mac.Write(iv)
-	t.mac.Write(ciphertext)
-	binary.BigEndian.PutUint64(t.bits[:], uint64(len(aad))*8)
-	t.mac.Write(t.bits[:])
-	return t.mac.Sum(t.sum[:0])[:cbcTagSize]
+// tag returns the authentication tag, in memory that the next call overwrites.
+func (s *cbcState) tag(aad, iv, ciphertext []byte) []byte {
+	s.mac.Reset()
+	s.mac.Write(aad)
+	s.mac.Write(iv)
+	s.mac.Write(ciphertext)
+	binary.BigEndian.PutUint64(s.bits[:], uint64(len(aad))*8)
+	s.mac.Write(s.bits[:])
+	return s.mac.Sum(s.sum[:0])[:cbcTagSize]
 }

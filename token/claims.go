@@ -11,22 +11,23 @@ import (
 )
 
 const (
-	// leeway is how far clocks may be apart, in seconds, as in next-auth and Auth.js.
+	// leeway is the tolerated difference of clocks, in seconds, as in next-auth
+	// and Auth.js.
 	leeway = 15
 
 	// maxDate is the largest integer that JSON numbers carry exactly everywhere.
 	maxDate = 1<<53 - 1
 )
 
-// A NumericDate is a point of time in seconds since 1970-01-01 UTC, as JWTs
-// write it (RFC 7519 §2). Zero means that there is none: a claim that is absent,
-// and with the option omitzero of a field's tag, one that is not written.
+// A NumericDate is a time in seconds since 1970-01-01 UTC, as JWTs write it
+// (RFC 7519 §2). Zero means that there is none: a claim that is absent, and with
+// the option omitzero of a field's tag, one that is not written.
 //
 // In JSON it is a number between -(2^53-1) and 2^53-1, whose fraction is cut
 // off. Everything else is refused, null and strings too.
 type NumericDate int64
 
-// Time returns the point of time in UTC, and the zero [time.Time] for a zero d.
+// Time returns the time in UTC, and the zero [time.Time] for a zero d.
 func (d NumericDate) Time() time.Time {
 	if d == 0 {
 		return time.Time{}
@@ -49,7 +50,7 @@ func (d *NumericDate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		return fmt.Errorf("token: NumericDate is a JSON %v, want a number", v.Kind())
 	}
 	if whole, err := strconv.ParseInt(string(v), 10, 64); err == nil && whole >= -maxDate && whole <= maxDate {
-		*d = NumericDate(whole) // as it nearly always is
+		*d = NumericDate(whole) // the usual form
 		return nil
 	}
 	seconds, err := strconv.ParseFloat(string(v), 64)
@@ -60,10 +61,10 @@ func (d *NumericDate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// Validate tells whether a token with these claims may be used now. It needs
-// both iat and exp; a missing one is an error that wraps [ErrInvalid]. With 15
-// seconds of leeway for clocks that differ, it returns [ErrExpired] from exp on,
-// and [ErrNotYetValid] until nbf, if there is one (RFC 7519 §4.1.4, §4.1.5).
+// Validate checks the times of a token. It needs both iat and exp; a missing one
+// is an error that wraps [ErrInvalid]. With 15 seconds of leeway for clocks that
+// differ, it returns [ErrExpired] from exp on, and [ErrNotYetValid] until nbf, if
+// there is one (RFC 7519 §4.1.4, §4.1.5).
 //
 // An iat in the future is no error, as in next-auth and Auth.js.
 func Validate(iat, exp, nbf NumericDate, now time.Time) error {
@@ -85,8 +86,8 @@ func Validate(iat, exp, nbf NumericDate, now time.Time) error {
 // are not one well-formed JSON object, name a member twice or have a time of the
 // wrong type are an error that wraps [ErrInvalid].
 //
-// Verify looks at no other claim: that "sub" names somebody, and what else the
-// application puts into its tokens, is for the caller to check.
+// Verify checks no other claim: "sub" and the claims of the application are for
+// the caller to check.
 func Verify(claims []byte, now time.Time) error {
 	var times struct {
 		IssuedAt  NumericDate `json:"iat"`

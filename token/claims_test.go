@@ -13,7 +13,7 @@ import (
 
 var now = time.Unix(1_800_000_000, 0)
 
-func TestATokenEndsAndBeginsAtItsTimes(t *testing.T) {
+func TestValidate(t *testing.T) {
 	n := token.NumericDate(now.Unix())
 	for _, test := range []struct {
 		name          string
@@ -47,14 +47,14 @@ func TestATokenEndsAndBeginsAtItsTimes(t *testing.T) {
 	}
 }
 
-func TestAFractionOfASecondEndsNoTokenEarly(t *testing.T) {
+func TestValidate_FractionOfASecond(t *testing.T) {
 	n := token.NumericDate(now.Unix())
 	if err := token.Validate(n-60, n-14, 0, now.Add(999*time.Millisecond)); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestRawClaimsAreCheckedForTypeAndTime(t *testing.T) {
+func TestVerify(t *testing.T) {
 	n := now.Unix()
 	good := fmt.Sprintf(`"iat":%d,"exp":%d`, n, n+60)
 	for _, test := range []struct {
@@ -105,7 +105,7 @@ func TestRawClaimsAreCheckedForTypeAndTime(t *testing.T) {
 	}
 }
 
-func TestNumericDateReadsNumbersOnly(t *testing.T) {
+func TestNumericDate_Unmarshal(t *testing.T) {
 	for _, test := range []struct {
 		in   string
 		want token.NumericDate
@@ -147,7 +147,7 @@ func TestNumericDateReadsNumbersOnly(t *testing.T) {
 	}
 }
 
-func TestNumericDateIsWrittenAsANumberOrNotAtAll(t *testing.T) {
+func TestNumericDate_Marshal(t *testing.T) {
 	v := struct {
 		Expires   token.NumericDate `json:"exp"`
 		NotBefore token.NumericDate `json:"nbf,omitzero"`
@@ -163,7 +163,7 @@ func TestNumericDateIsWrittenAsANumberOrNotAtAll(t *testing.T) {
 	}
 }
 
-func TestNumericDateTime(t *testing.T) {
+func TestNumericDate_Time(t *testing.T) {
 	if got, want := token.NumericDate(1795419100).Time(), time.Date(2026, time.November, 23, 7, 31, 40, 0, time.UTC); got != want {
 		t.Errorf("%v, want %v", got, want)
 	}

@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -8,17 +9,18 @@ import (
 )
 
 func Example() {
-	codec, err := token.NextAuth("", "a secret that next-auth knows too")
+	codec, err := token.NextAuth("", "the secret of the Node server")
 	if err != nil {
 		panic(err)
 	}
+	ctx := context.Background()
 	now := time.Date(2026, time.November, 23, 8, 0, 0, 0, time.UTC)
-	sealed, err := codec.Seal(fmt.Appendf(nil, `{"sub":"1","iat":%d,"exp":%d}`, now.Unix(), now.Add(time.Hour).Unix()))
+	sealed, err := codec.Seal(ctx, fmt.Appendf(nil, `{"sub":"1","iat":%d,"exp":%d}`, now.Unix(), now.Add(time.Hour).Unix()))
 	if err != nil {
 		panic(err)
 	}
 
-	claims, err := codec.Open(sealed)
+	claims, err := codec.Open(ctx, sealed)
 	if err != nil {
 		panic(err)
 	}
@@ -26,7 +28,7 @@ func Example() {
 	fmt.Println(token.Verify(claims, now))
 	fmt.Println(token.Verify(claims, now.Add(2*time.Hour)))
 
-	_, err = codec.Open(sealed + "x")
+	_, err = codec.Open(ctx, sealed+"x")
 	fmt.Println(err)
 	// Output:
 	// {"sub":"1","iat":1795420800,"exp":1795424400}
@@ -48,11 +50,12 @@ func ExampleAuthJS_rotation() {
 		panic(err)
 	}
 
-	sealed, err := before.Seal([]byte(`{"sub":"1"}`))
+	ctx := context.Background()
+	sealed, err := before.Seal(ctx, []byte(`{"sub":"1"}`))
 	if err != nil {
 		panic(err)
 	}
-	claims, err := after.Open(sealed)
+	claims, err := after.Open(ctx, sealed)
 	fmt.Println(string(claims), err)
 	// Output: {"sub":"1"} <nil>
 }

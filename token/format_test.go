@@ -71,8 +71,8 @@ func (f format) header(t testing.TB, secret string) string {
 	return fmt.Sprintf(`{"alg":"dir","enc":"A256CBC-HS512","kid":%q}`, token.Thumbprint(f.key(t, secret, 64)))
 }
 
-// forge makes a token with any header and payload that only somebody with the
-// secret can make, with the encryption of the format and a fixed IV.
+// forge makes a token with any header and payload, with the secret and the
+// encryption of the format and a fixed IV.
 func (f format) forge(t testing.TB, secret, header string, payload []byte) string {
 	t.Helper()
 	if f.enc == jose.A256GCM {
@@ -124,7 +124,7 @@ func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 func mustSeal(t testing.TB, c token.Codec, claims string) string {
 	t.Helper()
-	sealed, err := c.Seal([]byte(claims))
+	sealed, err := c.Seal(t.Context(), []byte(claims))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func mustSeal(t testing.TB, c token.Codec, claims string) string {
 
 func wantOpen(t testing.TB, c token.Codec, sealed, claims string) {
 	t.Helper()
-	got, err := c.Open(sealed)
+	got, err := c.Open(t.Context(), sealed)
 	if err != nil {
 		t.Errorf("refused: %v", err)
 	} else if string(got) != claims {
@@ -143,7 +143,7 @@ func wantOpen(t testing.TB, c token.Codec, sealed, claims string) {
 
 func wantInvalid(t testing.TB, c token.Codec, sealed string) {
 	t.Helper()
-	claims, err := c.Open(sealed)
+	claims, err := c.Open(t.Context(), sealed)
 	if err == nil {
 		t.Errorf("accepted, with claims %s", claims)
 	} else if !errors.Is(err, token.ErrInvalid) {

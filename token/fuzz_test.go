@@ -69,11 +69,11 @@ func newOracle(t testing.TB, format format) *oracle {
 
 func (o *oracle) compare(t *testing.T, sealed string) {
 	t.Helper()
-	got, err := o.codec.Open(sealed)
+	got, err := o.codec.Open(t.Context(), sealed)
 	if err != nil && !errors.Is(err, token.ErrInvalid) {
 		t.Fatalf("%q: error %q does not wrap ErrInvalid", sealed, err)
 	}
-	if text, errText := token.OpenString(o.codec, sealed); text != string(got) || errText != err {
+	if text, errText := token.OpenString(t.Context(), o.codec, sealed); text != string(got) || errText != err {
 		t.Fatalf("%q: as a string %q, %v; as bytes %q, %v", sealed, text, errText, got, err)
 	}
 	want, joseErr := o.open(sealed)
@@ -147,7 +147,7 @@ func FuzzOpenSigned(f *testing.F) {
 
 	f.Fuzz(func(t *testing.T, outside, header, payload string) {
 		for _, sealed := range []string{outside, signHS256(newSecret, header, payload)} {
-			claims, err := codec.Open(sealed)
+			claims, err := codec.Open(t.Context(), sealed)
 			if err != nil {
 				if !errors.Is(err, token.ErrInvalid) {
 					t.Fatalf("%q: error %q does not wrap ErrInvalid", sealed, err)

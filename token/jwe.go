@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/base64"
@@ -42,19 +43,19 @@ func (k *contentKey) header(kid string) string {
 	return base64url.EncodeToString([]byte(h + "}"))
 }
 
-// open decrypts "iv.ciphertext.tag" in room, or in more where that is too
-// little. The segments have fixed places: only the ciphertext has a length of
-// its own, and a dot inside a segment is not base64.
-func (k *contentKey) open(room []byte, segments string, aad []byte) (claims, grown []byte, err error) {
+// open decrypts "iv.ciphertext.tag" in buf, or in a larger buffer if that is too
+// small. The segments have fixed places: only the ciphertext has a variable
+// length, and a dot inside a segment is not base64.
+func (k *contentKey) open(buf []byte, segments string, aad []byte) (claims, grown []byte, err error) {
 	iv := k.aead.NonceSize()
 	first := base64url.EncodedLen(iv)
 	last := len(segments) - base64url.EncodedLen(k.tagSize) - 1
 	if last <= first || segments[first] != '.' || segments[last] != '.' {
-		return nil, room, errFormat
+		return nil, buf, errFormat
 	}
 	ciphertext := segments[first+1 : last]
 
-	buf := slices.Grow(room[:0], iv+base64url.DecodedLen(len(ciphertext))+k.tagSize)
+	buf = slices.Grow(buf[:0], iv+base64url.DecodedLen(len(ciphertext))+k.tagSize)
 	for _, s := range [...]string{segments[:first], ciphertext, segments[last+1:]} {
 		if buf, err = base64url.AppendDecode(buf, []byte(s)); err != nil {
 			return nil, buf, errFormat
@@ -75,10 +76,10 @@ type protected struct {
 // jwe is a Codec for JWE in compact serialization with direct encryption
 // (RFC 7516 §7.1, RFC 7518 §4.5).
 type jwe struct {
-	keys  []*contentKey        // the first one seals
-	seal  protected            // of the tokens that Seal makes
-	known map[string]protected // by encoded header: those that need no parsing
-	rooms sync.Pool            // of *[]byte, for OpenString
+	keys    []*contentKey        // the first one seals
+	seal    protected            // of the tokens that Seal makes
+	known   map[string]protected // by encoded header: those that need no parsing
+	bufPool sync.Pool            // of *[]byte, for OpenString
 }
 
 func newJWE(keys []*contentKey) *jwe {
@@ -106,7 +107,7 @@ func (c *jwe) match(enc, kid string) []*contentKey {
 }
 
 // Seal makes a token with the first key and a random initialization vector.
-func (c *jwe) Seal(claims []byte) (string, error) {
+func (c *jwe) Seal(_ context.Context, claims []byte) (string, error) {
 	if err := checkClaims(claims); err != nil {
 		return "", err
 	}
@@ -134,62 +135,68 @@ func (c *jwe) Seal(claims []byte) (string, error) {
 	return token.String(), nil
 }
 
-// encode writes b in base64url, some at a time: no copy of it all is made.
+// encode writes b in base64url, in parts, so that it makes no copy of the whole.
 func encode(token *strings.Builder, b []byte) {
-	var room [512]byte
+	var buf [512]byte
 	for len(b) > 0 {
-		n := min(len(b), len(room)/4*3)
-		token.Write(base64url.AppendEncode(room[:0], b[:n]))
+		n := min(len(b), len(buf)/4*3)
+		token.Write(base64url.AppendEncode(buf[:0], b[:n]))
 		b = b[n:]
 	}
 }
 
-// Open decrypts a token in memory of its own.
-func (c *jwe) Open(token string) ([]byte, error) {
+// Open decrypts a token in new memory.
+func (c *jwe) Open(_ context.Context, token string) ([]byte, error) {
 	claims, _, err := c.open(nil, token)
 	return claims, err
 }
 
+// openString decrypts a token in a pooled buffer.
 func (c *jwe) openString(token string) (string, error) {
-	room, _ := c.rooms.Get().(*[]byte)
-	if room == nil {
-		room = new([]byte)
-	}
-	defer c.rooms.Put(room)
+	buf := c.getBuffer()
+	defer c.bufPool.Put(buf)
 	var claims []byte
 	var err error
-	claims, *room, err = c.open(*room, token)
+	claims, *buf, err = c.open(*buf, token)
 	return string(claims), err
 }
 
-// open refuses what is cheap to refuse before any key does work.
-func (c *jwe) open(room []byte, token string) (claims, grown []byte, err error) {
+func (c *jwe) getBuffer() *[]byte {
+	if buf, ok := c.bufPool.Get().(*[]byte); ok {
+		return buf
+	}
+	return new([]byte)
+}
+
+// open decrypts a token in buf, or in a larger buffer if that is too small. It
+// makes the cheap checks before those with a key.
+func (c *jwe) open(buf []byte, token string) (claims, grown []byte, err error) {
 	if err := checkToken(token); err != nil {
-		return nil, room, err
+		return nil, buf, err
 	}
 	header, segments, ok := strings.Cut(token, "..")
 	if !ok || len(header) > maxHeader {
-		return nil, room, errFormat
+		return nil, buf, errFormat
 	}
 	p, ok := c.known[header]
 	if !ok {
 		if p, err = c.parse(header); err != nil {
-			return nil, room, err
+			return nil, buf, err
 		}
 	}
 	err = errKey
 	for _, k := range p.keys {
-		// A failed attempt spoils its buffer, so each key decodes anew.
-		if claims, room, err = k.open(room, segments, p.aad); err == nil {
-			return claims, room, nil
+		// A failed attempt overwrites its buffer, so each key decodes again.
+		if claims, buf, err = k.open(buf, segments, p.aad); err == nil {
+			return claims, buf, nil
 		}
 	}
-	return nil, room, err
+	return nil, buf, err
 }
 
-// parse reads a header that no codec of ours writes. Only five members are
-// allowed in it, all of them strings: whoever needs "zip", "crit", "jwk" or the
-// members of other algorithms needs another key management too.
+// parse reads a header that this package does not write. It allows five members,
+// all of them strings: tokens with "zip", "crit", "jwk" or the members of other
+// algorithms need another key management too.
 func (c *jwe) parse(header string) (protected, error) {
 	raw, err := base64url.DecodeString(header)
 	if err != nil {

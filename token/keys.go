@@ -12,14 +12,14 @@ import (
 
 // NextAuth returns the codec of next-auth v4: JWE with direct encryption and
 // A256GCM. The salt is "" for the session cookie, and the cookie's name for
-// every other cookie, so that no cookie passes for another one.
+// every other cookie, so that the value of one is not accepted in another.
 //
-// The first secret seals, all of them open: put a new secret in front to
-// replace the old one without signing anybody out. NextAuth refuses a missing
-// or empty secret but can't tell a weak one: use 32 random bytes, for example
-// of "openssl rand -base64 32".
+// The first secret seals, and all of them open: to replace a secret without
+// ending sessions, put the new one in front. NextAuth refuses a missing or empty
+// secret but does not detect a weak one: use 32 random bytes, for example of
+// "openssl rand -base64 32".
 //
-// Tokens with another "enc", which next-auth would try as well, are refused.
+// Tokens with another "enc", which next-auth tries as well, are refused.
 func NextAuth(salt string, secrets ...string) (Codec, error) {
 	if err := checkSecrets(secrets); err != nil {
 		return nil, err
@@ -43,9 +43,9 @@ func NextAuth(salt string, secrets ...string) (Codec, error) {
 // A256CBC-HS512 and the thumbprint of the key as "kid". The salt is the name of
 // the cookie; the same secret gives each cookie another key.
 //
-// The first secret seals, all of them open. A token names its key by "kid", and
-// one that no secret has is refused; a token without "kid" is tried with every
-// secret. See [NextAuth] for the choice of a secret.
+// The first secret seals, and all of them open. A token names its key by "kid"
+// and is refused if no secret has that key; a token without "kid" is tried with
+// every secret. See [NextAuth] for the choice of a secret.
 //
 // Tokens with A256GCM, which Auth.js opens and never seals, are refused: their
 // key would be half of the other one.
@@ -85,7 +85,7 @@ func checkSecrets(secrets []string) error {
 }
 
 // deriveKey derives the key for one cookie from a secret as the package called
-// library does: HKDF with SHA-256 (RFC 5869). Only next-auth knows an empty salt.
+// library does: HKDF with SHA-256 (RFC 5869). Only next-auth uses an empty salt.
 func deriveKey(library, secret, salt string, size int) ([]byte, error) {
 	info := library + " Generated Encryption Key"
 	if salt != "" {

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -24,31 +25,31 @@ const (
 // PrivateKey and PublicKeys. The keys alone decide which algorithms are
 // accepted; a token can't choose another one.
 type SignedConfig struct {
-	// Secrets are for HS256, each of at least 32 bytes. The first one signs,
+	// Secrets are for HS256, each of at least 32 bytes. The first one signs, and
 	// all of them verify.
 	Secrets []string
 
 	// PrivateKey signs: an *[rsa.PrivateKey] of at least 2048 bits (RS256), an
 	// *[ecdsa.PrivateKey] on P-256 (ES256), or an [ed25519.PrivateKey] (EdDSA).
-	// With nil the codec only opens tokens that others sign.
+	// With nil the codec only opens tokens that other services sign.
 	PrivateKey crypto.Signer
 
 	// KeyID is the "kid" of PrivateKey. Empty means tokens without a "kid".
 	KeyID string
 
-	// PublicKeys only verify, by their "kid": the keys of before a rotation, or
-	// those of another service. The kinds are those of PrivateKey:
+	// PublicKeys only verify, by their "kid": the keys from before a rotation, or
+	// those of another service. They have the kinds of PrivateKey:
 	// *[rsa.PublicKey], *[ecdsa.PublicKey], [ed25519.PublicKey].
 	PublicKeys map[string]crypto.PublicKey
 }
 
 // Signed returns a codec for signed JWTs in compact serialization (RFC 7515
 // §7.1), the common format of APIs and mobile apps. Unlike the tokens of
-// [NextAuth] and [AuthJS], everybody can read the claims, and no cookie's name is
-// bound into the key.
+// [NextAuth] and [AuthJS], they are not encrypted, and their keys do not depend
+// on the name of a cookie.
 //
 // A token with a "kid" is verified with the key of that name alone, and refused
-// when there is none. A token without "kid" is tried with every key of its
+// if there is none. A token without "kid" is tried with every key of its
 // algorithm. Tokens with a "crit" header, or a "typ" other than JWT, are refused.
 func Signed(cfg SignedConfig) (Codec, error) {
 	c := &signed{}
@@ -195,7 +196,7 @@ func methodOf(public crypto.PublicKey) (jwt.SigningMethod, error) {
 }
 
 // Seal signs the claims as they are.
-func (c *signed) Seal(claims []byte) (string, error) {
+func (c *signed) Seal(_ context.Context, claims []byte) (string, error) {
 	if c.signKey == nil {
 		return "", errors.New("token: no private key to sign with")
 	}
@@ -215,7 +216,7 @@ func (c *signed) Seal(claims []byte) (string, error) {
 }
 
 // Open verifies the signature with a key of the configuration.
-func (c *signed) Open(token string) ([]byte, error) {
+func (c *signed) Open(_ context.Context, token string) ([]byte, error) {
 	if err := checkToken(token); err != nil {
 		return nil, err
 	}
@@ -254,14 +255,14 @@ func (c *signed) keysFor(t *jwt.Token) (any, error) {
 	return set, nil // the parser refuses an empty set
 }
 
-// rawClaims makes the parser hand over the claims' bytes. The parser reads no
-// claim, so the embedded interface stays nil.
+// rawClaims takes the bytes of the claims from the parser. The parser reads no
+// claim, so the embedded interface is nil.
 type rawClaims struct {
 	jwt.Claims
 	raw []byte
 }
 
-// UnmarshalJSON keeps a copy of the bytes; the parser has checked that they are JSON.
+// UnmarshalJSON copies the bytes; the parser has checked that they are JSON.
 func (c *rawClaims) UnmarshalJSON(raw []byte) error {
 	c.raw = slices.Clone(raw)
 	return nil

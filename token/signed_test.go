@@ -72,7 +72,7 @@ func signatures() []signature {
 	}
 }
 
-func TestSignedTokensAreReadByOtherLibrariesAndTheirsByUs(t *testing.T) {
+func TestSigned_Jose(t *testing.T) {
 	for _, s := range signatures() {
 		t.Run(string(s.alg), func(t *testing.T) {
 			codec := signed(t, s.cfg)
@@ -106,7 +106,7 @@ func TestSignedTokensAreReadByOtherLibrariesAndTheirsByUs(t *testing.T) {
 	}
 }
 
-func TestAChangeOfAnyByteOfASignedTokenIsNoticed(t *testing.T) {
+func TestSigned_ChangedByte(t *testing.T) {
 	for _, s := range signatures() {
 		if s.alg == jose.RS256 {
 			continue // the same code, and slow
@@ -137,7 +137,7 @@ func TestAChangeOfAnyByteOfASignedTokenIsNoticed(t *testing.T) {
 	}
 }
 
-func TestTokensDoNotChooseTheirAlgorithm(t *testing.T) {
+func TestSigned_Algorithm(t *testing.T) {
 	k := keys()
 	rs256 := signed(t, token.SignedConfig{PrivateKey: k.rsa, KeyID: "a"})
 	hs256 := signed(t, token.SignedConfig{Secrets: []string{newSecret}})
@@ -152,7 +152,7 @@ func TestTokensDoNotChooseTheirAlgorithm(t *testing.T) {
 		}
 	}
 
-	// The public key is public: whoever takes it for a secret accepts anything.
+	// A codec that took the public key for a secret would accept any token.
 	der, err := x509.MarshalPKIXPublicKey(&k.rsa.PublicKey)
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +172,7 @@ func TestTokensDoNotChooseTheirAlgorithm(t *testing.T) {
 		})
 	}
 
-	// Right secret, algorithm of the same family that nobody configured.
+	// The right secret, and an algorithm of the same family.
 	wantOpen(t, hs256, signHS256(newSecret, `{"alg":"HS256"}`, session), session)
 	wantInvalid(t, hs256, signHS256(newSecret, `{"alg":"HS512"}`, session))
 	wantInvalid(t, hs256, signHS256(newSecret, `{"alg":"hs256"}`, session))
@@ -183,7 +183,7 @@ func TestTokensDoNotChooseTheirAlgorithm(t *testing.T) {
 	wantInvalid(t, hs256, mustSeal(t, formats[0].codec(t, newSecret), session))
 }
 
-func TestHeadersOfSignedTokens(t *testing.T) {
+func TestSigned_Headers(t *testing.T) {
 	codec := signed(t, token.SignedConfig{Secrets: []string{newSecret}})
 	for _, test := range []struct {
 		header string
@@ -217,30 +217,30 @@ func TestHeadersOfSignedTokens(t *testing.T) {
 	}
 }
 
-func TestSignedTokensExpire(t *testing.T) {
+func TestSigned_Expiry(t *testing.T) {
 	codec := signed(t, token.SignedConfig{Secrets: []string{newSecret}})
-	claims, err := codec.Open(mustSeal(t, codec, `{"iat":1,"exp":2}`))
+	claims, err := codec.Open(t.Context(), mustSeal(t, codec, `{"iat":1,"exp":2}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := token.Verify(claims, now); !errors.Is(err, token.ErrExpired) {
 		t.Errorf("error %v, want ErrExpired", err)
 	}
-	// Wrong in both ways is wrong, not only late.
+	// A forged token that has expired is invalid.
 	other := signed(t, token.SignedConfig{Secrets: []string{oldSecret}})
-	if _, err := other.Open(mustSeal(t, codec, `{"iat":1,"exp":2}`)); !errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrExpired) {
+	if _, err := other.Open(t.Context(), mustSeal(t, codec, `{"iat":1,"exp":2}`)); !errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrExpired) {
 		t.Errorf("error %v, want ErrInvalid alone", err)
 	}
 }
 
-func TestSecretsOfSignedTokensRotate(t *testing.T) {
+func TestSigned_SecretRotation(t *testing.T) {
 	before := signed(t, token.SignedConfig{Secrets: []string{oldSecret}})
 	after := signed(t, token.SignedConfig{Secrets: []string{newSecret, oldSecret}})
 	wantOpen(t, after, mustSeal(t, before, session), session)
 	wantInvalid(t, before, mustSeal(t, after, session))
 }
 
-func TestPrivateKeysRotate(t *testing.T) {
+func TestSigned_KeyRotation(t *testing.T) {
 	k := keys()
 	before := signed(t, token.SignedConfig{PrivateKey: k.rsa, KeyID: "2025"})
 	after := signed(t, token.SignedConfig{
@@ -251,10 +251,10 @@ func TestPrivateKeysRotate(t *testing.T) {
 	wantInvalid(t, before, mustSeal(t, after, session))
 
 	for name, foreign := range map[string]token.SignedConfig{
-		"kid of nobody":                  {PrivateKey: k.rsa, KeyID: "2024"},
+		"unknown kid":                    {PrivateKey: k.rsa, KeyID: "2024"},
 		"kid of a key of another kind":   {PrivateKey: k.rsa, KeyID: "2026"},
 		"kid of another key of its kind": {PrivateKey: k.otherRSA, KeyID: "2025"},
-		"no kid, key of nobody":          {PrivateKey: k.otherRSA},
+		"no kid, unknown key":            {PrivateKey: k.otherRSA},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wantInvalid(t, after, mustSeal(t, signed(t, foreign), session))
@@ -272,31 +272,31 @@ func TestPrivateKeysRotate(t *testing.T) {
 	}
 }
 
-func TestACodecWithPublicKeysAloneOnlyOpens(t *testing.T) {
+func TestSigned_PublicKeysAlone(t *testing.T) {
 	k := keys()
 	codec := signed(t, token.SignedConfig{PublicKeys: map[string]crypto.PublicKey{"a": &k.rsa.PublicKey}})
 	wantOpen(t, codec, mustSeal(t, signed(t, token.SignedConfig{PrivateKey: k.rsa, KeyID: "a"}), session), session)
-	if sealed, err := codec.Seal([]byte(session)); err == nil {
+	if sealed, err := codec.Seal(t.Context(), []byte(session)); err == nil {
 		t.Errorf("sealed %s without a private key", sealed)
 	}
 }
 
-func TestSignedTokensAreObjectsOfALargestSize(t *testing.T) {
+func TestSigned_MaxSize(t *testing.T) {
 	codec := signed(t, token.SignedConfig{Secrets: []string{newSecret}})
 	for _, claims := range []string{"", "null", "[]", `"{}"`, "{}\n"} {
-		if sealed, err := codec.Seal([]byte(claims)); err == nil {
+		if sealed, err := codec.Seal(t.Context(), []byte(claims)); err == nil {
 			t.Errorf("sealed %q as %s", claims, sealed)
 		}
 	}
 	for _, n := range []int{token.MaxSize * 3 / 4, 10 * token.MaxSize} {
-		if _, err := codec.Seal([]byte(`{"a":"` + strings.Repeat("x", n) + `"}`)); !errors.Is(err, token.ErrTooLarge) {
+		if _, err := codec.Seal(t.Context(), []byte(`{"a":"`+strings.Repeat("x", n)+`"}`)); !errors.Is(err, token.ErrTooLarge) {
 			t.Errorf("%d bytes: error %v, want ErrTooLarge", n, err)
 		}
 	}
 	wantInvalid(t, codec, signHS256(newSecret, `{"alg":"HS256"}`, `{"a":"`+strings.Repeat("x", token.MaxSize)+`"}`))
 }
 
-func TestSignedRefusesWeakAndUnclearKeys(t *testing.T) {
+func TestSigned_RefusesKeys(t *testing.T) {
 	k := keys()
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
@@ -320,6 +320,7 @@ func TestSignedRefusesWeakAndUnclearKeys(t *testing.T) {
 		"key id alone":                  {KeyID: "a", PublicKeys: public("b", &k.rsa.PublicKey)},
 		"one key id for two keys":       {PrivateKey: k.rsa, KeyID: "a", PublicKeys: public("a", &k.ecdsa.PublicKey)},
 		"key id that is not UTF-8":      {PrivateKey: k.rsa, KeyID: "\xff"},
+		"public key without id, key id": {PrivateKey: k.rsa, KeyID: "a", PublicKeys: public("", &k.ecdsa.PublicKey)},
 		"public key without id":         {PublicKeys: public("", &k.rsa.PublicKey)},
 		"short RSA key":                 {PrivateKey: short},
 		"short public RSA key":          {PublicKeys: public("a", &short.PublicKey)},
@@ -350,7 +351,7 @@ func TestSignedRefusesWeakAndUnclearKeys(t *testing.T) {
 // signerOf hides the kind of a key, as a key in hardware does.
 type signerOf struct{ crypto.Signer }
 
-func TestChangesOfTheConfigurationDoNothingLater(t *testing.T) {
+func TestSigned_CopiesItsConfig(t *testing.T) {
 	k := keys()
 	cfg := token.SignedConfig{PrivateKey: k.ed25519, PublicKeys: map[string]crypto.PublicKey{"a": &k.rsa.PublicKey}}
 	codec := signed(t, cfg)

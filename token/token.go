@@ -5,59 +5,67 @@
 //
 //	codec, err := token.AuthJS("authjs.session-token", os.Getenv("AUTH_SECRET"))
 //	…
-//	claims, err := codec.Open(cookie.Value)
+//	claims, err := codec.Open(ctx, cookie.Value)
 //	if err == nil {
 //		err = token.Verify(claims, time.Now())
 //	}
 //	if err != nil {
-//		// signed out
+//		// signed out, or the codec failed: see Codec
 //	}
 //
-// A [Codec] proves who sealed a token, nothing else. Whether the token may be
-// used at this time is the question that [Verify] and [Validate] answer.
+// A [Codec] proves that a token was sealed with one of its keys, and nothing
+// else. [Verify] and [Validate] check whether it may be used at this time.
 //
 // Nothing in this package reads the environment, the clock or the network.
 package token
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 )
 
 // MaxSize is the length of the longest token, in bytes: longer ones are neither
-// sealed nor opened. It is far above what browsers store in cookies.
+// sealed nor opened. It is far above the size of cookies in browsers.
 const MaxSize = 64 << 10
 
 // A Codec seals a claims set into a token and opens it again. A Codec is safe
 // for concurrent use.
 type Codec interface {
-	// Seal makes a token of claims, the bytes of one JSON object. It does not
-	// keep or change claims. An error that wraps [ErrTooLarge] means that the
-	// token would be longer than [MaxSize].
-	Seal(claims []byte) (string, error)
+	// Seal makes a token of claims, the bytes of one JSON object. It neither
+	// retains nor changes claims.
+	//
+	// An error that wraps [ErrTooLarge] means that the token would be longer
+	// than [MaxSize]. Any other error is a fault, such as a key service that
+	// does not respond, and says nothing about the session.
+	Seal(ctx context.Context, claims []byte) (string, error)
 
-	// Open returns the claims of a token that was sealed with one of the
-	// codec's keys; the caller owns them. Every failure is an error that wraps
-	// [ErrInvalid]. Open looks at no claim: see [Verify].
-	Open(token string) (claims []byte, err error)
+	// Open returns the claims of a token that was sealed with one of the codec's
+	// keys; the caller owns them. It checks no claim: see [Verify].
+	//
+	// An error that wraps [ErrInvalid] means that the token is not good: its
+	// session has ended. Any other error means that the codec can't tell now,
+	// because of a fault or because ctx has ended: the session is unavailable,
+	// and its cookie stays. The codecs of this package have no such faults.
+	Open(ctx context.Context, token string) (claims []byte, err error)
 }
 
-// OpenString is [Codec.Open] for claims that are wanted as a string. The
-// encrypted codecs of this package need less memory for it.
-func OpenString(c Codec, token string) (string, error) {
+// OpenString is [Codec.Open] for claims that are needed as a string. The
+// encrypted codecs of this package take less memory for it.
+func OpenString(ctx context.Context, c Codec, token string) (string, error) {
 	if c, ok := c.(*jwe); ok {
 		return c.openString(token)
 	}
-	claims, err := c.Open(token)
+	claims, err := c.Open(ctx, token)
 	return string(claims), err
 }
 
-// What callers tell apart. [Codec.Open] returns ErrInvalid alone; [Verify] and
-// [Validate] return any of the first three.
+// [Codec.Open] returns ErrInvalid, [Codec.Seal] ErrTooLarge, and [Verify] and
+// [Validate] any of the first three.
 var (
-	// ErrInvalid means that a token is not one of ours, or that its claims are
-	// not what they must be.
+	// ErrInvalid means that a token was not sealed with a key of the codec, or
+	// that its claims are malformed.
 	ErrInvalid = errors.New("token: invalid")
 
 	// ErrExpired means that the time in "exp" has passed.
@@ -70,8 +78,8 @@ var (
 	ErrTooLarge = fmt.Errorf("token: longer than %d bytes", MaxSize)
 )
 
-// The reasons in errors of Open. They are made once, because anybody can send
-// an invalid token.
+// The reasons in errors of Open. They are made once, because any client can
+// send an invalid token.
 var (
 	errTooLong = fmt.Errorf("%w: longer than %d bytes", ErrInvalid, MaxSize)
 	errFormat  = fmt.Errorf("%w: malformed", ErrInvalid)
@@ -79,8 +87,8 @@ var (
 	errKey     = fmt.Errorf("%w: no key opens it", ErrInvalid)
 )
 
-// checkToken refuses what no Open needs to look at. Go's base64 decoder skips
-// line breaks, which have no place in a token.
+// checkToken refuses tokens that are too long, and those with line breaks, which
+// Go's base64 decoder skips.
 func checkToken(token string) error {
 	if len(token) > MaxSize {
 		return errTooLong
@@ -91,8 +99,8 @@ func checkToken(token string) error {
 	return nil
 }
 
-// checkClaims refuses what Seal must not seal. A look at both ends tells an
-// object from any other JSON value.
+// checkClaims refuses claims that are too long, or not a JSON object: the first
+// and the last byte tell one from any other JSON value.
 func checkClaims(claims []byte) error {
 	if len(claims) > MaxSize {
 		return ErrTooLarge

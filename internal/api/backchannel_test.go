@@ -7,9 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gin-contrib/sessions/cookie"
+
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
+	"github.com/nuxtauth/nuxtauth/provider"
+	"github.com/nuxtauth/nuxtauth/store"
+	"github.com/nuxtauth/nuxtauth/store/ginstore"
 )
 
 // postLogoutToken posts a logout token, as a provider does.
@@ -25,7 +30,7 @@ var endingStorages = map[string]func(*apptest.OpenIDConfig){"deny-list": apptest
 func TestLogout_BackchannelEndsSession(t *testing.T) {
 	for name, storage := range endingStorages {
 		t.Run(name, func(t *testing.T) {
-			a := apptest.NewOpenIDApp(t, storage)
+			a := apptest.NewOpenIDApp(t, storage, apptest.Backchannel)
 			phone := a.Another()
 			a.SignIn()
 			phone.SignIn()
@@ -49,7 +54,7 @@ func TestLogout_BackchannelEndsSession(t *testing.T) {
 func TestLogout_BackchannelEndsUserSessions(t *testing.T) {
 	for name, storage := range endingStorages {
 		t.Run(name, func(t *testing.T) {
-			a := apptest.NewOpenIDApp(t, storage)
+			a := apptest.NewOpenIDApp(t, storage, apptest.Backchannel)
 			phone, bob := a.Another(), a.Another()
 			a.SignIn()
 			phone.SignIn()
@@ -69,7 +74,7 @@ func TestLogout_BackchannelEndsUserSessions(t *testing.T) {
 func TestLogout_BackchannelWithOwnSubject(t *testing.T) {
 	for name, storage := range endingStorages {
 		t.Run(name, func(t *testing.T) {
-			a := apptest.NewOpenIDApp(t, storage, func(c *apptest.OpenIDConfig) {
+			a := apptest.NewOpenIDApp(t, storage, apptest.Backchannel, func(c *apptest.OpenIDConfig) {
 				c.Callbacks.JWT = func(_ context.Context, p nuxtauth.JWTParams[apptest.OpenIDToken]) (*apptest.OpenIDToken, error) {
 					if p.Account != nil {
 						p.Token.Subject = "user 42"
@@ -90,7 +95,7 @@ func TestLogout_BackchannelWithOwnSubject(t *testing.T) {
 }
 
 func TestLogout_ForgedTokenEndsNothing(t *testing.T) {
-	a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"])
+	a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"], apptest.Backchannel)
 	for _, fault := range authtest.LogoutFaults() {
 		t.Run(fault.String(), func(t *testing.T) {
 			a.Site.T = t
@@ -113,7 +118,7 @@ func TestLogout_ForgedTokenEndsNothing(t *testing.T) {
 }
 
 func TestLogout_TokenCountsOnce(t *testing.T) {
-	a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"])
+	a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"], apptest.Backchannel)
 	a.SignIn()
 	s := a.IDP.Sessions()[0]
 	token := a.IDP.LogoutToken(t, s.Subject, s.ID)
@@ -132,11 +137,11 @@ func TestLogout_FailedTokenCanBeRetried(t *testing.T) {
 		plain.Now = c.Now
 		s.Use(&plain)
 		c.Session.Store = s
-	})
+	}, apptest.Backchannel)
 	a.SignIn()
 	session := a.IDP.Sessions()[0]
 	token := a.IDP.LogoutToken(t, session.Subject, session.ID)
-	for _, call := range []string{"Marked", "DeleteWhere"} {
+	for _, call := range []string{"Marked", "DeleteProviderSession"} {
 		s.RunBefore(call, func() { s.Fail(apptest.ErrDown) })
 		if res := postLogoutToken(a, token); res.StatusCode != http.StatusBadRequest || !strings.Contains(res.Text, "logout_failed") {
 			t.Errorf("%s fails: %d %s", call, res.StatusCode, res.Text)
@@ -151,19 +156,48 @@ func TestLogout_FailedTokenCanBeRetried(t *testing.T) {
 	}
 }
 
+// Logout tokens that could end nothing are refused when the application starts.
 func TestLogout_BackchannelNeedsStore(t *testing.T) {
-	a := apptest.NewOpenIDApp(t)
+	bridged, err := ginstore.New(cookie.NewStore([]byte("a key of thirty-two bytes, or so")), ginstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		change func(*provider.Provider)
+		store  store.Sessions
+		want   string
+	}{
+		"back-channel logout of sessions in cookies": {func(p *provider.Provider) { p.BackchannelLogout = true }, nil, "set Session.DenyList or Session.Store"},
+		"back-channel logout without an index":       {func(p *provider.Provider) { p.BackchannelLogout = true }, bridged, "*ginstore.Store is no store.Index"},
+		"federated logout without an index":          {func(p *provider.Provider) { p.FederatedLogout = true }, bridged, "*ginstore.Store is no store.Index"},
+		"a decorator that hides the index":           {func(p *provider.Provider) { p.BackchannelLogout = true }, struct{ store.Sessions }{store.NewMemory(store.MemoryOptions{})}, "Unwrap() store.Sessions"},
+	} {
+		p := provider.OIDC(provider.Provider{ID: "idp", Issuer: "https://idp.example", ClientID: "x", ClientSecret: "y"})
+		tt.change(&p)
+		_, err := nuxtauth.New(apptest.Config{
+			Secret: apptest.Secret, URL: "http://localhost", Providers: []provider.Provider{p},
+			Session: nuxtauth.SessionConfig{Store: tt.store},
+		})
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A provider whose logout tokens are not accepted ends nothing.
+func TestLogout_BackchannelIsOffByDefault(t *testing.T) {
+	a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"])
 	a.SignIn()
 	s := a.IDP.Sessions()[0]
 	res := postLogoutToken(a, a.IDP.LogoutToken(t, s.Subject, s.ID))
-	if res.StatusCode != http.StatusBadRequest || !strings.Contains(a.Log.String(), "Session.Store") {
+	if res.StatusCode != http.StatusBadRequest || !strings.Contains(a.Log.String(), "set its BackchannelLogout") || a.Session() == nil {
 		t.Errorf("%d %s; the log: %s", res.StatusCode, res.Text, a.Log)
 	}
 }
 
 func TestLogout_BackchannelNeedsProviderPost(t *testing.T) {
 	for _, protocol := range []nuxtauth.Protocol{nuxtauth.NextAuth, nuxtauth.AuthJS} {
-		a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"], func(c *apptest.OpenIDConfig) { c.Protocol = protocol })
+		a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"], apptest.Backchannel, func(c *apptest.OpenIDConfig) { c.Protocol = protocol })
 		a.SignIn()
 		s := a.IDP.Sessions()[0]
 		token := a.IDP.LogoutToken(t, s.Subject, s.ID)

@@ -10,7 +10,7 @@ import (
 )
 
 func TestSignOut_CompletesWhenClientLeaves(t *testing.T) {
-	for name, call := range map[string]string{"memory": "Delete", "deny-list": "Mark"} {
+	for name, call := range map[string]string{"memory": "DeleteSession", "deny-list": "Mark"} {
 		t.Run(name, func(t *testing.T) {
 			s := apptest.NewStore()
 			a := apptest.New(t, map[string]func(*apptest.Config){"memory": s.Use, "deny-list": s.UseAsDenyList}[name])
@@ -30,17 +30,17 @@ func TestSignOut_EndsUnreadableRecord(t *testing.T) {
 	a := apptest.New(t, s.Use)
 	a.SignIn()
 	handle := a.Cookie(apptest.SessionCookie)
-	r, err := s.Memory.Find(t.Context(), handle)
+	r, err := s.Memory.FindSession(t.Context(), handle)
 	if err != nil {
 		t.Fatal(err)
 	}
 	good := r.Claims
 	r.Claims = []byte(strings.Replace(string(good), `"name":"Ada Lovelace"`, `"name":7`, 1)) // of a newer release, say
-	if _, err := s.Memory.Replace(t.Context(), handle, r); err != nil {
+	if _, err := s.Memory.ReplaceSession(t.Context(), handle, r); err != nil {
 		t.Fatal(err)
 	}
 	a.SignOut()
-	if _, err := s.Memory.Find(t.Context(), handle); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.Memory.FindSession(t.Context(), handle); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("after the sign-out the store still has it: %v", err)
 	}
 }

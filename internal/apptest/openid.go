@@ -109,6 +109,16 @@ func (a *OpenIDApp) SignIn() {
 	}
 }
 
+// Refreshes counts the requests that the provider got with a refresh token.
+func (a *OpenIDApp) Refreshes() (n int) {
+	for _, r := range a.IDP.Requests("/token") {
+		if r.Form.Get("grant_type") == "refresh_token" {
+			n++
+		}
+	}
+	return n
+}
+
 // AccessToken is the access token that the route /api answers with, "" if there
 // is none.
 func (a *OpenIDApp) AccessToken() string {
@@ -122,6 +132,14 @@ func (a *OpenIDApp) AccessToken() string {
 func Federated(c *OpenIDConfig) {
 	for i := range c.Providers {
 		c.Providers[i].FederatedLogout = true
+	}
+}
+
+// Backchannel has an application accept the logout tokens of its providers. It
+// needs a storage that can end sessions on the server.
+func Backchannel(c *OpenIDConfig) {
+	for i := range c.Providers {
+		c.Providers[i].BackchannelLogout = true
 	}
 }
 

@@ -89,60 +89,84 @@ func (s *Store) call(ctx context.Context, method string) error {
 	return fault
 }
 
-// Create implements [store.Store].
-func (s *Store) Create(ctx context.Context, r *store.Record) (string, error) {
-	if err := s.call(ctx, "Create"); err != nil {
+// CreateSession implements [store.Sessions].
+func (s *Store) CreateSession(ctx context.Context, r *store.Record) (string, error) {
+	if err := s.call(ctx, "CreateSession"); err != nil {
 		return "", err
 	}
-	return s.Memory.Create(ctx, r)
+	return s.Memory.CreateSession(ctx, r)
 }
 
-// Find implements [store.Store].
-func (s *Store) Find(ctx context.Context, handle string) (*store.Record, error) {
-	if err := s.call(ctx, "Find"); err != nil {
+// FindSession implements [store.Sessions].
+func (s *Store) FindSession(ctx context.Context, handle string) (*store.Record, error) {
+	if err := s.call(ctx, "FindSession"); err != nil {
 		return nil, err
 	}
-	return s.Memory.Find(ctx, handle)
+	return s.Memory.FindSession(ctx, handle)
 }
 
-// Replace implements [store.Store].
-func (s *Store) Replace(ctx context.Context, handle string, r *store.Record) (string, error) {
-	if err := s.call(ctx, "Replace"); err != nil {
+// ReplaceSession implements [store.Sessions].
+func (s *Store) ReplaceSession(ctx context.Context, handle string, r *store.Record) (string, error) {
+	if err := s.call(ctx, "ReplaceSession"); err != nil {
 		return "", err
 	}
-	return s.Memory.Replace(ctx, handle, r)
+	return s.Memory.ReplaceSession(ctx, handle, r)
 }
 
-// Delete implements [store.Store].
-func (s *Store) Delete(ctx context.Context, handle string) error {
-	if err := s.call(ctx, "Delete"); err != nil {
+// DeleteSession implements [store.Sessions].
+func (s *Store) DeleteSession(ctx context.Context, handle string) error {
+	if err := s.call(ctx, "DeleteSession"); err != nil {
 		return err
 	}
-	return s.Memory.Delete(ctx, handle)
+	return s.Memory.DeleteSession(ctx, handle)
 }
 
-// List implements [store.Store].
-func (s *Store) List(ctx context.Context, subject string) ([]*store.Record, error) {
-	if err := s.call(ctx, "List"); err != nil {
+// ListSessions implements [store.Index].
+func (s *Store) ListSessions(ctx context.Context, realm, subject string, limit int) ([]*store.Record, error) {
+	if err := s.call(ctx, "ListSessions"); err != nil {
 		return nil, err
 	}
-	return s.Memory.List(ctx, subject)
+	return s.Memory.ListSessions(ctx, realm, subject, limit)
 }
 
-// DeleteWhere implements [store.Store].
-func (s *Store) DeleteWhere(ctx context.Context, f store.Filter) (int, error) {
-	if err := s.call(ctx, "DeleteWhere"); err != nil {
+// DeleteSessionByID implements [store.Index].
+func (s *Store) DeleteSessionByID(ctx context.Context, realm, subject, id string) (bool, error) {
+	if err := s.call(ctx, "DeleteSessionByID"); err != nil {
+		return false, err
+	}
+	return s.Memory.DeleteSessionByID(ctx, realm, subject, id)
+}
+
+// DeleteSessions implements [store.Index].
+func (s *Store) DeleteSessions(ctx context.Context, realm, subject, exceptID string) (int, error) {
+	if err := s.call(ctx, "DeleteSessions"); err != nil {
 		return 0, err
 	}
-	return s.Memory.DeleteWhere(ctx, f)
+	return s.Memory.DeleteSessions(ctx, realm, subject, exceptID)
+}
+
+// DeleteProviderSession implements [store.Index].
+func (s *Store) DeleteProviderSession(ctx context.Context, realm, provider, sid string) (int, error) {
+	if err := s.call(ctx, "DeleteProviderSession"); err != nil {
+		return 0, err
+	}
+	return s.Memory.DeleteProviderSession(ctx, realm, provider, sid)
+}
+
+// DeleteProviderSubject implements [store.Index].
+func (s *Store) DeleteProviderSubject(ctx context.Context, realm, provider, subject string) (int, error) {
+	if err := s.call(ctx, "DeleteProviderSubject"); err != nil {
+		return 0, err
+	}
+	return s.Memory.DeleteProviderSubject(ctx, realm, provider, subject)
 }
 
 // Mark implements [store.Marks].
-func (s *Store) Mark(ctx context.Context, name string, value int64, expires time.Time) (bool, error) {
+func (s *Store) Mark(ctx context.Context, name string, ttl time.Duration) (int64, bool, error) {
 	if err := s.call(ctx, "Mark"); err != nil {
-		return false, err
+		return 0, false, err
 	}
-	return s.Memory.Mark(ctx, name, value, expires)
+	return s.Memory.Mark(ctx, name, ttl)
 }
 
 // Marked implements [store.Marks].

@@ -66,7 +66,7 @@ func TestClientIP_TrustsOnlyProxies(t *testing.T) {
 			csrf := strings.Split(w.Body.String(), `"`)[3]
 			form := url.Values{"username": {"ada"}, "password": {"lovelace"}, "csrfToken": {csrf}}
 			send("POST", "/api/auth/callback/credentials", form.Encode(), w.Result().Cookies())
-			list, err := auth.Sessions(t.Context(), "1")
+			list, err := auth.ListSessions(t.Context(), "1")
 			if err != nil || len(list) != 1 || list[0].IP != tt.want {
 				t.Errorf("sessions %+v, %v, want one from %s", list, err, tt.want)
 			}

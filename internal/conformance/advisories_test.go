@@ -225,7 +225,7 @@ func TestAdvisory_GHSA_g38m_r43w_p2q7_AnEMailAddressLinksNothing(t *testing.T) {
 		victim.Follow(one.SignIn(t, victim.Start("idp"), "u"))
 		other.Follow(two.SignIn(t, other.Start("idp2"), "u"))
 		for subject, id := range map[string]string{"one": "idp", "two": "idp2"} {
-			if list, err := a.Auth.Sessions(t.Context(), subject); err != nil || len(list) != 1 || list[0].Provider != id {
+			if list, err := a.Auth.ListSessions(t.Context(), subject); err != nil || len(list) != 1 || list[0].Provider != id {
 				t.Errorf("%v: %s has the sessions %+v, %v", verified, subject, list, err)
 			}
 		}
@@ -239,7 +239,7 @@ func TestAdvisory_GHSA_2vg6_77g8_24mp_SessionsEndWithTheirUser(t *testing.T) {
 		a.SignIn()
 		phone := a.Another()
 		phone.SignIn()
-		if _, err := a.Auth.Revoke(t.Context(), store.Filter{Subject: "1"}); err != nil {
+		if _, err := a.Auth.RevokeSessions(t.Context(), "1"); err != nil {
 			t.Fatal(err)
 		}
 		a.Clock.Advance(25 * time.Hour) // a renewal must not revive them
@@ -277,7 +277,7 @@ func TestAdvisory_CVE_2020_28483_ForwardedAddressesNeedATrustedProxy(t *testing.
 	req.Header.Set("X-Forwarded-For", "203.0.113.9")
 	req.Header.Set("X-Real-Ip", "203.0.113.9")
 	a.Do(req)
-	list, err := a.Auth.Sessions(t.Context(), "1")
+	list, err := a.Auth.ListSessions(t.Context(), "1")
 	if err != nil || len(list) != 1 || list[0].IP != "127.0.0.1" {
 		t.Errorf("sessions %+v, %v", list, err)
 	}
@@ -427,7 +427,7 @@ func TestAdvisory_CVE_2020_15223_ARevocationThatFailsSaysSo(t *testing.T) {
 		a := apptest.New(t, as(s))
 		a.SignIn()
 		s.Fail(apptest.ErrDown)
-		if _, err := a.Auth.Revoke(t.Context(), store.Filter{Subject: "1"}); !errors.Is(err, apptest.ErrDown) {
+		if _, err := a.Auth.RevokeSessions(t.Context(), "1"); !errors.Is(err, apptest.ErrDown) {
 			t.Errorf("%s: Revoke says %v", kind, err)
 		}
 		if res := a.SignOut(); res.StatusCode != http.StatusServiceUnavailable || a.Cookie(apptest.SessionCookie) == "" {

@@ -204,7 +204,7 @@ func (p *player) open(name, value string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return codec.Open(value)
+	return codec.Open(p.Context(), value)
 }
 
 // canonical is v as JSON, sorted and without random and empty members.

@@ -273,8 +273,8 @@ func (p *player) remember(e *goldenExchange, ours *http.Response) {
 		if checkCookie.MatchString(pair) {
 			started.recordedChecks = append(started.recordedChecks, pair)
 		}
-		if uuid.MatchString(value) {
-			p.sessions[value] = set[name]
+		if ours := set[name]; ours != "" && uuid.MatchString(value) {
+			p.sessions[value] = ours
 		}
 	}
 	location, err := ours.Location()

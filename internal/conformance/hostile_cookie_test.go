@@ -269,7 +269,7 @@ func TestToken_IncompleteIsNoSession(t *testing.T) {
 		fmt.Sprintf(`{"sub":"1","iat":%d,"exp":%d}`, now-7200, now-3600), fmt.Sprintf(`{"sub":"1","iat":"%d","exp":"%d"}`, now, now+3600), fmt.Sprintf(`{"sub":"1","iat":%d,"exp":1e999}`, now), fmt.Sprintf(`{"sub":"1","iat":%d,"exp":-1}`, now),
 		fmt.Sprintf(`{"sub":"1","iat":%d,"exp":null}`, now), `{"sub":"1","name":7` + times + `}`,
 	} {
-		sealed, err := codec.Seal([]byte(claims))
+		sealed, err := codec.Seal(t.Context(), []byte(claims))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -298,7 +298,7 @@ func TestStore_RecordsOpenNoSession(t *testing.T) {
 	a.Router.GET("/private", a.Auth.Require(), func(c *gin.Context) { c.String(http.StatusOK, "in") })
 	a.SignIn()
 	handle := a.Cookie(apptest.SessionCookie)
-	r, err := s.Find(t.Context(), handle)
+	r, err := s.FindSession(t.Context(), handle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func TestStore_RecordsOpenNoSession(t *testing.T) {
 			t.Errorf("%s opens a session: %d", shorten(value), res.StatusCode)
 		}
 	}
-	if calls := s.Calls(); slices.Contains(calls, "Replace") || slices.Contains(calls, "Delete") {
+	if calls := s.Calls(); slices.Contains(calls, "ReplaceSession") || slices.Contains(calls, "DeleteSession") {
 		t.Errorf("the store was changed: %v", calls)
 	}
 	unharmed(a)

@@ -45,7 +45,7 @@ func TestOAuth_ConcurrentCallbacksCountOnce(t *testing.T) {
 			t.Errorf("a callback leads to %d %s", res.StatusCode, to)
 		}
 	}
-	if list, err := a.Auth.Sessions(t.Context(), "user-alice"); err != nil || len(list) > 1 || in > 1 || in != len(list) {
+	if list, err := a.Auth.ListSessions(t.Context(), "user-alice"); err != nil || len(list) > 1 || in > 1 || in != len(list) {
 		t.Errorf("%d sign-ins, %d sessions, %v", in, len(list), err)
 	}
 	later := a.Copy()

@@ -1,6 +1,7 @@
 package cookie
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -21,17 +22,15 @@ const (
 	MaxSize   = 32 << 10 // bytes of the whole value
 )
 
-// ErrIncomplete means that a chunk is missing before another one.
-var ErrIncomplete = errors.New("cookie: a chunk is missing")
-
 var errNotPlain = errors.New("cookie: a chunked value takes letters, digits and -_.!~*'() only")
 
-// A Chunked is a cookie whose value may be longer than one cookie can hold.
-// A value of up to Size bytes is in the cookie with the name itself, a longer
-// one in name.0, name.1 and so on.
+// A Chunked is a cookie whose value may be longer than one cookie can be. A
+// value of up to Size bytes is in the cookie with the name itself, a longer one
+// in name.0, name.1 and so on.
 //
-// Only the name itself and the name with .0 to .9 are ours. Others that merely
-// start alike ("name.10", "name.01", "name-x") are neither read nor cleared.
+// Only the name itself and the name with .0 to .9 belong to it. Other names with
+// the same beginning ("name.10", "name.01", "name-x") are neither read nor
+// cleared.
 type Chunked struct {
 	Cookie Cookie
 
@@ -40,12 +39,13 @@ type Chunked struct {
 	Size int
 }
 
-// Present says which cookies of a [Chunked] a request carried: what has to be
-// cleared when the value ends. The zero value is none.
+// Present says which cookies of a [Chunked] a request carried: those to clear
+// when the value ends. The zero value is none.
 type Present uint16
 
-// All is for an answer to a request that may not carry what the browser holds,
-// such as a cross-site post: whatever is not written is cleared.
+// All is for the response to a request that may not carry all cookies of the
+// browser, such as a cross-site post: the cookies that are not written are
+// cleared.
 const All Present = 1<<slots - 1
 
 // slots counts the cookies of a Chunked: slot 0 is the name itself, slot i the
@@ -54,66 +54,18 @@ const slots = 1 + MaxChunks
 
 func (p Present) has(slot int) bool { return p&(1<<slot) != 0 }
 
-// Read returns the value in the Cookie lines of a request header, and which of
-// our cookies are there. The value is empty when the request carries none, and
-// with an error: [ErrIncomplete] or [ErrTooLarge].
-//
-// The first cookie of a name counts, an empty one is none. The cookie with the
-// name itself wins over chunks: it is whole by itself, while chunks beside it
-// are leftovers of which nobody knows whether they belong together.
-//
-// The value is as the browser sent it, without percent decoding: tokens need
-// no escapes, and a value that has some is no token. One pass over the header;
-// nothing is allocated unless chunks have to be joined.
-func (c Chunked) Read(h http.Header) (string, Present, error) {
-	lines := h["Cookie"]
-	if len(lines) == 0 {
-		return "", 0, nil
-	}
-	var present Present
-	var values [slots]string
-	for _, line := range lines {
-		for line != "" {
-			var name, value string
-			name, value, line = nextPair(line)
-			slot, ours := c.slot(name)
-			if !ours {
-				continue
-			}
-			present |= 1 << slot
-			if values[slot] == "" {
-				values[slot] = value
-			}
-		}
-	}
-	if present == 0 {
-		return "", 0, nil
-	}
-	value, err := values[0], error(nil)
-	if value == "" {
-		value, err = join(values[1:])
-	}
-	if len(value) > MaxSize {
-		return "", present, ErrTooLarge
-	}
-	return value, present, err
-}
-
 // Write writes the value to a response header, as one cookie or in chunks, and
 // clears the cookies of the request (and of this response so far) that the
-// value no longer needs. It expires at the given time, or with the browser's
+// value does not need. It expires at the given time, or with the browser's
 // session when that is zero. An empty value is [Chunked.Clear].
 //
 // The value must be plain: letters, digits and -_.!~*'(). On an error, such as
 // [ErrTooLarge], the header is untouched.
 func (c Chunked) Write(h http.Header, present Present, value string, expires time.Time) error {
-	if !isPlain(value) {
-		return errNotPlain
-	}
-	values, err := c.split(value)
-	if err != nil {
+	if err := c.Check(value); err != nil {
 		return err
 	}
+	values := c.split(value)
 	present |= c.written(h)
 	// Cookies that the browser has come first, each in its place, then the new
 	// ones: the order in which next-auth writes them.
@@ -130,18 +82,60 @@ func (c Chunked) Write(h http.Header, present Present, value string, expires tim
 	return nil
 }
 
-// Clear tells the browser to forget the cookies of the request, and those that
-// this response has set so far.
+// Check returns the error that [Chunked.Write] would return for a value.
+func (c Chunked) Check(value string) error {
+	if !isPlain(value) {
+		return errNotPlain
+	}
+	if len(value) > MaxSize || len(value) > c.size()*MaxChunks {
+		return ErrTooLarge
+	}
+	return nil
+}
+
+// Written returns the value that a response header sets, and which cookies it
+// sets or clears for it; none if it leaves c alone. The value is empty if it
+// clears c.
+func (c Chunked) Written(h http.Header) (string, Present) {
+	var present Present
+	var values [slots]string
+	for _, line := range h["Set-Cookie"] {
+		slot, ok := c.slot(lineName(line))
+		if !ok || !sameDomain(lineDomain(line), c.Cookie.Domain) {
+			continue
+		}
+		pair, _, _ := strings.Cut(line, ";")
+		_, values[slot], _ = strings.Cut(pair, "=")
+		present |= 1 << slot
+	}
+	value := values[0]
+	if value == "" {
+		value, _ = join(values[1:]) // Write has set them all
+	}
+	return value, present
+}
+
+// Clear clears the cookies of the request, and those that this response has set
+// so far, in the scope of c: see [Chunked.ClearScope] for others.
 func (c Chunked) Clear(h http.Header, present Present) {
 	present |= c.written(h)
 	for slot := range slots {
 		if present.has(slot) {
-			c.put(h, slot, "", time.Time{})
+			c.at(slot).Clear(h)
 		}
 	}
 }
 
-// slot says which cookie of c has the name, if any.
+// ClearScope is [Cookie.ClearScope] for the cookies in present.
+func (c Chunked) ClearScope(h http.Header, present Present, domain string) {
+	for slot := range slots {
+		if present.has(slot) {
+			c.at(slot).ClearScope(h, domain)
+		}
+	}
+}
+
+// slot returns the slot of the cookie with a name, if it belongs to c.
 func (c Chunked) slot(name string) (int, bool) {
 	if name == "" || !strings.HasPrefix(name, c.Cookie.Name) {
 		return 0, false
@@ -156,13 +150,22 @@ func (c Chunked) slot(name string) (int, bool) {
 	return 0, false
 }
 
+// at returns the cookie of a slot.
+func (c Chunked) at(slot int) Cookie {
+	one := c.Cookie
+	if slot > 0 {
+		one.Name += "." + string(rune('0'+slot-1))
+	}
+	return one
+}
+
 // written lists the cookies of c that a response header sets already. Without
 // them a second write to the same response could leave both the plain cookie
 // and chunks in the browser.
 func (c Chunked) written(h http.Header) Present {
 	var p Present
 	for _, line := range h["Set-Cookie"] {
-		if slot, ours := c.slot(lineName(line)); ours {
+		if slot, ok := c.slot(lineName(line)); ok && sameDomain(lineDomain(line), c.Cookie.Domain) {
 			p |= 1 << slot
 		}
 	}
@@ -171,52 +174,29 @@ func (c Chunked) written(h http.Header) Present {
 
 // put sets the cookie in the slot, or clears it when the value is empty.
 func (c Chunked) put(h http.Header, slot int, value string, expires time.Time) {
-	one := c.Cookie
-	if slot > 0 {
-		one.Name += "." + string(rune('0'+slot-1))
-	}
+	one := c.at(slot)
 	if value == "" {
 		one.Clear(h)
 		return
 	}
-	put(h, one.Name, one.line(value, noMaxAge, expires))
+	one.put(h, one.line(value, noMaxAge, expires))
 }
 
-// split lays the value out over the slots.
-func (c Chunked) split(value string) (values [slots]string, err error) {
-	size := c.Size
-	if size <= 0 {
-		size = NextAuthSize
-	}
-	size = min(size, maxPair-len(c.Cookie.Name)-len(".0"))
-	if size <= 0 || len(value) > MaxSize || len(value) > size*MaxChunks {
-		return values, ErrTooLarge
-	}
+// size is how many bytes of a value go into one chunk.
+func (c Chunked) size() int {
+	return max(0, min(cmp.Or(c.Size, NextAuthSize), maxPair-len(c.Cookie.Name)-len(".0")))
+}
+
+// split divides a value that fits among the slots.
+func (c Chunked) split(value string) (values [slots]string) {
+	size := c.size()
 	if len(value) <= size {
 		values[0] = value
-		return values, nil
+		return values
 	}
 	for slot := 1; value != ""; slot++ {
 		n := min(size, len(value))
 		values[slot], value = value[:n], value[n:]
 	}
-	return values, nil
-}
-
-// join puts chunks together: a run from the first on, and nothing after it.
-func join(chunks []string) (string, error) {
-	n, size := 0, 0
-	for n < len(chunks) && chunks[n] != "" {
-		size += len(chunks[n])
-		n++
-	}
-	for _, chunk := range chunks[n:] {
-		if chunk != "" {
-			return "", ErrIncomplete
-		}
-	}
-	if size > MaxSize {
-		return "", ErrTooLarge
-	}
-	return strings.Join(chunks[:n], ""), nil
+	return values
 }

@@ -3,7 +3,6 @@ package cookie_test
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -57,10 +56,10 @@ func vectors(t *testing.T) []vector {
 	return file.Vectors
 }
 
-// deviations are the vectors that we answer differently on purpose, by label.
+// deviations are the vectors with another result on purpose, by label.
 var deviations = map[string]struct {
 	reason string
-	read   string // the value we read
+	read   string // the value that is read
 	err    error  // the error, reading or writing
 	sets   func(v vector) []set
 }{
@@ -75,7 +74,7 @@ var deviations = map[string]struct {
 	}},
 }
 
-func TestChunksAreThoseOfTheNodeServers(t *testing.T) {
+func TestChunked_NodeVectors(t *testing.T) {
 	used := map[string]bool{}
 	for _, v := range vectors(t) {
 		t.Run(v.Version+"/"+v.Op+"/"+v.Label, func(t *testing.T) {
@@ -92,21 +91,21 @@ func TestChunksAreThoseOfTheNodeServers(t *testing.T) {
 				if deviation.reason != "" {
 					want = deviation.read
 				}
-				got, _, err := c.Read(requestOf(pairs(v.Cookies)))
-				if got != want || !errors.Is(err, deviation.err) {
-					t.Errorf("read %.40q, %v; want %.40q, %v", got, err, want, deviation.err)
+				got, err := c.Read(requestOf(pairs(v.Cookies)))
+				if got.Value != want || !errors.Is(err, deviation.err) {
+					t.Errorf("read %.40q, %v; want %.40q, %v", got.Value, err, want, deviation.err)
 				}
 				return
 			case "chunk":
-				_, present, err := c.Read(requestOf(v.Existing))
+				found, err := c.Read(requestOf(v.Existing))
 				must(t, err)
-				if err := c.Write(h, present, v.Value, expires); !errors.Is(err, deviation.err) {
+				if err := c.Write(h, found.Present, v.Value, expires); !errors.Is(err, deviation.err) {
 					t.Fatalf("got error %v, want %v", err, deviation.err)
 				}
 			case "clean":
-				_, present, err := c.Read(requestOf(v.Existing))
+				found, err := c.Read(requestOf(v.Existing))
 				must(t, err)
-				c.Clear(h, present)
+				c.Clear(h, found.Present)
 			default:
 				t.Fatalf("unknown op %q", v.Op)
 			}
@@ -175,101 +174,7 @@ func requestOf(cookies map[string]string) http.Header {
 	return request(strings.Join(names, "; "))
 }
 
-func TestReadChoosesTheSameValueWhateverElseIsSent(t *testing.T) {
-	thousand := make([]string, 1000)
-	for i := range thousand {
-		thousand[i] = fmt.Sprintf("%s.%d=%d", name, 999-i, (999-i)%10)
-	}
-	long := strings.Repeat("x", 4000)
-	tests := []struct {
-		name    string
-		lines   []string
-		want    string
-		present int // how many cookies a sign-out clears
-		err     error
-	}{
-		{"nothing", nil, "", 0, nil},
-		{"an empty line", []string{""}, "", 0, nil},
-		{"one", []string{"a=b; " + name + "=v"}, "v", 1, nil},
-		{"one, empty", []string{name + "="}, "", 1, nil},
-		{"one, quoted", []string{name + `="v"`}, "v", 1, nil},
-		{"no percent decoding", []string{name + "=%41"}, "%41", 1, nil},
-		{"chunks over two lines", []string{name + ".1=b; x=y", name + ".0=a"}, "ab", 2, nil},
-		{"the first of two values", []string{name + "=mine; " + name + "=planted"}, "mine", 1, nil},
-		{"an empty one before the value", []string{name + "=; " + name + "=mine"}, "mine", 1, nil},
-		{"the first of two chunks", []string{name + ".0=a; " + name + ".1=b; " + name + ".1=X; " + name + ".0=Y"}, "ab", 2, nil},
-		{"the plain cookie beats chunks", []string{name + ".0=a; " + name + ".1=b; " + name + "=whole"}, "whole", 3, nil},
-		{"an empty plain cookie does not", []string{name + "=; " + name + ".0=a; " + name + ".1=b"}, "ab", 3, nil},
-		{"the plain cookie beats a broken set", []string{name + ".7=x; " + name + "=whole"}, "whole", 2, nil},
-		{"no first chunk", []string{name + ".1=b"}, "", 1, cookie.ErrIncomplete},
-		{"a gap", []string{name + ".0=a; " + name + ".2=c"}, "", 2, cookie.ErrIncomplete},
-		{"a gap of an empty chunk", []string{name + ".0=a; " + name + ".1=; " + name + ".2=c"}, "", 3, cookie.ErrIncomplete},
-		{"ten chunks, last first", []string{strings.Join(thousand[990:], "; ")}, "0123456789", 10, nil},
-		{"a thousand chunks", []string{strings.Join(thousand, "; ")}, "0123456789", 10, nil},
-		{"leading zero", []string{name + ".00=a; " + name + ".01=b"}, "", 0, nil},
-		{"signs", []string{name + ".+1=a; " + name + ".-1=b"}, "", 0, nil},
-		{"a number beyond all integers", []string{name + ".999999999999999999999=a"}, "", 0, nil},
-		{"not a number", []string{name + ".a=1; " + name + ".=2; " + name + ".1.0=3; " + name + ".١=4"}, "", 0, nil},
-		{"other cookies that start alike", []string{name + "-extra=1; " + name + "s=2; " + name + "0=3"}, "", 0, nil},
-		{"other case", []string{strings.ToUpper(name) + "=1"}, "", 0, nil},
-		{"the prefixed twin", []string{"__Secure-" + name + "=1"}, "", 0, nil},
-		{"too much in one", []string{name + "=" + strings.Repeat("x", cookie.MaxSize+1)}, "", 1, cookie.ErrTooLarge},
-		{"too much in ten", []string{strings.Join([]string{name + ".0=" + long, name + ".1=" + long, name + ".2=" + long, name + ".3=" + long,
-			name + ".4=" + long, name + ".5=" + long, name + ".6=" + long, name + ".7=" + long, name + ".8=" + long}, ";")}, "", 9, cookie.ErrTooLarge},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got, present, err := session.Read(request(tt.lines...))
-			if got != tt.want || !errors.Is(err, tt.err) {
-				t.Errorf("got %.40q, %v; want %.40q, %v", got, err, tt.want, tt.err)
-			}
-			h := http.Header{}
-			session.Clear(h, present)
-			if n := len(h["Set-Cookie"]); n != tt.present {
-				t.Errorf("a sign-out clears %d cookies, want %d: %v", n, tt.present, h["Set-Cookie"])
-			}
-		})
-	}
-}
-
-// The flood is 1 MB of each: a scan that is not linear would not end here.
-func TestAFloodOfCookiesDoesNotHideTheSession(t *testing.T) {
-	for _, junk := range []string{";", "=;", "a;", "a=b;", name + "-=1;", name + ".0=1;", name + "=;", `"`, " ", name} {
-		flood := strings.Repeat(junk, 1<<20/len(junk))
-		got, _, err := session.Read(request(flood+";"+name+"=v", flood))
-		if got != "v" || err != nil {
-			t.Errorf("%q: got %.40q, %v", junk, got, err)
-		}
-		if v, found := session.Cookie.Value(request(flood)); len(v) > len(flood) {
-			t.Errorf("%q: got %d bytes, %v", junk, len(v), found)
-		}
-	}
-}
-
-func TestReadingASessionAllocatesNothing(t *testing.T) {
-	tests := []struct {
-		name   string
-		header http.Header
-		want   float64
-	}{
-		{"no cookies", http.Header{}, 0},
-		{"cookies of others", request("_ga=GA1.1.1; theme=dark; next-auth.csrf-token=abc"), 0},
-		{"one cookie", request("_ga=GA1.1.1; " + name + "=" + strings.Repeat("x", 700)), 0},
-		{"three chunks, joined", request(name + ".0=a; " + name + ".1=b; " + name + ".2=c"), 1},
-	}
-	for _, tt := range tests {
-		got := testing.AllocsPerRun(100, func() {
-			if _, _, err := session.Read(tt.header); err != nil {
-				t.Fatal(err)
-			}
-		})
-		if got != tt.want {
-			t.Errorf("%s: %v allocations, want %v", tt.name, got, tt.want)
-		}
-	}
-}
-
-func TestEveryCookieFitsABrowserWithAnyName(t *testing.T) {
+func TestWrite_FitsABrowser(t *testing.T) {
 	for _, length := range []int{1, 23, 32, 150, 200, 1000, 3000} {
 		for _, size := range []int{0, cookie.NextAuthSize, cookie.AuthJSSize, 1 << 20} {
 			c := cookie.Chunked{Cookie: cookie.Cookie{Name: strings.Repeat("n", length)}, Size: size}
@@ -283,14 +188,35 @@ func TestEveryCookieFitsABrowserWithAnyName(t *testing.T) {
 				}
 				back = append(back, s.Name+"="+s.Value)
 			}
-			if got, _, err := c.Read(request(strings.Join(back, "; "))); got != value || err != nil {
-				t.Errorf("name of %d bytes, size %d: read %d bytes, %v", length, size, len(got), err)
+			if got, err := c.Read(request(strings.Join(back, "; "))); got.Value != value || got.More != nil || err != nil {
+				t.Errorf("name of %d bytes, size %d: read %d bytes, %v", length, size, len(got.Value), err)
 			}
 		}
 	}
 }
 
-func TestAValueThatDoesNotFitLeavesTheResponseAlone(t *testing.T) {
+func TestWrite_LargestValues(t *testing.T) {
+	for name, tt := range map[string]struct {
+		c     cookie.Chunked
+		bytes int
+		lines int
+	}{
+		"32 KB":                    {session, cookie.MaxSize, 9},
+		"ten chunks":               {cookie.Chunked{Cookie: session.Cookie, Size: 5}, 50, 10},
+		"ten chunks of one byte":   {cookie.Chunked{Cookie: session.Cookie, Size: 1}, 10, 10},
+		"one byte beside the name": {cookie.Chunked{Cookie: cookie.Cookie{Name: strings.Repeat("n", 4093)}}, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := http.Header{}
+			must(t, tt.c.Write(h, 0, strings.Repeat("v", tt.bytes), expires))
+			if n := len(h["Set-Cookie"]); n != tt.lines {
+				t.Errorf("%d lines, want %d", n, tt.lines)
+			}
+		})
+	}
+}
+
+func TestWrite_TooLarge(t *testing.T) {
 	tests := []struct {
 		name  string
 		c     cookie.Chunked
@@ -299,15 +225,14 @@ func TestAValueThatDoesNotFitLeavesTheResponseAlone(t *testing.T) {
 	}{
 		{"beyond 32 KB", session, strings.Repeat("v", cookie.MaxSize+1), cookie.ErrTooLarge},
 		{"more than ten chunks", cookie.Chunked{Cookie: session.Cookie, Size: 5}, strings.Repeat("v", 51), cookie.ErrTooLarge},
-		{"no room beside the name", cookie.Chunked{Cookie: cookie.Cookie{Name: strings.Repeat("n", 4094)}}, "v", cookie.ErrTooLarge},
+		{"no place beside the name", cookie.Chunked{Cookie: cookie.Cookie{Name: strings.Repeat("n", 4094)}}, "v", cookie.ErrTooLarge},
 		{"a character that needs an escape", session, "a;b", nil},
 		{"a character beyond ASCII", session, "é", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			h := http.Header{"Set-Cookie": {"a=1"}}
-			_, present, _ := tt.c.Read(request(name + "=old"))
-			err := tt.c.Write(h, present, tt.value, expires)
+			err := tt.c.Write(h, 1, tt.value, expires)
 			if err == nil || tt.want != nil && !errors.Is(err, tt.want) {
 				t.Errorf("got error %v, want %v", err, tt.want)
 			}
@@ -318,7 +243,7 @@ func TestAValueThatDoesNotFitLeavesTheResponseAlone(t *testing.T) {
 	}
 }
 
-func TestTheLastWriteOfAnAnswerIsTheWholeTruth(t *testing.T) {
+func TestWrite_ReplacesEarlierWrites(t *testing.T) {
 	const attrs = "; Path=/; HttpOnly; SameSite=Lax"
 	short := cookie.Chunked{Cookie: cookie.Cookie{Name: "s"}, Size: 2}
 	tests := []struct {
@@ -345,14 +270,61 @@ func TestTheLastWriteOfAnAnswerIsTheWholeTruth(t *testing.T) {
 	}
 }
 
-// A real cookie jar and TLS: the session grows, shrinks and ends, and never
-// leaves a cookie behind.
-func TestABrowserKeepsExactlyTheCurrentSession(t *testing.T) {
+// A sign-out takes back what the same response has set before.
+func TestClear_TakesBackEarlierWrites(t *testing.T) {
+	const attrs = "; Path=/; HttpOnly; SameSite=Lax"
+	short := cookie.Chunked{Cookie: cookie.Cookie{Name: "s"}, Size: 2}
+	for _, tt := range []struct {
+		name    string
+		present cookie.Present
+		value   string
+		want    []string
+	}{
+		{"grown", 1, "bbbb", []string{"s=; Max-Age=0" + attrs, "s.0=; Max-Age=0" + attrs, "s.1=; Max-Age=0" + attrs}},
+		{"new", 0, "bbbb", []string{"s.0=; Max-Age=0" + attrs, "s.1=; Max-Age=0" + attrs}},
+		{"nothing", 0, "", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := http.Header{}
+			must(t, short.Write(h, tt.present, tt.value, time.Time{}))
+			short.Clear(h, tt.present)
+			if diff := cmp.Diff(tt.want, h["Set-Cookie"]); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestChunked_All(t *testing.T) {
+	h := http.Header{}
+	session.Clear(h, cookie.All)
+	want := []set{{Name: name, Cleared: true}}
+	for i := range 10 {
+		want = append(want, set{Name: name + "." + string(rune('0'+i)), Cleared: true})
+	}
+	if diff := cmp.Diff(want, written(t, h)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	must(t, session.Write(h, cookie.All, "v", expires))
+	want[0] = set{Name: name, Value: "v", HasExpires: true}
+	if diff := cmp.Diff(want, written(t, h)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestChunked_Bounds(t *testing.T) {
+	if cookie.MaxSize != 32*1024 || cookie.MaxChunks != 10 {
+		t.Errorf("a value has %d bytes in %d chunks at most", cookie.MaxSize, cookie.MaxChunks)
+	}
+}
+
+// The session grows, shrinks and ends, and leaves no cookie in a cookie jar.
+func TestChunked_CookieJar(t *testing.T) {
 	c := cookie.Chunked{Cookie: cookie.Defaults("next-auth", true).Session}
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, present, err := c.Read(r.Header)
+		found, err := c.Read(r.Header)
 		if err == nil {
-			err = c.Write(w.Header(), present, strings.Repeat("v", int(r.ContentLength)), time.Now().Add(time.Hour))
+			err = c.Write(w.Header(), found.Present, strings.Repeat("v", int(r.ContentLength)), time.Now().Add(time.Hour))
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -377,34 +349,12 @@ func TestABrowserKeepsExactlyTheCurrentSession(t *testing.T) {
 			t.Fatalf("%d bytes: status %d", step.bytes, resp.StatusCode)
 		}
 		total := 0
-		for _, kept := range jar.Cookies(at) {
-			total += len(kept.Value)
+		for _, c := range jar.Cookies(at) {
+			total += len(c.Value)
 		}
 		if n := len(jar.Cookies(at)); n != step.cookies || total != step.bytes {
-			t.Errorf("%d bytes: the jar holds %d cookies with %d bytes, want %d cookies", step.bytes, n, total, step.cookies)
+			t.Errorf("%d bytes: the jar has %d cookies with %d bytes, want %d cookies", step.bytes, n, total, step.cookies)
 		}
-	}
-}
-
-func BenchmarkRead(b *testing.B) {
-	others := "_ga=GA1.1.1234567890.1700000000; theme=dark; next-auth.csrf-token=" + strings.Repeat("a", 131) + "; next-auth.callback-url=http%3A%2F%2Flocalhost%3A3000; "
-	chunk := strings.Repeat("x", cookie.NextAuthSize)
-	for _, bench := range []struct {
-		name   string
-		header http.Header
-	}{
-		{"none", request(strings.TrimSuffix(others, "; "))},
-		{"single", request(others + name + "=" + strings.Repeat("x", 700))},
-		{"chunks3", request(others + name + ".0=" + chunk + "; " + name + ".1=" + chunk + "; " + name + ".2=" + chunk)},
-	} {
-		b.Run(bench.name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, _, err := session.Read(bench.header); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 	}
 }
 
@@ -414,6 +364,44 @@ func BenchmarkWrite(b *testing.B) {
 	for b.Loop() {
 		if err := session.Write(http.Header{}, 1, value, expires); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestChunked_WrittenIsWhatTheResponseSets(t *testing.T) {
+	c := cookie.Chunked{Cookie: cookie.Cookie{Name: "s"}}
+	long := strings.Repeat("x", 9000)
+	for name, tt := range map[string]struct {
+		write func(h http.Header)
+		value string
+		any   bool
+	}{
+		"nothing":       {func(h http.Header) {}, "", false},
+		"other cookies": {func(h http.Header) { h.Add("Set-Cookie", "t=x; Path=/"); h.Add("Set-Cookie", "s.x=y; Path=/") }, "", false},
+		"another scope": {func(h http.Header) { h.Add("Set-Cookie", "s=x; Domain=example.com; Path=/") }, "", false},
+		"plain":         {func(h http.Header) { c.Write(h, 0, "v", time.Time{}) }, "v", true},
+		"chunks":        {func(h http.Header) { c.Write(h, 1, long, time.Time{}) }, long, true},
+		"cleared":       {func(h http.Header) { c.Clear(h, 1) }, "", true},
+		"changed": {func(h http.Header) {
+			c.Write(h, 0, long, time.Time{})
+			c.Write(h, 0, "v", time.Time{})
+		}, "v", true},
+	} {
+		h := http.Header{}
+		tt.write(h)
+		if value, present := c.Written(h); value != tt.value || (present != 0) != tt.any {
+			t.Errorf("%s: %d bytes, present %b", name, len(value), present)
+		}
+	}
+}
+
+func TestChunked_CheckIsTheErrorOfWrite(t *testing.T) {
+	for _, c := range []cookie.Chunked{{Cookie: cookie.Cookie{Name: "s"}}, {Cookie: cookie.Cookie{Name: "s"}, Size: 10}, {Cookie: cookie.Cookie{Name: strings.Repeat("s", 5000)}}} {
+		for _, value := range []string{"", "v", "a b", strings.Repeat("x", 100), strings.Repeat("x", 101), strings.Repeat("x", cookie.MaxSize), strings.Repeat("x", cookie.MaxSize+1)} {
+			h := http.Header{}
+			if got, want := c.Check(value), c.Write(h, 0, value, time.Time{}); got != want {
+				t.Errorf("%d bytes in chunks of %d: %v, want %v", len(value), c.Size, got, want)
+			}
 		}
 	}
 }

@@ -2,8 +2,7 @@
 // prefixes, the session token that may need several cookies, and Set-Cookie
 // lines the way next-auth and Auth.js write them.
 //
-// It knows no secret and checks no signature: what a cookie carries is for the
-// caller to judge.
+// It has no secret and checks no signature: the caller checks the values.
 package cookie
 
 import (
@@ -14,17 +13,23 @@ import (
 	"time"
 )
 
-// ErrTooLarge means that a value does not fit: one cookie holds name and value
-// in 4096 bytes, a chunked value holds [MaxSize]. Nothing was written.
+// ErrTooLarge means that a value does not fit: name and value of a cookie have
+// 4096 bytes at most, a chunked value has [MaxSize]. Nothing was written.
 var ErrTooLarge = errors.New("cookie: the value is too large")
 
-// maxPair is what browsers keep of one cookie, its name and value together,
-// in bytes (RFC 6265 §6.1).
+// The name prefixes with which a browser demands attributes (RFC 6265bis §4.1.3).
+const (
+	hostPrefix   = "__Host-"   // Secure, the path / and no domain
+	securePrefix = "__Secure-" // Secure
+)
+
+// maxPair is the size of the largest cookie that all browsers accept, its name
+// and value together, in bytes (RFC 6265 §6.1).
 const maxPair = 4096
 
-// A Cookie is one cookie of ours: its name and its attributes. It is always
-// HttpOnly. The zero Path is "/", the zero SameSite is Lax, the zero Domain
-// leaves the cookie to the host that set it.
+// A Cookie is the name and the attributes of a cookie. It is always HttpOnly.
+// The zero Path is "/", the zero SameSite is Lax, and the zero Domain restricts
+// the cookie to the host that set it.
 type Cookie struct {
 	Name     string
 	Domain   string
@@ -34,8 +39,8 @@ type Cookie struct {
 }
 
 // Names are the cookies of one configuration. Session may be split into
-// chunks, see [Chunked]. Check is the stem of the cookies that carry the
-// checks of a sign-in under way; each flow adds a suffix of its own to the name.
+// chunks: see [Chunked]. Check is the prefix of the cookies with the state of
+// sign-ins that have started; each adds a suffix of its own to the name.
 type Names struct {
 	Session     Cookie
 	CallbackURL Cookie
@@ -49,7 +54,7 @@ type Names struct {
 func Defaults(prefix string, secure bool) Names {
 	var host, site string
 	if secure {
-		host, site = "__Host-", "__Secure-"
+		host, site = hostPrefix, securePrefix
 	}
 	return Names{
 		Session:     Cookie{Name: site + prefix + ".session-token", Secure: secure},
@@ -87,20 +92,18 @@ func (c Cookie) Validate() error {
 		problems = append(problems, fmt.Errorf("cookie: "+format, args...))
 	}
 	if c.Name == "" || strings.ContainsFunc(c.Name, notTokenChar) {
-		problem("%q is no cookie name: write letters, digits and -._~ only", c.Name)
+		problem("%q is not a cookie name: write letters, digits and -._~ only", c.Name)
 	}
 	if strings.ContainsFunc(c.Domain, notDomainChar) {
-		problem("%q is no cookie domain: write a host name such as example.com", c.Domain)
+		problem("%q is not a cookie domain: write a host name such as example.com", c.Domain)
 	}
 	if c.Path != "" && (c.Path[0] != '/' || strings.ContainsFunc(c.Path, notPathChar)) {
-		problem("%q is no cookie path: write one that starts with a slash", c.Path)
+		problem("%q is not a cookie path: write one that starts with a slash", c.Path)
 	}
-	// Browsers match the prefixes without regard to case.
-	name := strings.ToLower(c.Name)
-	if strings.HasPrefix(name, "__host-") && (!c.Secure || c.Domain != "" || c.path() != "/") {
+	if hasPrefix(c.Name, hostPrefix) && (!c.Secure || c.Domain != "" || c.path() != "/") {
 		problem("%q needs Secure, the path / and no domain: browsers refuse it otherwise", c.Name)
 	}
-	if strings.HasPrefix(name, "__secure-") && !c.Secure {
+	if hasPrefix(c.Name, securePrefix) && !c.Secure {
 		problem("%q needs Secure: browsers refuse it otherwise", c.Name)
 	}
 	if c.SameSite == http.SameSiteNoneMode && !c.Secure {
@@ -110,7 +113,7 @@ func (c Cookie) Validate() error {
 }
 
 // Value returns the value of c in the Cookie lines of a request header, and
-// whether it is there at all. The first one counts when there are several.
+// whether there is one. The first one counts if there are several.
 // Like the npm package cookie it strips a pair of quotes, decodes percent
 // escapes when there are any, and leaves a value with a broken escape as it is.
 func (c Cookie) Value(h http.Header) (string, bool) {
@@ -127,30 +130,30 @@ func (c Cookie) Value(h http.Header) (string, bool) {
 }
 
 // Set writes c with the value to a response header. It expires at the given
-// time, or with the browser's session when that is zero. An earlier line of
-// the same name is replaced in place. The error is [ErrTooLarge].
+// time, or with the browser's session when that is zero. An earlier line of the
+// same name and domain is replaced in place. The error is [ErrTooLarge].
 func (c Cookie) Set(h http.Header, value string, expires time.Time) error {
 	return c.set(h, value, noMaxAge, expires)
 }
 
-// SetFor is [Cookie.Set] for a cookie with a short life: it writes Max-Age, in
-// whole seconds, and Expires.
-func (c Cookie) SetFor(h http.Header, value string, life time.Duration, now time.Time) error {
-	return c.set(h, value, int(life/time.Second), now.Add(life))
+// SetFor is [Cookie.Set] for a cookie with a short lifetime: it writes Max-Age,
+// in whole seconds, and Expires.
+func (c Cookie) SetFor(h http.Header, value string, lifetime time.Duration, now time.Time) error {
+	return c.set(h, value, int(lifetime/time.Second), now.Add(lifetime))
 }
 
-// Clear tells the browser to forget c. An earlier line of the same name is
-// replaced in place.
+// Clear makes the browser delete c. An earlier line of the same name and domain
+// is replaced in place.
 func (c Cookie) Clear(h http.Header) {
-	put(h, c.Name, c.line("", 0, time.Time{}))
+	c.put(h, c.line("", 0, time.Time{}))
 }
 
 func (c Cookie) set(h http.Header, value string, maxAge int, expires time.Time) error {
-	value = escape(value)
+	value = EncodeURIComponent(value)
 	if len(c.Name)+len(value) > maxPair {
 		return ErrTooLarge
 	}
-	put(h, c.Name, c.line(value, maxAge, expires))
+	c.put(h, c.line(value, maxAge, expires))
 	return nil
 }
 
@@ -159,4 +162,10 @@ func (c Cookie) path() string {
 		return "/"
 	}
 	return c.Path
+}
+
+// hasPrefix reports whether a browser takes name for one with a prefix. It
+// ignores the case.
+func hasPrefix(name, prefix string) bool {
+	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
 }

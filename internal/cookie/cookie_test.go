@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -30,7 +31,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func TestDefaultsAreTheNamesThatNodeServersUse(t *testing.T) {
+func TestDefaults(t *testing.T) {
 	plain := func(name string) cookie.Cookie { return cookie.Cookie{Name: name} }
 	secure := func(name string) cookie.Cookie { return cookie.Cookie{Name: name, Secure: true} }
 	tests := []struct {
@@ -68,7 +69,7 @@ func TestDefaultsAreTheNamesThatNodeServersUse(t *testing.T) {
 	}
 }
 
-func TestValidateRefusesWhatBrowsersWouldDropInSilence(t *testing.T) {
+func TestCookie_Validate(t *testing.T) {
 	tests := []struct {
 		name  string
 		c     cookie.Cookie
@@ -76,15 +77,27 @@ func TestValidateRefusesWhatBrowsersWouldDropInSilence(t *testing.T) {
 	}{
 		{"plain", cookie.Cookie{Name: "a"}, ""},
 		{"with all", cookie.Cookie{Name: "__Secure-a", Domain: ".example.com", Path: "/app", Secure: true, SameSite: http.SameSiteNoneMode}, ""},
-		{"no name", cookie.Cookie{}, "no cookie name"},
-		{"space in the name", cookie.Cookie{Name: "a b"}, "no cookie name"},
-		{"line break in the name", cookie.Cookie{Name: "a\r\nSet-Cookie: b"}, "no cookie name"},
-		{"attribute in the domain", cookie.Cookie{Name: "a", Domain: "example.com; Path=/x"}, "no cookie domain"},
-		{"attribute in the path", cookie.Cookie{Name: "a", Path: "/; Secure"}, "no cookie path"},
-		{"relative path", cookie.Cookie{Name: "a", Path: "app"}, "no cookie path"},
+		{"no name", cookie.Cookie{}, "not a cookie name"},
+		{"space in the name", cookie.Cookie{Name: "a b"}, "not a cookie name"},
+		{"line break in the name", cookie.Cookie{Name: "a\r\nSet-Cookie: b"}, "not a cookie name"},
+		{"attribute in the domain", cookie.Cookie{Name: "a", Domain: "example.com; Path=/x"}, "not a cookie domain"},
+		{"attribute in the path", cookie.Cookie{Name: "a", Path: "/; Secure"}, "not a cookie path"},
+		{"attribute behind a path", cookie.Cookie{Name: "a", Path: "/a; Secure"}, "not a cookie path"},
+		{"space in the path", cookie.Cookie{Name: "a", Path: "/a b"}, "not a cookie path"},
+		{"control character in the path", cookie.Cookie{Name: "a", Path: "/\x7f"}, "not a cookie path"},
+		{"path beyond ASCII", cookie.Cookie{Name: "a", Path: "/\u00fc"}, "not a cookie path"},
+		{"all kinds of characters in the path", cookie.Cookie{Name: "a", Path: "/!a~Z/0-9"}, ""},
+		{"hyphens and digits in the domain", cookie.Cookie{Name: "a", Domain: "my-app9.azAZ0.example"}, ""},
+		{"port in the domain", cookie.Cookie{Name: "a", Domain: "example.com:80"}, "not a cookie domain"},
+		{"space in the domain", cookie.Cookie{Name: "a", Domain: "example. com"}, "not a cookie domain"},
+		{"all kinds of characters in the name", cookie.Cookie{Name: "azAZ09!#$%&'*+-.^_`|~"}, ""},
+		{"relative path", cookie.Cookie{Name: "a", Path: "app"}, "not a cookie path"},
 		{"host prefix without Secure", cookie.Cookie{Name: "__Host-a"}, "needs Secure"},
 		{"host prefix with a domain", cookie.Cookie{Name: "__Host-a", Secure: true, Domain: "example.com"}, "no domain"},
 		{"host prefix with a path", cookie.Cookie{Name: "__host-a", Secure: true, Path: "/app"}, "the path /"},
+		{"host prefix", cookie.Cookie{Name: "__Host-a", Secure: true, Path: "/"}, ""},
+		{"part of a prefix", cookie.Cookie{Name: "__Secure"}, ""},
+		{"secure prefix in other case", cookie.Cookie{Name: "__secure-a"}, "needs Secure"},
 		{"secure prefix without Secure", cookie.Cookie{Name: "__Secure-a"}, "needs Secure"},
 		{"cross-site without Secure", cookie.Cookie{Name: "a", SameSite: http.SameSiteNoneMode}, "SameSite=None"},
 	}
@@ -102,22 +115,46 @@ func TestValidateRefusesWhatBrowsersWouldDropInSilence(t *testing.T) {
 	}
 }
 
-func TestNamesThatCollideAreReportedTogether(t *testing.T) {
-	names := cookie.Defaults("next-auth", false)
-	names.CSRF.Name = names.CallbackURL.Name
-	names.Check.Name = names.Session.Name + ".0"
-	err := names.Validate()
-	if err == nil {
-		t.Fatal("no error for two cookies of one name")
-	}
-	for _, want := range []string{`two cookies have the name "next-auth.callback-url"`, `"next-auth.session-token.0" belongs to a chunk`} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("the error %q does not say %q", err, want)
-		}
+func TestNames_Validate(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*cookie.Names)
+		wants  []string
+	}{
+		"defaults": {func(*cookie.Names) {}, nil},
+		"two problems": {func(n *cookie.Names) {
+			n.CSRF.Name = n.CallbackURL.Name
+			n.Check.Name = n.Session.Name + ".0"
+		}, []string{`two cookies have the name "next-auth.callback-url"`, `"next-auth.session-token.0" belongs to a chunk`}},
+		"callback URL":        {func(n *cookie.Names) { n.CallbackURL.Name = n.Session.Name + ".0" }, []string{`"next-auth.session-token.0" belongs to a chunk`}},
+		"CSRF":                {func(n *cookie.Names) { n.CSRF.Name = n.Session.Name + ".9" }, []string{`"next-auth.session-token.9" belongs to a chunk`}},
+		"no chunk":            {func(n *cookie.Names) { n.CSRF.Name = n.Session.Name + ".10" }, nil},
+		"name of the session": {func(n *cookie.Names) { n.CSRF.Name = n.Session.Name }, []string{`two cookies have the name "next-auth.session-token"`}},
+		"a cookie's own":      {func(n *cookie.Names) { n.Check.Path = "x" }, []string{`not a cookie path`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			names := cookie.Defaults("next-auth", false)
+			tt.change(&names)
+			err := names.Validate()
+			if len(tt.wants) == 0 {
+				must(t, err)
+				return
+			}
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range tt.wants {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error %q does not say %q", err, want)
+				}
+			}
+			if n := strings.Count(err.Error(), "\n") + 1; n != len(tt.wants) {
+				t.Errorf("%d problems, want %d: %v", n, len(tt.wants), err)
+			}
+		})
 	}
 }
 
-func TestValueReadsCookiesLikeTheNpmPackage(t *testing.T) {
+func TestValue(t *testing.T) {
 	tests := []struct {
 		name  string
 		lines []string
@@ -136,12 +173,24 @@ func TestValueReadsCookiesLikeTheNpmPackage(t *testing.T) {
 		{"no space after the semicolon", []string{"x=0;a=1"}, "1", true},
 		{"equals signs in the value", []string{"a=b=c=="}, "b=c==", true},
 		{"quoted", []string{`a="1"`}, "1", true},
+		{"quoted, empty", []string{`a=""`}, "", true},
 		{"one quote", []string{`a="`}, `"`, true},
 		{"escaped", []string{"a=http%3A%2F%2Flocalhost%3A3000"}, "http://localhost:3000", true},
 		{"escaped text", []string{"a=%C3%BC%e6%b5%8b"}, "ü测", true},
 		{"a broken escape leaves all as it is", []string{"a=%41%zz"}, "%41%zz", true},
 		{"a cut escape leaves all as it is", []string{"a=%41%4"}, "%41%4", true},
 		{"an escape that is not UTF-8 leaves all as it is", []string{"a=%41%ff"}, "%41%ff", true},
+		{"an escape with a bad second digit", []string{"a=%4z"}, "%4z", true},
+		{"an escape with a bad first digit", []string{"a=%z4"}, "%z4", true},
+		{"a byte before the digits", []string{"a=%/0"}, "%/0", true},
+		{"a byte after the digits", []string{"a=%3:"}, "%3:", true},
+		{"bytes beside the letters", []string{"a=%6@"}, "%6@", true},
+		{"a letter after f", []string{"a=%4g"}, "%4g", true},
+		{"a letter after F", []string{"a=%4G"}, "%4G", true},
+		{"a byte before a", []string{"a=%4`"}, "%4`", true},
+		{"the first and last hexadecimal letters", []string{"a=%c3%bA%C3%aA%c2%aF"}, "\u00fa\u00ea\u00af", true},
+		{"digits 0 and 9", []string{"a=%30%39"}, "09", true},
+		{"escapes of letters that are not UTF-8", []string{"a=%aA%fF"}, "%aA%fF", true},
 		{"a plus stays a plus", []string{"a=1+2"}, "1+2", true},
 		{"other case is another cookie", []string{"A=1"}, "", false},
 	}
@@ -155,13 +204,13 @@ func TestValueReadsCookiesLikeTheNpmPackage(t *testing.T) {
 	}
 }
 
-func TestTheZeroCookieMatchesNothing(t *testing.T) {
+func TestValue_ZeroCookie(t *testing.T) {
 	if v, found := (cookie.Cookie{}).Value(request("; =x; a")); found {
 		t.Errorf("found %q", v)
 	}
 }
 
-func TestSetCookieLinesHaveAllAttributesInOrder(t *testing.T) {
+func TestSet_Attributes(t *testing.T) {
 	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.FixedZone("CET", 3600))
 	full := cookie.Cookie{Name: "__Secure-a", Domain: "example.com", Path: "/app", Secure: true, SameSite: http.SameSiteStrictMode}
 	tests := []struct {
@@ -193,7 +242,7 @@ func TestSetCookieLinesHaveAllAttributesInOrder(t *testing.T) {
 	}
 }
 
-func TestASecondWriteReplacesTheLineAndNoOther(t *testing.T) {
+func TestSet_ReplacesItsLine(t *testing.T) {
 	c := cookie.Cookie{Name: "a"}
 	h := http.Header{"Set-Cookie": {"ab=0; Path=/", "a=foreign; Path=/x", "A=0", "a=foreign again"}}
 	must(t, c.Set(h, "1", time.Time{}))
@@ -206,7 +255,7 @@ func TestASecondWriteReplacesTheLineAndNoOther(t *testing.T) {
 	}
 }
 
-func TestACookieThatBrowsersWouldDropIsAnErrorAndNotWritten(t *testing.T) {
+func TestSet_TooLarge(t *testing.T) {
 	c := cookie.Cookie{Name: "abcd"}
 	h := http.Header{}
 	must(t, c.Set(h, strings.Repeat("x", 4092), time.Time{}))
@@ -222,9 +271,9 @@ func TestACookieThatBrowsersWouldDropIsAnErrorAndNotWritten(t *testing.T) {
 	}
 }
 
-// TestSetCookieLinesAreThoseOfTheNodeServers writes every recorded Set-Cookie
+// TestSet_NodeLines writes every recorded Set-Cookie
 // line anew and compares it to the letter.
-func TestSetCookieLinesAreThoseOfTheNodeServers(t *testing.T) {
+func TestSet_NodeLines(t *testing.T) {
 	for _, file := range []string{"v4.jsonl", "v5.jsonl"} {
 		t.Run(file, func(t *testing.T) {
 			lines := recorded(t, file)
@@ -282,13 +331,34 @@ func rewrite(t *testing.T, line string) string {
 	return h.Get("Set-Cookie")
 }
 
+func TestEncodeURIComponent(t *testing.T) {
+	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()"
+	for c := range 256 {
+		s := string([]byte{byte(c)})
+		want := fmt.Sprintf("%%%02X", c)
+		if strings.Contains(plain, s) {
+			want = s
+		}
+		if got := cookie.EncodeURIComponent(s); got != want {
+			t.Errorf("%q: got %q, want %q", s, got, want)
+		}
+	}
+	for s, want := range map[string]string{
+		"": "", plain: plain, "http://localhost:3000/?a=b c": "http%3A%2F%2Flocalhost%3A3000%2F%3Fa%3Db%20c", "\u00fc": "%C3%BC", "\U0001F600": "%F0%9F%98%80",
+	} {
+		if got := cookie.EncodeURIComponent(s); got != want {
+			t.Errorf("%q: got %q, want %q", s, got, want)
+		}
+	}
+}
+
 func FuzzValue(f *testing.F) {
 	for _, seed := range []string{"", "1", "a=b", `"q"`, "%41", "%zz", "%ff", "é测", "x;y", "a\r\nb\x00", "token|hash", "http://localhost:3000/?a=b#c"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		c := cookie.Cookie{Name: "a"}
-		// As a value of ours: it comes back, on one line, as one cookie.
+		// As a value that is set: it comes back, on one line, as one cookie.
 		h := http.Header{}
 		if err := c.Set(h, s, time.Time{}); err != nil {
 			if len(s) < 4095/3 {
@@ -305,7 +375,7 @@ func FuzzValue(f *testing.F) {
 			t.Errorf("set %q, read %q, %v", s, got, found)
 		}
 
-		// As a Cookie header of anybody: a part of it and nothing else.
+		// As a Cookie header: the value is a part of it and nothing else.
 		got, _ = c.Value(request(s))
 		if len(got) > len(s) || !strings.Contains(s, "%") && !strings.Contains(s, got) {
 			t.Errorf("read %q from %q", got, s)

@@ -11,8 +11,8 @@ import (
 // noMaxAge leaves the Max-Age attribute out.
 const noMaxAge = -1
 
-// nextPair takes the first pair off a Cookie header line. The name is empty
-// for a part without an equals sign.
+// nextPair splits the first pair off a Cookie header line. The name is empty for
+// a part without an equals sign.
 func nextPair(line string) (name, value, rest string) {
 	pair, rest, _ := strings.Cut(line, ";")
 	name, value, ok := strings.Cut(pair, "=")
@@ -40,8 +40,8 @@ func unquote(s string) string {
 	return s
 }
 
-// line is a Set-Cookie value, its attributes in the order of the npm package
-// cookie. The value must be escaped already.
+// line returns a Set-Cookie line, with its attributes in the order of the npm
+// package cookie. The value is escaped already.
 func (c Cookie) line(value string, maxAge int, expires time.Time) string {
 	var digits [len(http.TimeFormat)]byte
 	var b strings.Builder
@@ -78,36 +78,51 @@ func (c Cookie) line(value string, maxAge int, expires time.Time) string {
 	return b.String()
 }
 
-// put makes line the one Set-Cookie line of that name.
-func put(h http.Header, name, line string) {
+// put writes a Set-Cookie line of c to a response header, in place of an earlier
+// one with the same name and domain.
+func (c Cookie) put(h http.Header, line string) {
 	lines := h["Set-Cookie"]
-	kept := lines[:0]
+	result := lines[:0]
 	placed := false
 	for _, old := range lines {
-		if lineName(old) != name {
-			kept = append(kept, old)
+		if lineName(old) != c.Name || !sameDomain(lineDomain(old), c.Domain) {
+			result = append(result, old)
 			continue
 		}
 		if !placed {
-			kept = append(kept, line)
+			result = append(result, line)
 			placed = true
 		}
 	}
 	if !placed {
-		kept = append(kept, line)
+		result = append(result, line)
 	}
-	h["Set-Cookie"] = kept
+	h["Set-Cookie"] = result
 }
 
-// lineName is the name in a Set-Cookie line.
+// lineName returns the name in a Set-Cookie line.
 func lineName(line string) string {
 	name, _, _ := strings.Cut(line, "=")
 	return name
 }
 
-// escape is encodeURIComponent: bytes other than letters, digits and -_.!~*'()
-// become percent escapes.
-func escape(s string) string {
+// lineDomain returns the Domain attribute of a Set-Cookie line, "" for the host
+// alone. The last one counts, and an empty one does not (RFC 6265 §5.2.3, §5.3).
+func lineDomain(line string) string {
+	domain := ""
+	_, attributes, _ := strings.Cut(line, ";")
+	for attribute := range strings.SplitSeq(attributes, ";") {
+		name, value, _ := strings.Cut(attribute, "=")
+		if value = trim(value); value != "" && strings.EqualFold(trim(name), "Domain") {
+			domain = value
+		}
+	}
+	return domain
+}
+
+// EncodeURIComponent is the function of JavaScript: all bytes of s but letters,
+// digits and -_.!~*'() become percent escapes.
+func EncodeURIComponent(s string) string {
 	if isPlain(s) {
 		return s
 	}
@@ -127,9 +142,8 @@ func escape(s string) string {
 	return b.String()
 }
 
-// unescape is decodeURIComponent, with the value itself in place of an
-// exception: that is the case for a broken escape and for escapes that are not
-// UTF-8.
+// unescape is decodeURIComponent of JavaScript, but returns s itself where that
+// throws: if an escape is broken, or the result is not UTF-8.
 func unescape(s string) string {
 	i := strings.IndexByte(s, '%')
 	if i < 0 {
@@ -169,7 +183,7 @@ func unhex(c byte) byte {
 	return c - 'a' + 10
 }
 
-// isPlain reports whether encodeURIComponent leaves s as it is.
+// isPlain reports whether EncodeURIComponent leaves s as it is.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if !plain[s[i]] {
@@ -179,7 +193,7 @@ func isPlain(s string) bool {
 	return true
 }
 
-// plain has the characters that encodeURIComponent leaves as they are. It is a
+// plain has the characters that EncodeURIComponent leaves as they are. It is a
 // table because every byte of every session cookie is looked up.
 var plain = func() (t [256]bool) {
 	for c := range t {
@@ -192,7 +206,7 @@ func isAlnum(r rune) bool {
 	return '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }
 
-// notTokenChar reports what RFC 9110 §5.6.2 keeps out of a token.
+// notTokenChar reports whether r can't be in a token (RFC 9110 §5.6.2).
 func notTokenChar(r rune) bool {
 	return !isAlnum(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }

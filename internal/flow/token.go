@@ -123,8 +123,10 @@ func (f *Flow) account(body []byte) (*provider.Account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expires_in: %w", err)
 	}
-	// Not in any standard, so it may as well be a date in words.
-	account.ExpiresAt, _ = seconds(r.ExpiresAt)
+	// Not in any standard, so it may as well be a date in words, or in milliseconds.
+	if end, err := seconds(r.ExpiresAt); err == nil && end <= f.now().Unix()+math.MaxInt32 {
+		account.ExpiresAt = end
+	}
 	if lifetime > 0 {
 		account.ExpiresAt = f.now().Unix() + min(lifetime, math.MaxInt32)
 	}
@@ -191,8 +193,8 @@ func (f *Flow) authenticate(ctx context.Context, tokenURL string, form url.Value
 	}
 
 	secret := f.provider.ClientSecret
-	if f.provider.MintSecret != nil {
-		if secret, err = f.provider.MintSecret(ctx); err != nil {
+	if f.provider.ClientSecretFunc != nil {
+		if secret, err = f.provider.ClientSecretFunc(ctx); err != nil {
 			return nil, err
 		}
 	}

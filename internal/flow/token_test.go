@@ -65,7 +65,7 @@ func TestClientAuthenticatesInOneWayOnly(t *testing.T) {
 func mint(secret string) func(*provider.Provider) {
 	return func(p *provider.Provider) {
 		p.AuthMethod = provider.ClientSecretPost
-		p.MintSecret = func(context.Context) (string, error) { return secret, nil }
+		p.ClientSecretFunc = func(context.Context) (string, error) { return secret, nil }
 	}
 }
 
@@ -125,7 +125,7 @@ func TestClientThatCannotAuthenticateSendsNoCode(t *testing.T) {
 		"no signing key": func(p *provider.Provider) { p.AuthMethod = provider.PrivateKeyJWT },
 		"unknown method": func(p *provider.Provider) { p.AuthMethod = "tls" },
 		"minting fails": func(p *provider.Provider) {
-			p.MintSecret = func(context.Context) (string, error) { return "", errors.New("no key") }
+			p.ClientSecretFunc = func(context.Context) (string, error) { return "", errors.New("no key") }
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,21 +145,23 @@ func TestTokenAnswers(t *testing.T) {
 		body string
 		want provider.Account
 	}{
-		"least":              {`{` + base + `}`, provider.Account{}},
-		"lifetime":           {`{` + base + `,"expires_in":60}`, provider.Account{ExpiresAt: now.Unix() + 60}},
-		"lifetime in string": {`{` + base + `,"expires_in":"60"}`, provider.Account{ExpiresAt: now.Unix() + 60}},
-		"no lifetime":        {`{` + base + `,"expires_in":null}`, provider.Account{}},
-		"endless lifetime":   {`{` + base + `,"expires_in":99999999999}`, provider.Account{ExpiresAt: now.Unix() + 1<<31 - 1}},
-		"negative lifetime":  {`{` + base + `,"expires_in":-5}`, provider.Account{}},
-		"end":                {`{` + base + `,"expires_at":1795429999}`, provider.Account{ExpiresAt: 1795429999}},
-		"end and lifetime":   {`{` + base + `,"expires_at":1,"expires_in":60}`, provider.Account{ExpiresAt: now.Unix() + 60}},
-		"negative end":       {`{` + base + `,"expires_at":-1}`, provider.Account{}},
-		"null refresh token": {`{` + base + `,"refresh_token":null}`, provider.Account{}},
-		"scope":              {`{` + base + `,"scope":"a b"}`, provider.Account{Scope: "a b"}},
-		"scope in an array":  {`{` + base + `,"scope":["a","b"]}`, provider.Account{Scope: "a b"}},
-		"scope of no sense":  {`{` + base + `,"scope":1}`, provider.Account{}},
-		"more":               {`{` + base + `,"team":{"id":9007199254740993},"x":1.0}`, provider.Account{Extra: jsontext.Value(`{"team":{"id":9007199254740993},"x":1.0}`)}},
-		"names of our own":   {`{` + base + `,"provider":"evil","type":"x","providerAccountId":"admin"}`, provider.Account{}},
+		"least":               {`{` + base + `}`, provider.Account{}},
+		"lifetime":            {`{` + base + `,"expires_in":60}`, provider.Account{ExpiresAt: now.Unix() + 60}},
+		"lifetime in string":  {`{` + base + `,"expires_in":"60"}`, provider.Account{ExpiresAt: now.Unix() + 60}},
+		"no lifetime":         {`{` + base + `,"expires_in":null}`, provider.Account{}},
+		"endless lifetime":    {`{` + base + `,"expires_in":99999999999}`, provider.Account{ExpiresAt: now.Unix() + 1<<31 - 1}},
+		"negative lifetime":   {`{` + base + `,"expires_in":-5}`, provider.Account{}},
+		"end":                 {`{` + base + `,"expires_at":1795429999}`, provider.Account{ExpiresAt: 1795429999}},
+		"end and lifetime":    {`{` + base + `,"expires_at":1,"expires_in":60}`, provider.Account{ExpiresAt: now.Unix() + 60}},
+		"end in milliseconds": {`{` + base + `,"expires_at":1795429999000}`, provider.Account{}},
+		"absurd end":          {`{` + base + `,"expires_at":9223372036854775807}`, provider.Account{}},
+		"negative end":        {`{` + base + `,"expires_at":-1}`, provider.Account{}},
+		"null refresh token":  {`{` + base + `,"refresh_token":null}`, provider.Account{}},
+		"scope":               {`{` + base + `,"scope":"a b"}`, provider.Account{Scope: "a b"}},
+		"scope in an array":   {`{` + base + `,"scope":["a","b"]}`, provider.Account{Scope: "a b"}},
+		"scope of no sense":   {`{` + base + `,"scope":1}`, provider.Account{}},
+		"more":                {`{` + base + `,"team":{"id":9007199254740993},"x":1.0}`, provider.Account{Extra: jsontext.Value(`{"team":{"id":9007199254740993},"x":1.0}`)}},
+		"names of our own":    {`{` + base + `,"provider":"evil","type":"x","providerAccountId":"admin"}`, provider.Account{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newIDP()

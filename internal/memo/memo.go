@@ -1,53 +1,77 @@
-// Package memo asks a question once for everybody who has it at the same time,
-// and remembers the answer for a while.
+// Package memo is a bounded cache of values that are expensive to load. A value
+// expires, and callers that ask for the same one at the same time share one
+// load.
 package memo
 
 import (
 	"context"
-	"fmt"
 	"hash/maphash"
+	"reflect"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/singleflight"
 )
 
-// What a Memo remembers at most, unless its Options say otherwise.
+// The defaults of [Options].
 const (
-	DefaultAnswers = 10_000
+	DefaultEntries = 10_000
 	DefaultBytes   = 64 << 20
+	DefaultTimeout = 30 * time.Second
 )
 
-// shards share the answers out, so that requests do not wait for one another.
+// shards divide the entries, so that requests seldom wait for the same lock.
 const shards = 32
 
-// Options bound a Memo of answers of type V. The zero value has the defaults.
+// Options configure a Memo of values of type V. The zero value has the defaults.
 type Options[V any] struct {
-	Answers int               // how many are remembered; zero means DefaultAnswers
-	Bytes   int               // and how large they may be together; zero means DefaultBytes
-	Size    func(value V) int // of an answer in bytes; nil counts keys alone
+	// Entries is how many values are remembered at most; zero means
+	// DefaultEntries. They are divided among 32 shards, each of which
+	// remembers at least one.
+	Entries int
 
-	Now func() time.Time // nil means time.Now
+	// Bytes is how much memory the entries take at most; zero means
+	// DefaultBytes. A value that takes more than a 32nd of it, the part of its
+	// shard, is not remembered.
+	Bytes int
+
+	// Size returns the bytes that a value refers to, beside those of V itself:
+	// see [SizeOf]. Nil means that there are none. Keys and the memo's own
+	// memory are counted without it.
+	Size func(value V) int
+
+	// Timeout bounds one load; zero means DefaultTimeout.
+	Timeout time.Duration
+
+	// Detached lets a load go on when no caller waits for it any more, and
+	// remembers its result. Otherwise its context is canceled then.
+	Detached bool
+
+	// Name says what is loaded, in the error of a panic; empty means "load".
+	Name string
+
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
 }
 
-// A Memo remembers answers of type V. They are shared by everybody who asks, so
-// treat them as read-only. Make one with [New].
+// A Memo remembers values of type V, and errors of loading them. Values are
+// shared by all callers, which must treat them as read-only. A Memo is safe for
+// concurrent use. Make one with [New].
 type Memo[V any] struct {
-	options Options[V]
-	seed    maphash.Seed
-	shards  [shards]shard[V]
+	options  Options[V]
+	overhead int // bytes of an entry beside its key and what Size counts
+	seed     maphash.Seed
+	shards   [shards]shard[V]
 }
 
-// A shard is the memory of some keys.
+// A shard has the entries and the loads of some keys.
 type shard[V any] struct {
 	mu      sync.Mutex
-	flight  *singleflight.Group
-	answers map[string]answer[V]
-	bytes   int
-	drops   uint64 // counts Drop and Clear, so that what was asked before is not remembered after
+	entries map[string]entry[V]
+	bytes   int                   // of all entries
+	flights map[string]*flight[V] // those that callers may join
 }
 
-type answer[V any] struct {
+// An entry is a remembered value or error.
+type entry[V any] struct {
 	value V
 	err   error
 	until time.Time
@@ -56,8 +80,8 @@ type answer[V any] struct {
 
 // New returns an empty Memo.
 func New[V any](o Options[V]) *Memo[V] {
-	if o.Answers == 0 {
-		o.Answers = DefaultAnswers
+	if o.Entries == 0 {
+		o.Entries = DefaultEntries
 	}
 	if o.Bytes == 0 {
 		o.Bytes = DefaultBytes
@@ -65,13 +89,21 @@ func New[V any](o Options[V]) *Memo[V] {
 	if o.Size == nil {
 		o.Size = func(V) int { return 0 }
 	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Name == "" {
+		o.Name = "load"
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	m := &Memo[V]{options: o, seed: maphash.MakeSeed()}
+	// A slot of the map is a key's header, the entry and a byte of hash. After
+	// the map has grown, fewer than half of its slots are in use.
+	m := &Memo[V]{options: o, overhead: 2 * int(reflect.TypeFor[string]().Size()+reflect.TypeFor[entry[V]]().Size()+8), seed: maphash.MakeSeed()}
 	for i := range m.shards {
-		m.shards[i].answers = make(map[string]answer[V])
-		m.shards[i].flight = new(singleflight.Group)
+		m.shards[i].entries = make(map[string]entry[V])
+		m.shards[i].flights = make(map[string]*flight[V])
 	}
 	return m
 }
@@ -80,130 +112,121 @@ func (m *Memo[V]) shard(key string) *shard[V] {
 	return &m.shards[maphash.String(m.seed, key)%shards]
 }
 
-// Recall returns the answer that is remembered under key, if it is no error.
-func (m *Memo[V]) Recall(key string) (V, bool) {
-	a, ok := m.shard(key).recall(key, m.options.Now)
-	return a.value, ok && a.err == nil
-}
-
-// Do returns the answer that is remembered under key, or asks for one: once,
-// whoever else wants to know it. ask says how long its answer, or its error, is
-// good for; zero is for those who are waiting already.
-//
-// A caller whose context ends stops waiting, and the asking goes on for the
-// others: ask gets a context that does not end with any caller's. A panic in
-// ask is an error.
-func (m *Memo[V]) Do(ctx context.Context, key string, ask func(context.Context) (V, time.Duration, error)) (V, error) {
+// Get returns the value that is remembered for key. A remembered error counts
+// as none.
+func (m *Memo[V]) Get(key string) (V, bool) {
 	s := m.shard(key)
-	if a, ok := s.recall(key, m.options.Now); ok {
-		return a.value, a.err
+	s.mu.Lock()
+	e, ok := s.entries[key]
+	s.mu.Unlock()
+	if !ok || e.err != nil || !m.options.Now().Before(e.until) {
+		var zero V
+		return zero, false
 	}
-	flight, drops := s.start()
-	answered := flight.DoChan(key, func() (any, error) {
-		if a, ok := s.recall(key, m.options.Now); ok { // somebody asked between the look above and here
-			return a, nil
-		}
-		return m.ask(context.WithoutCancel(ctx), s, key, drops, ask), nil
-	})
+	return e.value, true
+}
+
+// Load returns the value or the error that is remembered for key. If there is
+// none it calls load, once for all callers that wait for the same key, and
+// remembers the value or the error for the duration that load returns; zero
+// remembers nothing.
+//
+// load runs in a goroutine of its own. Its context has the values of the first
+// caller's context, but is not canceled with it: it ends after
+// [Options.Timeout], or, unless Options.Detached is set, when the last caller
+// has left. From then on callers no longer share that load, and its result is
+// dropped, even if load ignores its context and goes on.
+//
+// The error is that of load, a [guard.PanicError] if load panics, ctx.Err() if
+// the context of the caller ends first, or context.DeadlineExceeded after
+// Options.Timeout.
+func (m *Memo[V]) Load(ctx context.Context, key string, load func(context.Context) (V, time.Duration, error)) (V, error) {
+	s, now := m.shard(key), m.options.Now()
+	s.mu.Lock()
+	if e, ok := s.entries[key]; ok && now.Before(e.until) {
+		s.mu.Unlock()
+		return e.value, e.err
+	}
+	if err := ctx.Err(); err != nil {
+		s.mu.Unlock()
+		var zero V
+		return zero, err
+	}
+	f := s.flights[key]
+	if f == nil {
+		f = m.start(ctx, s, key, load)
+	}
+	f.callers++
+	s.mu.Unlock()
+
 	select {
-	case r := <-answered:
-		a := r.Val.(answer[V])
-		return a.value, a.err
+	case <-f.done:
+		return f.value, f.err
 	case <-ctx.Done():
-		var none V
-		return none, ctx.Err()
+		m.leave(s, f)
+		var zero V
+		return zero, ctx.Err()
 	}
 }
 
-func (m *Memo[V]) ask(ctx context.Context, s *shard[V], key string, drops uint64, ask func(context.Context) (V, time.Duration, error)) (a answer[V]) {
-	defer func() {
-		if v := recover(); v != nil { // in a goroutine of its own it would end the process
-			a = answer[V]{err: fmt.Errorf("memo: panic: %v", v)}
-		}
-	}()
-	value, life, err := ask(ctx)
-	a = answer[V]{value: value, err: err, until: m.options.Now().Add(life), size: len(key)}
-	if err == nil {
-		a.size += m.options.Size(value)
-	}
-	if life > 0 {
-		s.remember(key, a, drops, &m.options)
-	}
-	return a
-}
-
-// Drop forgets the answer of a key, also one that is on its way.
-func (m *Memo[V]) Drop(key string) {
+// Delete forgets what is remembered for key. The result of a load that has
+// started before is not remembered, and later callers do not share it.
+func (m *Memo[V]) Delete(key string) {
 	s := m.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.drops++
-	s.flight.Forget(key)
+	delete(s.flights, key)
 	s.delete(key)
 }
 
-// Clear forgets all answers, also those that are on their way.
+// Clear is [Memo.Delete] for all keys.
 func (m *Memo[V]) Clear() {
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.mu.Lock()
-		s.drops++
-		s.flight = new(singleflight.Group)
-		clear(s.answers)
+		clear(s.flights)
+		clear(s.entries)
 		s.bytes = 0
 		s.mu.Unlock()
 	}
 }
 
-func (s *shard[V]) recall(key string, now func() time.Time) (answer[V], bool) {
-	s.mu.Lock()
-	a, ok := s.answers[key]
-	s.mu.Unlock()
-	return a, ok && now().Before(a.until)
-}
-
-// start returns where to ask now, and how much was dropped before.
-func (s *shard[V]) start() (*singleflight.Group, uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.flight, s.drops
-}
-
-func (s *shard[V]) remember(key string, a answer[V], drops uint64, o *Options[V]) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.drops != drops || a.size > o.Bytes/shards {
+// put remembers e, and deletes other entries if they are too many or too large
+// together. The caller has the lock.
+func (s *shard[V]) put(key string, e entry[V], o *Options[V]) {
+	s.delete(key)
+	if e.size > o.Bytes/shards {
 		return
 	}
-	s.delete(key)
-	s.forget(o.Now())
-	for key := range s.answers { // whichever the map shows
-		if len(s.answers) < o.Answers/shards && s.bytes+a.size <= o.Bytes/shards {
+	s.deleteExpired(o.Now())
+	for other := range s.entries { // in random order
+		if len(s.entries) < o.Entries/shards && s.bytes+e.size <= o.Bytes/shards {
 			break
 		}
-		s.delete(key)
+		s.delete(other)
 	}
-	s.answers[key] = a
-	s.bytes += a.size
+	s.entries[key] = e
+	s.bytes += e.size
 }
 
-// forget looks at a few answers, whichever the map shows, and drops those that
-// are out of date. With each new answer that is enough for old ones not to stay.
-func (s *shard[V]) forget(now time.Time) {
+// deleteExpired looks at a few entries, in random order. With each new entry
+// that is enough to get rid of the old ones. The caller has the lock.
+func (s *shard[V]) deleteExpired(now time.Time) {
 	looked := 0
-	for key, a := range s.answers {
+	for key, e := range s.entries {
 		if looked++; looked > 4 {
 			return
 		}
-		if !now.Before(a.until) {
+		if !now.Before(e.until) {
 			s.delete(key)
 		}
 	}
 }
 
+// delete removes an entry. The caller has the lock.
 func (s *shard[V]) delete(key string) {
-	if a, ok := s.answers[key]; ok {
-		s.bytes -= a.size
-		delete(s.answers, key)
+	if e, ok := s.entries[key]; ok {
+		s.bytes -= e.size
+		delete(s.entries, key)
 	}
 }

@@ -3,255 +3,316 @@ package memo_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/nuxtauth/nuxtauth/internal/memo"
 )
 
-type asked struct {
-	sync.Mutex
-	times int
-}
+// loads counts how often a value was loaded.
+type loads struct{ atomic.Int64 }
 
-func (a *asked) count() int {
-	a.Lock()
-	defer a.Unlock()
-	return a.times
-}
-
-// answer returns an asker that counts.
-func (a *asked) answer(value string, life time.Duration, err error) func(context.Context) (string, time.Duration, error) {
+// returning returns a load function that counts its calls.
+func (l *loads) returning(value string, life time.Duration, err error) func(context.Context) (string, time.Duration, error) {
 	return func(context.Context) (string, time.Duration, error) {
-		a.Lock()
-		defer a.Unlock()
-		a.times++
+		l.Add(1)
 		return value, life, err
 	}
 }
 
-func TestAnAnswerIsRememberedForItsLife(t *testing.T) {
+func wantLoad(t *testing.T, m *memo.Memo[string], key string, load func(context.Context) (string, time.Duration, error), want string, wantErr error) {
+	t.Helper()
+	if v, err := m.Load(t.Context(), key, load); v != want || !errors.Is(err, wantErr) {
+		t.Errorf("loaded %q, %v; want %q, %v", v, err, want, wantErr)
+	}
+}
+
+func TestLoad_RemembersForTheLifeOfAValue(t *testing.T) {
 	now := time.Unix(1000, 0)
 	m := memo.New(memo.Options[string]{Now: func() time.Time { return now }})
-	var a asked
-	for range 3 {
-		if v, err := m.Do(t.Context(), "k", a.answer("v", time.Minute, nil)); v != "v" || err != nil {
-			t.Fatalf("%q, %v", v, err)
+	var l loads
+	get := func(want bool) {
+		t.Helper()
+		if v, ok := m.Get("k"); ok != want || ok && v != "v" {
+			t.Errorf("Get returns %q, %v", v, ok)
 		}
 	}
-	if a.count() != 1 {
-		t.Errorf("asked %d times", a.count())
+	get(false)
+	for range 3 {
+		wantLoad(t, m, "k", l.returning("v", time.Minute, nil), "v", nil)
+		get(true)
 	}
-	now = now.Add(time.Minute)
-	m.Do(t.Context(), "k", a.answer("v", time.Minute, nil))
-	if a.count() != 2 {
-		t.Errorf("asked %d times after the answer's life", a.count())
+	if n := l.Load(); n != 1 {
+		t.Errorf("loaded %d times", n)
 	}
-	m.Do(t.Context(), "other", a.answer("v", time.Minute, nil))
-	if a.count() != 3 {
-		t.Error("one key has the answer of another")
+	now = now.Add(time.Minute - 1)
+	get(true)
+	now = now.Add(1)
+	get(false)
+	wantLoad(t, m, "k", l.returning("v", time.Minute, nil), "v", nil)
+	if n := l.Load(); n != 2 {
+		t.Errorf("loaded %d times after the value's life", n)
 	}
+	wantLoad(t, m, "other", l.returning("w", time.Minute, nil), "w", nil)
+	get(true)
 }
 
-func TestErrorsAreRememberedToo(t *testing.T) {
+func TestLoad_RemembersErrors(t *testing.T) {
 	m := memo.New(memo.Options[string]{})
-	var a asked
+	var l loads
 	down := errors.New("down")
 	for range 2 {
-		if _, err := m.Do(t.Context(), "k", a.answer("", time.Minute, down)); !errors.Is(err, down) {
-			t.Fatal(err)
+		wantLoad(t, m, "k", l.returning("", time.Minute, down), "", down)
+	}
+	if n := l.Load(); n != 1 {
+		t.Errorf("loaded %d times", n)
+	}
+	if v, ok := m.Get("k"); ok {
+		t.Errorf("Get returns %q in place of an error", v)
+	}
+}
+
+func TestLoad_RemembersNothingWithoutLife(t *testing.T) {
+	for _, life := range []time.Duration{0, -time.Minute} {
+		m := memo.New(memo.Options[string]{})
+		var l loads
+		for range 2 {
+			wantLoad(t, m, "k", l.returning("v", life, nil), "v", nil)
+		}
+		if n := l.Load(); n != 2 {
+			t.Errorf("life %v: loaded %d times", life, n)
 		}
 	}
-	if a.count() != 1 {
-		t.Errorf("asked %d times", a.count())
-	}
 }
 
-func TestAnAnswerWithoutLifeIsForgotten(t *testing.T) {
-	m := memo.New(memo.Options[string]{})
-	var a asked
-	for range 2 {
-		m.Do(t.Context(), "k", a.answer("v", 0, nil))
-	}
-	if a.count() != 2 {
-		t.Errorf("asked %d times", a.count())
-	}
-}
-
-func TestManyAskersAskOnce(t *testing.T) {
-	m := memo.New(memo.Options[string]{})
-	var a asked
-	var wg sync.WaitGroup
-	for range 50 {
-		wg.Go(func() {
-			if v, err := m.Do(t.Context(), "k", a.answer("v", time.Minute, nil)); v != "v" || err != nil {
-				t.Errorf("%q, %v", v, err)
-			}
-		})
-	}
-	wg.Wait()
-	if a.count() != 1 {
-		t.Errorf("asked %d times", a.count())
-	}
-}
-
-func TestACallerWhoLeavesDoesNotStopTheAsking(t *testing.T) {
-	m := memo.New(memo.Options[string]{})
-	ctx, leave := context.WithCancel(t.Context())
-	asking, finish := make(chan struct{}), make(chan struct{})
-	left := make(chan error)
-	go func() {
-		_, err := m.Do(ctx, "k", func(ctx context.Context) (string, time.Duration, error) {
-			close(asking)
-			<-finish
-			return "v", time.Minute, ctx.Err()
-		})
-		left <- err
-	}()
-	<-asking
-	leave()
-	if err := <-left; !errors.Is(err, context.Canceled) {
-		t.Errorf("the caller who left got %v", err)
-	}
-	close(finish)
-	var a asked
-	if v, err := m.Do(t.Context(), "k", a.answer("again", time.Minute, nil)); v != "v" || err != nil || a.count() != 0 {
-		t.Errorf("%q, %v, asked again %d times", v, err, a.count())
-	}
-}
-
-func TestAPanicIsAnError(t *testing.T) {
-	m := memo.New(memo.Options[string]{})
-	_, err := m.Do(t.Context(), "k", func(context.Context) (string, time.Duration, error) { panic("oh") })
-	if err == nil || !strings.Contains(err.Error(), "oh") {
-		t.Error(err)
-	}
-	var a asked
-	if v, err := m.Do(t.Context(), "k", a.answer("v", 0, nil)); v != "v" || err != nil {
-		t.Errorf("after a panic: %q, %v", v, err)
-	}
-}
-
-func TestMemoryIsBounded(t *testing.T) {
+func TestMemo_IsBounded(t *testing.T) {
 	for name, o := range map[string]memo.Options[string]{
-		"by the number of answers": {Answers: 1000},
-		"by their size":            {Bytes: 1000 * 1000, Size: func(string) int { return 995 }},
+		"by entries": {Entries: 1000},
+		"by bytes":   {Bytes: 1000 * 1000, Size: func(string) int { return 840 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := memo.New(o)
-			var a asked
+			var l loads
 			const many = 10_000
 			for i := range many {
-				m.Do(t.Context(), strconv.Itoa(i), a.answer("v", time.Hour, nil))
+				wantLoad(t, m, strconv.Itoa(i), l.returning("v", time.Hour, nil), "v", nil)
 			}
 			remembered := 0
 			for i := range many {
-				if _, ok := m.Recall(strconv.Itoa(i)); ok {
+				if _, ok := m.Get(strconv.Itoa(i)); ok {
 					remembered++
 				}
 			}
 			if remembered > 1000 || remembered < 500 {
-				t.Errorf("%d of %d answers are remembered", remembered, many)
+				t.Errorf("%d of %d values are remembered", remembered, many)
 			}
 		})
 	}
 }
 
-func TestAnAnswerThatIsTooLargeIsNotRemembered(t *testing.T) {
-	m := memo.New(memo.Options[string]{Bytes: 1000, Size: func(string) int { return 1001 }})
-	var a asked
-	if v, err := m.Do(t.Context(), "k", a.answer("v", time.Hour, nil)); v != "v" || err != nil {
-		t.Errorf("%q, %v", v, err)
+func TestMemo_RemembersNothingThatIsTooLarge(t *testing.T) {
+	const bytes = 32 * 1000
+	for name, m := range map[string]*memo.Memo[string]{
+		"value": memo.New(memo.Options[string]{Bytes: bytes, Size: func(string) int { return 1000 }}),
+		"graph": memo.New(memo.Options[string]{Bytes: bytes, Size: func(string) int { return memo.TooLarge }}),
+	} {
+		var l loads
+		wantLoad(t, m, "k", l.returning("v", time.Hour, nil), "v", nil)
+		if _, ok := m.Get("k"); ok {
+			t.Errorf("%s: remembered", name)
+		}
 	}
-	if _, ok := m.Recall("k"); ok {
-		t.Error("it is remembered")
+	m := memo.New(memo.Options[string]{Bytes: bytes})
+	var l loads
+	key := strings.Repeat("k", 1000)
+	wantLoad(t, m, key, l.returning("v", time.Hour, nil), "v", nil)
+	if _, ok := m.Get(key); ok {
+		t.Error("key: remembered")
+	}
+	long := errors.New(strings.Repeat("e", 1000))
+	wantLoad(t, m, "k", l.returning("", time.Hour, long), "", long)
+	wantLoad(t, m, "k", l.returning("v", time.Hour, nil), "v", nil)
+	if _, ok := m.Get("k"); !ok {
+		t.Error("what fits is not remembered")
 	}
 }
 
-func TestWhatWasDroppedIsAskedAgain(t *testing.T) {
-	for name, drop := range map[string]func(*memo.Memo[string]){
-		"Drop":  func(m *memo.Memo[string]) { m.Drop("k") },
-		"Clear": func(m *memo.Memo[string]) { m.Clear() },
+// A person stands for a session of an application.
+type person struct {
+	Name   string
+	Claims map[string]string
+	Groups []string
+}
+
+func newPerson(i, size int) *person {
+	p := &person{Name: fmt.Sprintf("Person %d", i), Claims: make(map[string]string)}
+	for n := range size / 1000 {
+		p.Claims["claim-"+strconv.Itoa(n)] = strings.Repeat("c", 500)
+		p.Groups = append(p.Groups, strings.Repeat("g", 400))
+	}
+	return p
+}
+
+func heap() int {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int(stats.HeapAlloc)
+}
+
+// What is remembered takes about as many bytes as the options allow. Keys are
+// parts of long headers, as a session cookie is.
+func TestMemo_TakesAsMuchMemoryAsItSays(t *testing.T) {
+	const bytes = 8 << 20
+	for name, size := range map[string]int{"small values": 0, "values of 20 KB": 20_000, "values of 200 KB": 200_000} {
+		t.Run(name, func(t *testing.T) {
+			before := heap()
+			m := memo.New(memo.Options[*person]{Entries: 1 << 30, Bytes: bytes, Size: func(p *person) int { return memo.SizeOf(p) }})
+			for i := range 2 * bytes / max(size, 400) {
+				header := strings.Repeat("x", 1000) + "session=" + strconv.Itoa(i)
+				if _, err := m.Load(t.Context(), header[1008:], func(context.Context) (*person, time.Duration, error) {
+					return newPerson(i, size), time.Hour, nil
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			grown := heap() - before
+			if grown > bytes*3/2 || grown < bytes/4 {
+				t.Errorf("the heap grew by %d KB, allowed are %d KB", grown>>10, bytes>>10)
+			}
+			runtime.KeepAlive(m)
+		})
+	}
+}
+
+func TestMemo_Forgets(t *testing.T) {
+	for name, forget := range map[string]func(*memo.Memo[string]){
+		"Delete": func(m *memo.Memo[string]) { m.Delete("k") },
+		"Clear":  func(m *memo.Memo[string]) { m.Clear() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := memo.New(memo.Options[string]{})
-			var a asked
-			m.Do(t.Context(), "k", a.answer("old", time.Hour, nil))
-			drop(m)
-			if _, ok := m.Recall("k"); ok {
+			var l loads
+			wantLoad(t, m, "k", l.returning("old", time.Hour, nil), "old", nil)
+			forget(m)
+			if _, ok := m.Get("k"); ok {
 				t.Error("it is remembered")
 			}
-
-			// An answer on its way is not remembered either.
-			m.Do(t.Context(), "k", func(context.Context) (string, time.Duration, error) {
-				drop(m)
-				return "late", time.Hour, nil
-			})
-			if v, ok := m.Recall("k"); ok {
-				t.Errorf("%q is remembered", v)
-			}
-			if v, err := m.Do(t.Context(), "k", a.answer("new", time.Hour, nil)); v != "new" || err != nil {
-				t.Errorf("%q, %v", v, err)
-			}
+			wantLoad(t, m, "k", l.returning("new", time.Hour, nil), "new", nil)
 		})
+	}
+	m := memo.New(memo.Options[string]{})
+	var l loads
+	for i := range 100 {
+		wantLoad(t, m, strconv.Itoa(i), l.returning("v", time.Hour, nil), "v", nil)
+	}
+	m.Delete("7")
+	for i := range 100 {
+		if _, ok := m.Get(strconv.Itoa(i)); ok == (i == 7) {
+			t.Errorf("after Delete(7): %d remembered %v", i, ok)
+		}
 	}
 }
 
-func TestWhoAsksAfterADropDoesNotGetAnAnswerOfBefore(t *testing.T) {
-	for name, drop := range map[string]func(*memo.Memo[string]){
-		"Drop":  func(m *memo.Memo[string]) { m.Drop("k") },
-		"Clear": func(m *memo.Memo[string]) { m.Clear() },
+// The memory of what was forgotten, or has expired, can be used again.
+func TestMemo_CountsWhatItForgets(t *testing.T) {
+	const n = 320 // values, a third of what fits
+	for name, forget := range map[string]func(*memo.Memo[string]){
+		"expired": func(*memo.Memo[string]) {},
+		"Clear":   func(m *memo.Memo[string]) { m.Clear() },
+		"Delete": func(m *memo.Memo[string]) {
+			for i := range n {
+				m.Delete(strconv.Itoa(i))
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := memo.New(memo.Options[string]{})
-			asking, finish := make(chan struct{}), make(chan struct{})
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				m.Do(t.Context(), "k", func(context.Context) (string, time.Duration, error) {
-					close(asking)
-					<-finish
-					return "old", time.Hour, nil
-				})
-			}()
-			<-asking
-			drop(m)
-			var a asked
-			if v, err := m.Do(t.Context(), "k", a.answer("new", time.Hour, nil)); v != "new" || err != nil {
-				t.Errorf("%q, %v", v, err)
-			}
-			close(finish)
-			<-done
-			if v, _ := m.Recall("k"); v != "new" {
-				t.Errorf("%q is remembered", v)
+			now := time.Unix(1000, 0)
+			m := memo.New(memo.Options[string]{
+				Bytes: 32 * 30 * 1000, Size: func(string) int { return 800 }, Now: func() time.Time { return now },
+			})
+			var l loads
+			for range 30 {
+				for i := range n {
+					wantLoad(t, m, strconv.Itoa(i), l.returning("v", time.Minute, nil), "v", nil)
+				}
+				for i := range n {
+					if _, ok := m.Get(strconv.Itoa(i)); !ok {
+						t.Fatalf("value %d is not remembered", i)
+					}
+				}
+				forget(m)
+				now = now.Add(time.Minute)
 			}
 		})
 	}
 }
 
-func TestRecallKnowsNoErrors(t *testing.T) {
-	m := memo.New(memo.Options[string]{})
-	var a asked
-	m.Do(t.Context(), "k", a.answer("v", time.Hour, errors.New("down")))
-	if v, ok := m.Recall("k"); ok {
-		t.Errorf("%q", v)
+// Values that have expired do not stay in memory until the memo is full.
+func TestMemo_ReleasesExpiredValues(t *testing.T) {
+	now := time.Unix(1000, 0)
+	m := memo.New(memo.Options[*person]{Now: func() time.Time { return now }})
+	remember := func(key string) weak.Pointer[person] {
+		p, err := m.Load(t.Context(), key, func(context.Context) (*person, time.Duration, error) {
+			return &person{Name: key}, time.Minute, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return weak.Make(p)
 	}
+	var old []weak.Pointer[person]
+	for i := range 100 {
+		old = append(old, remember("old"+strconv.Itoa(i)))
+	}
+	now = now.Add(time.Minute)
+	for i := range 2000 {
+		remember(strconv.Itoa(i))
+	}
+	runtime.GC()
+	stay := 0
+	for _, p := range old {
+		if p.Value() != nil {
+			stay++
+		}
+	}
+	if stay > 10 {
+		t.Errorf("%d of %d expired values stay", stay, len(old))
+	}
+	runtime.KeepAlive(m)
 }
 
-func BenchmarkRecall(b *testing.B) {
+func BenchmarkGet(b *testing.B) {
 	m := memo.New(memo.Options[string]{})
-	var a asked
+	var l loads
 	key := strings.Repeat("k", 700) // as long as a session cookie
-	m.Do(b.Context(), key, a.answer("v", time.Hour, nil))
+	if _, err := m.Load(b.Context(), key, l.returning("v", time.Hour, nil)); err != nil {
+		b.Fatal(err)
+	}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, ok := m.Recall(key); !ok {
+			if _, ok := m.Get(key); !ok {
 				b.Fatal("forgotten")
 			}
 		}
 	})
+}
+
+func BenchmarkLoad(b *testing.B) {
+	m := memo.New(memo.Options[string]{})
+	var l loads
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.Load(b.Context(), "k", l.returning("v", 0, nil)); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

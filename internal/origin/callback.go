@@ -6,32 +6,33 @@ import (
 	"unicode/utf8"
 )
 
-// maxURL caps a callback URL, before and after it is written anew, in bytes.
+// maxURL is the length of the longest callback URL, as it comes and as it is
+// returned, in bytes.
 const maxURL = 2048
 
 // Trusted reports whether an origin is the application's: that of b, or one of
-// TrustedOrigins. Origins are compared to the letter, as browsers write them.
+// TrustedOrigins. Origins are compared byte by byte, as browsers write them.
 func (s *Site) Trusted(b Base, origin string) bool {
 	return origin != "" && (origin == b.Origin || slices.Contains(s.trusted, origin))
 }
 
-// CallbackURL decides where a sign-in or sign-out may lead back to. It reads
-// raw as a browser would (the URL standard of WHATWG): spaces and control
-// characters around it go, tabs and line breaks inside go, a backslash is a
-// slash, and what has no scheme is relative to the root of b. The result is
-// absolute and written anew, so that there is only one way to read it: printable
-// ASCII, no dot segments, of an origin that is [Site.Trusted].
+// CallbackURL returns the URL to which a sign-in or sign-out may redirect. It
+// reads raw as a browser does (the URL standard of WHATWG): spaces and control
+// characters around it are removed, tabs and line breaks in it too, a backslash
+// is a slash, and a URL without a scheme is relative to the root of b. The
+// result is absolute and in a form that all parsers read alike: printable ASCII,
+// no dot segments, of an origin that is [Site.Trusted].
 //
-// It returns false for everything else, and for raw without a say: "",
-// "undefined" and "null", which JavaScript clients send for nothing. The
-// caller falls back; it is never a reason for an error status. Also refused
-// although a browser would go to our origin:
-//   - a user name or password, which says another place to people;
-//   - a host that is ours only after a mapping (full-width letters, an old
+// It returns false for everything else, and for "", "undefined" and "null",
+// which JavaScript clients send for no URL. The caller then uses a default; it
+// is not a reason for an error status. These are refused too, although a
+// browser would go to a trusted origin:
+//   - a user name or password, which looks like another host to a reader;
+//   - a host that is trusted only after a mapping (full-width letters, an old
 //     notation of IPv4), or with an empty port;
-//   - a scheme without two slashes ("https:/x"), which is a host to some
-//     parsers and a path to others;
-//   - a path that begins with two slashes: whoever strips the origin gets the
+//   - a scheme without two slashes ("https:/x"), which is followed by a host
+//     for some parsers and by a path for others;
+//   - a path that begins with two slashes: without the origin it is the
 //     address of another host;
 //   - more than 2048 bytes.
 func (s *Site) CallbackURL(b Base, raw string) (string, bool) {
@@ -65,7 +66,7 @@ func (s *Site) CallbackURL(b Base, raw string) (string, bool) {
 	return result, len(result) <= maxURL
 }
 
-// clean removes what a browser removes before it reads a URL.
+// clean removes the characters that a browser removes before it reads a URL.
 func clean(raw string) string {
 	raw = strings.TrimFunc(raw, func(r rune) bool { return r <= ' ' })
 	return strings.Map(func(r rune) rune {
@@ -76,7 +77,8 @@ func clean(raw string) string {
 	}, raw)
 }
 
-// splitOrigin takes the origin off a URL, that of b when it is relative.
+// splitOrigin splits a URL after its origin, which is that of b if the URL is
+// relative.
 func splitOrigin(b Base, raw string) (origin, rest string, ok bool) {
 	scheme, rest, absolute := cutScheme(raw)
 	slashes := len(rest) - len(strings.TrimLeft(rest, `/\`))
@@ -94,12 +96,12 @@ func splitOrigin(b Base, raw string) (origin, rest string, ok bool) {
 	if end < 0 {
 		end = len(rest)
 	}
-	// A user name is refused here as well: '@' is in no host.
+	// This refuses a user name as well: no host has an '@'.
 	origin, ok = serialize(scheme, rest[:end])
 	return origin, rest[end:], ok
 }
 
-// cutScheme takes the scheme off, in lower case. Without one the rest is raw.
+// cutScheme splits off the scheme, in lower case. Without one the rest is raw.
 func cutScheme(raw string) (scheme, rest string, found bool) {
 	i := strings.IndexByte(raw, ':')
 	if i <= 0 || !isLetter(raw[0]) || strings.ContainsFunc(raw[:i], notSchemeChar) {
@@ -112,29 +114,29 @@ func notSchemeChar(r rune) bool {
 	return !isAlnum(r) && r != '+' && r != '-' && r != '.'
 }
 
-// cleanPath resolves dot segments, also those written with %2e, and escapes
-// what a browser escapes. The result begins with a slash.
+// cleanPath resolves dot segments, also those written with %2e, and escapes the
+// characters that a browser escapes. The result begins with a slash.
 func cleanPath(path string) string {
 	path = strings.ReplaceAll(path, `\`, "/")
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	kept := segments[:0]
+	result := segments[:0]
 	for i, segment := range segments {
 		last := i == len(segments)-1
 		switch strings.ReplaceAll(strings.ToLower(segment), "%2e", ".") {
 		case "..":
-			kept = kept[:max(len(kept)-1, 0)]
+			result = result[:max(len(result)-1, 0)]
 			if last {
-				kept = append(kept, "")
+				result = append(result, "")
 			}
 		case ".":
 			if last {
-				kept = append(kept, "")
+				result = append(result, "")
 			}
 		default:
-			kept = append(kept, encode(segment, " \"#<>?^`{}"))
+			result = append(result, encode(segment, " \"#<>?^`{}"))
 		}
 	}
-	return "/" + strings.Join(kept, "/")
+	return "/" + strings.Join(result, "/")
 }
 
 // encode escapes the bytes of s that are in set, control characters and

@@ -45,14 +45,14 @@ func redirects(t testing.TB) []redirect {
 	return file.Vectors
 }
 
-// relative are the references without a leading slash that next-auth answers
-// with a 500 and we resolve, with what they mean at the root of the site.
+// relative are the references without a leading slash to which next-auth
+// responds with 500, and what CallbackURL makes of them.
 var relative = map[string]string{
 	"dashboard": "/dashboard", "./x": "/x", "../x": "/x", "?q=1": "/?q=1", "#frag": "/#frag", "*": "/*", ":": "/:", `\`: "/",
 }
 
-// rules are the ways in which we differ from next-auth 4. The first that
-// applies to a row says what we do instead.
+// rules are the deviations from next-auth 4. The first that applies to a row
+// says what CallbackURL returns instead.
 var rules = []struct {
 	name    string
 	reason  string
@@ -63,10 +63,10 @@ var rules = []struct {
 	{"too long", "a cookie has to hold the URL: 2048 bytes",
 		func(r redirect) bool { return len(r.URL) > 2048 },
 		toBase, 2},
-	{"not http", "a browser shows blob: URLs as our own origin",
+	{"not http", "a browser shows blob: URLs as the application's own origin",
 		func(r redirect) bool { return strings.HasPrefix(r.V4.Result, "blob:") },
 		toBase, 2},
-	{"user name", "people read https://evil.com@app as evil.com, and browsers warn or drop the name",
+	{"user name", "a reader takes https://evil.com@app for evil.com, and browsers warn or drop the name",
 		func(r redirect) bool {
 			return regexp.MustCompile(`^https?://[^/]*@`).MatchString(r.BrowserOfResult.Href)
 		},
@@ -74,13 +74,13 @@ var rules = []struct {
 	{"no two slashes after the scheme", "a host to one parser, a path to another",
 		func(r redirect) bool { return regexp.MustCompile(`^https?:[/\\]?[^/\\]`).MatchString(r.V4.Result) },
 		toBase, 4},
-	{"path with two slashes in front", "as a reference it names another host; whoever strips the origin is sent there",
+	{"path with two slashes in front", "without the origin it names another host",
 		func(r redirect) bool { return strings.HasPrefix(r.BrowserOfResult.Href, r.BaseURL+"//") },
 		toBase, 32},
-	{"relative", "next-auth fails (500): we resolve it as a browser does at the root",
+	{"relative", "next-auth fails (500); it is resolved as a browser does at the root",
 		func(r redirect) bool { return r.V4.Error != "" && relative[r.URL] != "" },
 		func(r redirect) string { return r.BaseURL + relative[r.URL] }, 16},
-	{"no URL at all", "next-auth fails (500): we go to the base, never to an error status",
+	{"no URL at all", "next-auth fails (500); the caller uses the base, never an error status",
 		func(r redirect) bool { return r.V4.Error != "" },
 		toBase, 29},
 	{"written anew", "the same place, spelled the way the browser spells it",
@@ -90,7 +90,7 @@ var rules = []struct {
 
 func toBase(r redirect) string { return r.BaseURL }
 
-func TestSignInsLeadBackWhereNextAuthLeadsThemOrSomewhereSafer(t *testing.T) {
+func TestCallbackURL_NodeVectors(t *testing.T) {
 	count := map[string]int{}
 	for _, r := range redirects(t) {
 		s := site(t, origin.Config{URL: r.BaseURL})
@@ -121,8 +121,8 @@ func TestSignInsLeadBackWhereNextAuthLeadsThemOrSomewhereSafer(t *testing.T) {
 	}
 }
 
-// checkStays asserts, without the help of our parser, that no browser leaves
-// the origin for result.
+// checkStays asserts, without the parser under test, that no browser leaves the
+// origin for result.
 func checkStays(t testing.TB, origin, raw, result string) {
 	t.Helper()
 	// After "origin/" nothing can change the host any more, and a path that
@@ -143,7 +143,7 @@ func checkStays(t testing.TB, origin, raw, result string) {
 	}
 }
 
-func TestCallbackURLsAreReadAsABrowserReadsThem(t *testing.T) {
+func TestCallbackURL(t *testing.T) {
 	tests := []struct {
 		raw  string
 		want string // empty when it must not be used
@@ -180,11 +180,22 @@ func TestCallbackURLsAreReadAsABrowserReadsThem(t *testing.T) {
 		{"/a//evil.com", app + "/a//evil.com"},
 		{"/%2f/evil.com", app + "/%2f/evil.com"},
 		{"/?//evil.com", app + "/?//evil.com"},
+		{"a/b:c", app + "/a/b:c"},
+		{"page?at=10:30", app + "/page?at=10:30"},
+		{"page#10:30", app + "/page#10:30"},
+		{"-a:b", app + "/-a:b"},
+		{"1a:b", app + "/1a:b"},
+		{":80", app + "/:80"},
+		{"page:1", ""},
+		{"a+b-c.d9:x", ""},
+		{"z:x", ""},
+		{"Z:x", ""},
 		{"evil.com:80/", ""},
 		{"evil.com:80", ""},
 
 		// absolute
 		{"HTTPS://APP.Example.com:443/X", app + "/X"},
+		{"ftp://app.example.com/x", ""},
 		{"https:///\\/app.example.com/x", app + "/x"},
 		{`https:\\app.example.com\x\y`, app + "/x/y"},
 		{" \x00https://app.example.com/x\x1f ", app + "/x"},
@@ -250,7 +261,7 @@ func TestCallbackURLsAreReadAsABrowserReadsThem(t *testing.T) {
 	}
 }
 
-func TestNoCallbackURLIsRightWithoutABase(t *testing.T) {
+func TestCallbackURL_WithoutABase(t *testing.T) {
 	s := site(t, origin.Config{TrustHost: true})
 	for _, raw := range []string{"/", "//evil.com", "https://evil.com", "x"} {
 		if got, ok := s.CallbackURL(origin.Base{}, raw); ok {
@@ -259,7 +270,7 @@ func TestNoCallbackURLIsRightWithoutABase(t *testing.T) {
 	}
 }
 
-func TestOnlyExactOriginsAreTrusted(t *testing.T) {
+func TestTrusted(t *testing.T) {
 	s := site(t, origin.Config{URL: app, TrustedOrigins: []string{other}})
 	b := origin.Base{Origin: app}
 	for origin, want := range map[string]bool{
@@ -270,6 +281,23 @@ func TestOnlyExactOriginsAreTrusted(t *testing.T) {
 	} {
 		if got := s.Trusted(b, origin); got != want {
 			t.Errorf("%q: got %v", origin, got)
+		}
+	}
+}
+
+// Hosts that a browser takes for an IPv4 address, and others that are no names.
+func TestCallbackURL_OddHosts(t *testing.T) {
+	const all = "https://abcdefghijklmnopqrstuvwxyz-0123456789_.example"
+	s := site(t, origin.Config{URL: app, TrustedOrigins: []string{all, "https://1.0xag", "https://0xg", "https://0x7f.0.0.a1"}})
+	b := origin.Base{Origin: app}
+	for raw, ok := range map[string]bool{
+		all + "/x": true, strings.ToUpper(all) + "/x": true,
+		"https://1.0xag/": true, "https://0xg/": true, "https://0x7f.0.0.a1/": true,
+		"https://0xff/": false, "https://1.0xAF/": false, "https://1.0x/": false, "https://127.9/": false, "https://0/": false,
+		"https://010.0.0.1/": false, "https://1.2.3.256/": false, "https://a.1/": false,
+	} {
+		if got, got2 := s.CallbackURL(b, raw); got2 != ok {
+			t.Errorf("%q: got %q, %v", raw, got, got2)
 		}
 	}
 }

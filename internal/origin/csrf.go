@@ -12,20 +12,20 @@ import (
 // hexSize is the length of a token, and of its hash, in hex digits.
 const hexSize = 2 * sha256.Size
 
-// A CSRF issues and checks the tokens against forged posts that next-auth and
-// Auth.js share: the cookie holds a random token and sha256(token + secret),
-// the form repeats the token. Make one with [NewCSRF].
+// A CSRF issues and checks the CSRF tokens of next-auth and Auth.js: the cookie
+// has a random token and sha256(token + secret), and the form repeats the token.
+// It is safe for concurrent use. Make one with [NewCSRF].
 type CSRF struct {
 	secrets []string
 }
 
-// NewCSRF makes a CSRF. The first secret signs new tokens, all of them verify.
-// An empty secret verifies nothing.
+// NewCSRF returns a CSRF. The first secret signs new tokens, and tokens of all
+// secrets are accepted. An empty secret verifies nothing.
 func NewCSRF(secrets ...string) *CSRF {
 	return &CSRF{slices.Clone(secrets)}
 }
 
-// Issue makes a token, and the cookie value that vouches for it.
+// Issue returns a new token, and the value of the cookie that proves it.
 func (c *CSRF) Issue() (token, cookieValue string) {
 	random := make([]byte, sha256.Size)
 	rand.Read(random) // never fails, see crypto/rand
@@ -38,8 +38,8 @@ func (c *CSRF) Issue() (token, cookieValue string) {
 	return token, token + "|" + string(hash[:])
 }
 
-// Check returns the token of a cookie value when one of the secrets signed it.
-// When not, issue a new one. Further parts behind a second "|" are ignored.
+// Check returns the token of a cookie value if one of the secrets signed it. If
+// not, the caller issues a new one. Parts after a second "|" are ignored.
 func (c *CSRF) Check(cookieValue string) (token string, ok bool) {
 	if len(cookieValue) < hexSize+1+hexSize || cookieValue[hexSize] != '|' {
 		return "", false
@@ -63,12 +63,12 @@ func (c *CSRF) Check(cookieValue string) (token string, ok bool) {
 }
 
 // Equal compares the token of the cookie with the one in the body, in constant
-// time. An empty token equals nothing.
+// time. An empty token equals none.
 func Equal(cookieToken, bodyToken string) bool {
 	return cookieToken != "" && subtle.ConstantTimeCompare([]byte(cookieToken), []byte(bodyToken)) == 1
 }
 
-// sign is the hash of a token, in lower-case hex.
+// sign returns the hash of a token, in lower-case hexadecimal.
 func sign(token, secret string) (hash [hexSize]byte) {
 	var buf [256]byte
 	sum := sha256.Sum256(append(append(buf[:0], token...), secret...))
@@ -76,16 +76,16 @@ func sign(token, secret string) (hash [hexSize]byte) {
 	return hash
 }
 
-// CrossSite reports whether another site made the browser send r. It is a
-// second wall beside the token, for requests that change something.
+// CrossSite reports whether another site made the browser send r. It is defence
+// in depth beside the token, for requests that change something.
 //
-// A request is cross-site when it has an Origin that is not [Site.Trusted], or
-// no Origin and a Sec-Fetch-Site other than same-origin and none. Without
-// both, the client is no browser of today and the token alone decides.
+// A request is cross-site if it has an Origin that is not [Site.Trusted], or no
+// Origin and a Sec-Fetch-Site other than same-origin and none. A request without
+// both headers is not from a current browser, and the token alone decides.
 //
-// Origin: null is untrusted, with one exception: browsers write it for the
-// forms of pages with Referrer-Policy: no-referrer, and say
-// Sec-Fetch-Site: same-origin at the same time, which no page can forge.
+// Origin: null is untrusted, with one exception: browsers send it for the forms
+// of pages with Referrer-Policy: no-referrer, together with
+// Sec-Fetch-Site: same-origin, which no page can forge.
 func (s *Site) CrossSite(b Base, r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	origins := r.Header["Origin"]
@@ -93,8 +93,8 @@ func (s *Site) CrossSite(b Base, r *http.Request) bool {
 		return site != "" && site != "same-origin" && site != "none"
 	}
 	for _, origin := range origins {
-		vouched := origin == "null" && site == "same-origin"
-		if !vouched && !s.Trusted(b, origin) {
+		noReferrer := origin == "null" && site == "same-origin"
+		if !noReferrer && !s.Trusted(b, origin) {
 			return true
 		}
 	}

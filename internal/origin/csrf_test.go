@@ -57,19 +57,19 @@ func (f forgery) secrets(t testing.TB) []string {
 	return []string{one}
 }
 
-// csrfDeviations are the rows that we answer differently on purpose.
+// csrfDeviations are the rows with another result on purpose.
 var csrfDeviations = []struct {
 	reason  string
 	applies func(f forgery, secrets []string) bool
 	rows    int
 }{
-	{"an empty token is no token: it would be the same for everybody",
+	{"an empty token is not a token: it would be the same for all users",
 		func(f forgery, _ []string) bool { return f.Name == "empty token with correct hash" }, 7},
-	{"Auth.js hashes with its secrets joined by commas, so that every rotation breaks all tokens; we verify with each secret, and issue a new token for such a cookie",
+	{"Auth.js hashes with its secrets joined by commas, so that every rotation breaks all tokens; each secret verifies here, and such a cookie gets a new token",
 		func(f forgery, secrets []string) bool { return len(secrets) > 1 && f.Expect.CookieTrusted }, 9},
 }
 
-func TestTokensOfNodeServersAreAcceptedAndRefusedAsThere(t *testing.T) {
+func TestCSRF_NodeVectors(t *testing.T) {
 	count := make([]int, len(csrfDeviations))
 	for _, f := range forgeries(t) {
 		t.Run(f.Version+"/"+f.Name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestTokensOfNodeServersAreAcceptedAndRefusedAsThere(t *testing.T) {
 	}
 }
 
-func TestATokenIsRandomAndOnlyOursIsAccepted(t *testing.T) {
+func TestCSRF_Check(t *testing.T) {
 	c := origin.NewCSRF("secret")
 	token, value := c.Issue()
 	if !regexp.MustCompile(`^[0-9a-f]{64}\|[0-9a-f]{64}$`).MatchString(value) || !strings.HasPrefix(value, token+"|") || len(token) != 64 {
@@ -129,7 +129,7 @@ func TestATokenIsRandomAndOnlyOursIsAccepted(t *testing.T) {
 	}
 }
 
-func TestATokenOutlivesARotationOfTheSecret(t *testing.T) {
+func TestCSRF_Rotation(t *testing.T) {
 	token, value := origin.NewCSRF("old").Issue()
 	rotated := origin.NewCSRF("new", "old", "older")
 	if got, ok := rotated.Check(value); got != token || !ok {
@@ -141,9 +141,9 @@ func TestATokenOutlivesARotationOfTheSecret(t *testing.T) {
 	}
 }
 
-func TestWithoutASecretNothingIsAccepted(t *testing.T) {
+func TestCSRF_WithoutASecret(t *testing.T) {
 	token := strings.Repeat("a", 64)
-	sum := sha256.Sum256([]byte(token)) // anybody can compute this
+	sum := sha256.Sum256([]byte(token)) // needs no secret
 	forged := token + "|" + hex.EncodeToString(sum[:])
 	for _, secrets := range [][]string{nil, {""}, {"secret", ""}} {
 		c := origin.NewCSRF(secrets...)
@@ -157,7 +157,7 @@ func TestWithoutASecretNothingIsAccepted(t *testing.T) {
 	}
 }
 
-func TestTokensAreEqualOnlyToTheLetterAndNeverWhenEmpty(t *testing.T) {
+func TestEqual(t *testing.T) {
 	for _, tt := range []struct {
 		cookie, body string
 		want         bool
@@ -170,28 +170,28 @@ func TestTokensAreEqualOnlyToTheLetterAndNeverWhenEmpty(t *testing.T) {
 	}
 }
 
-func TestPostsOfOtherSitesAreRecognised(t *testing.T) {
+func TestCrossSite(t *testing.T) {
 	tests := []struct {
 		name    string
 		origins []string
 		site    string // Sec-Fetch-Site
 		want    bool
 	}{
-		{"our page", []string{app}, "same-origin", false},
-		{"our page, in a browser without Sec-Fetch-Site", []string{app}, "", false},
+		{"own page", []string{app}, "same-origin", false},
+		{"own page, in a browser without Sec-Fetch-Site", []string{app}, "", false},
 		{"a trusted page on another host", []string{other}, "same-site", false},
 		{"a trusted page on another site", []string{other}, "cross-site", false},
 		{"no browser", nil, "", false},
 		{"typed into the address bar", nil, "none", false},
-		{"our page without an Origin", nil, "same-origin", false},
-		{"our form under Referrer-Policy: no-referrer", []string{"null"}, "same-origin", false},
+		{"own page without an Origin", nil, "same-origin", false},
+		{"own form under Referrer-Policy: no-referrer", []string{"null"}, "same-origin", false},
 
 		{"another site", []string{"https://evil.example"}, "cross-site", true},
 		{"another site, in a browser without Sec-Fetch-Site", []string{"https://evil.example"}, "", true},
-		{"another site that claims to be us", []string{"https://evil.example"}, "same-origin", true},
+		{"another site that claims the same origin", []string{"https://evil.example"}, "same-origin", true},
 		{"a sibling host", []string{"https://shop.example.com"}, "same-site", true},
-		{"our host without TLS", []string{"http://app.example.com"}, "cross-site", true},
-		{"our host on another port", []string{app + ":8443"}, "same-site", true},
+		{"own host without TLS", []string{"http://app.example.com"}, "cross-site", true},
+		{"own host on another port", []string{app + ":8443"}, "same-site", true},
 		{"another site without an Origin", nil, "cross-site", true},
 		{"a sibling host without an Origin", nil, "same-site", true},
 		{"a word that no browser sends", nil, "friendly", true},

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// serialize writes an origin the way a browser does: lower case, no default
+// serialize returns an origin as a browser writes it: lower case, no default
 // port. The scheme is "http" or "https". It refuses every host that browsers
-// might read as another one, and those that are not ASCII.
+// may read as another one, and those that are not ASCII.
 func serialize(scheme, hostport string) (origin string, ok bool) {
 	host, port := hostport, ""
 	if i := strings.LastIndexByte(hostport, ':'); i >= 0 && !strings.HasSuffix(hostport, "]") {
@@ -34,7 +34,7 @@ func serialize(scheme, hostport string) (origin string, ok bool) {
 }
 
 // canonicalHost checks a host name, an IPv4 address or an IPv6 address in
-// brackets, and writes it in lower case.
+// brackets, and returns it in lower case.
 func canonicalHost(host string) (string, bool) {
 	if v6, ok := strings.CutPrefix(host, "["); ok {
 		v6, ok = strings.CutSuffix(v6, "]")
@@ -60,7 +60,7 @@ func canonicalHost(host string) (string, bool) {
 		}
 	}
 	// A browser takes a host whose last label is a number for an IPv4 address,
-	// in any of the old notations. The plain one alone is not ambiguous.
+	// in any of the old notations. Only the usual one is unambiguous.
 	if isNumber(label) {
 		addr, err := netip.ParseAddr(host)
 		return host, err == nil && addr.Is4()
@@ -68,8 +68,8 @@ func canonicalHost(host string) (string, bool) {
 	return host, true
 }
 
-// notHostChar reports what does not belong into a host name. The underscore is
-// not in RFC 1123, but browsers and container networks use it.
+// notHostChar reports whether r can't be in a host name. The underscore is not in
+// RFC 1123, but browsers and container networks use it.
 func notHostChar(r rune) bool {
 	return !isAlnum(r) && r != '-' && r != '_' && r != '.'
 }
@@ -78,7 +78,8 @@ func isAlnum(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
-// isNumber is the "ends in a number" check of the URL standard for one label.
+// isNumber reports whether a label is a number for a browser, decimal, octal or
+// hexadecimal (the "ends in a number" checker of the URL standard).
 func isNumber(label string) bool {
 	digits, hex := strings.CutPrefix(label, "0x")
 	for _, r := range digits {

@@ -1,6 +1,6 @@
-// Package origin decides what belongs to the application: its public URL, the
-// URLs that a sign-in may lead back to, the sites that may post to it, and the
-// tokens against forged posts.
+// Package origin decides which origins belong to the application: its public
+// URL, the URLs to which a sign-in may redirect, the sites that may post to it,
+// and the CSRF tokens.
 package origin
 
 import (
@@ -15,8 +15,7 @@ import (
 // DefaultPath is the base path when neither URL nor BasePath names one.
 const DefaultPath = "/api/auth"
 
-// A Config says where the application is to be found. Either URL or TrustHost
-// is needed.
+// A Config is the address of the application. Either URL or TrustHost is needed.
 type Config struct {
 	// URL is the public address of the application as browsers see it, such as
 	// "https://app.example.com". It may carry the base path.
@@ -26,19 +25,20 @@ type Config struct {
 	// [DefaultPath] when that has none.
 	BasePath string
 
-	// TrustHost takes the public address from each request when URL is empty:
-	// from X-Forwarded-Host and X-Forwarded-Proto, else from Host and TLS. Only
-	// for servers behind a proxy that sets or removes these headers.
+	// TrustHost takes the public address from each request if URL is empty: from
+	// X-Forwarded-Host and X-Forwarded-Proto, otherwise from Host and TLS. It is
+	// only for servers behind a proxy that sets or removes these headers.
 	TrustHost bool
 
-	// TrustedOrigins are further origins of the same application, each written
-	// as browsers do: "https://app.example.com". Sign-ins may lead back to
-	// them and they may post. With TrustHost, when there are any, the
-	// application's own address must be one of them as well.
+	// TrustedOrigins are further origins of the same application, each as
+	// browsers write it: "https://app.example.com". Sign-ins may redirect to
+	// them, and they may post. If there are any, requests to a server with
+	// TrustHost must be for one of them.
 	TrustedOrigins []string
 }
 
-// A Site is a checked [Config]. Make one with [New].
+// A Site is a checked [Config]. It is safe for concurrent use. Make one with
+// [New].
 type Site struct {
 	fixed     Base // of Config.URL; the zero Base without one
 	path      string
@@ -46,8 +46,7 @@ type Site struct {
 	trusted   []string
 }
 
-// New checks cfg. It reports every problem at once, joined, each with what to
-// write instead.
+// New checks cfg. The error joins all problems, each with a correct example.
 func New(cfg Config) (*Site, error) {
 	var problems []error
 	s := &Site{path: DefaultPath, trustHost: cfg.TrustHost, trusted: slices.Clone(cfg.TrustedOrigins)}
@@ -85,16 +84,16 @@ func New(cfg Config) (*Site, error) {
 	return s, nil
 }
 
-// Path is the base path, such as "/api/auth".
+// Path returns the base path, such as "/api/auth".
 func (s *Site) Path() string { return s.path }
 
-// A Base is where the API is for one request.
+// A Base is the address of the API for one request.
 type Base struct {
 	Origin string // "https://app.example.com"
 	Path   string // "/api/auth"
 }
 
-// URL is the address of a route: the base, and the segments after it.
+// URL returns the address of a route: the base, and the segments after it.
 func (b Base) URL(segments ...string) string {
 	u := b.Origin + b.Path
 	for _, segment := range segments {
@@ -108,18 +107,18 @@ func (b Base) Secure() bool {
 	return strings.HasPrefix(b.Origin, "https://")
 }
 
-// Base returns where the API is for r. Config.URL always wins over the
-// request. Without one the request decides, and the error says what in it is
-// not acceptable; the answer is then 400.
+// Base returns the address of the API for r: that of Config.URL, or without one
+// that of the request. The error says what in the request is not acceptable; the
+// response is then 400.
 //
-// Of a header with several values the first one counts. The header Forwarded
-// is not read.
+// The first value of a header with several counts. The header Forwarded is not
+// read.
 func (s *Site) Base(r *http.Request) (Base, error) {
 	if s.fixed.Origin != "" {
 		return s.fixed, nil
 	}
 	if !s.trustHost {
-		return Base{}, errors.New("origin: no URL is configured, and the request is not trusted to name it")
+		return Base{}, errors.New("origin: no URL is configured, and TrustHost is not set")
 	}
 	scheme := "http"
 	if r.TLS != nil {
@@ -133,25 +132,25 @@ func (s *Site) Base(r *http.Request) (Base, error) {
 		host = first(v)
 	}
 	if scheme != "http" && scheme != "https" {
-		return Base{}, fmt.Errorf("origin: the request says that its scheme is %.40q", scheme)
+		return Base{}, fmt.Errorf("origin: the scheme of the request is %.40q", scheme)
 	}
 	origin, ok := serialize(scheme, host)
 	if !ok {
-		return Base{}, fmt.Errorf("origin: the request says that its host is %.80q", host)
+		return Base{}, fmt.Errorf("origin: the host of the request is %.80q", host)
 	}
 	if len(s.trusted) > 0 && !slices.Contains(s.trusted, origin) {
-		return Base{}, fmt.Errorf("origin: the request says that it is for %q, which is not one of TrustedOrigins", origin)
+		return Base{}, fmt.Errorf("origin: the request is for %q, which is not one of TrustedOrigins", origin)
 	}
 	return Base{Origin: origin, Path: s.path}, nil
 }
 
-// first is the first value of a header that lists several.
+// first returns the first value of a header that lists several.
 func first(v string) string {
 	v, _, _ = strings.Cut(v, ",")
 	return strings.Trim(v, " \t")
 }
 
-// parseURL takes Config.URL apart. The path is empty when there is none.
+// parseURL splits Config.URL. The path is empty if there is none.
 func parseURL(raw string) (origin, path string, err error) {
 	if strings.Contains(raw, "@") {
 		return "", "", errors.New(`nuxtauth: URL has an @, as if with a user name or password: write the public address alone, such as "https://app.example.com"`)
@@ -174,11 +173,11 @@ func parseURL(raw string) (origin, path string, err error) {
 	return origin, path, checkPath("the path of URL", path)
 }
 
-// checkPath refuses paths that routers, proxies and browsers might not all
-// read the same way.
+// checkPath refuses paths that routers, proxies and browsers may read
+// differently.
 func checkPath(field, path string) error {
-	problem := func(what string) error {
-		return fmt.Errorf("nuxtauth: %s %q %s: write one such as %q", field, path, what, DefaultPath)
+	problem := func(problem string) error {
+		return fmt.Errorf("nuxtauth: %s %q %s: write one such as %q", field, path, problem, DefaultPath)
 	}
 	if path[0] != '/' {
 		return problem("does not start with a slash")
@@ -203,8 +202,8 @@ func notPathChar(r rune) bool {
 	return !isAlnum(r) && !strings.ContainsRune("-._~", r)
 }
 
-// checkOrigin wants an origin exactly as browsers write it, so that comparing
-// two is comparing strings.
+// checkOrigin accepts an origin exactly as browsers write it, so that two can be
+// compared as strings.
 func checkOrigin(origin string) error {
 	scheme, host, ok := strings.Cut(origin, "://")
 	if strings.Contains(origin, "*") {

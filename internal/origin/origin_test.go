@@ -25,7 +25,7 @@ func site(t testing.TB, cfg origin.Config) *origin.Site {
 	return s
 }
 
-func TestTheURLAndTheBasePathMayBeWrittenInEitherPlace(t *testing.T) {
+func TestNew_URLAndBasePath(t *testing.T) {
 	tests := []struct {
 		name       string
 		url, path  string
@@ -57,7 +57,7 @@ func TestTheURLAndTheBasePathMayBeWrittenInEitherPlace(t *testing.T) {
 	}
 }
 
-func TestAWrongConfigurationSaysWhatToWrite(t *testing.T) {
+func TestNew_Errors(t *testing.T) {
 	const app = "https://app.example.com"
 	tests := []struct {
 		name  string
@@ -95,6 +95,8 @@ func TestAWrongConfigurationSaysWhatToWrite(t *testing.T) {
 		{"origin with a path", origin.Config{URL: app, TrustedOrigins: []string{"https://b.example/x?y"}}, []string{`write "https://b.example"`}},
 		{"origin in capitals", origin.Config{URL: app, TrustedOrigins: []string{"https://B.example"}}, []string{`write "https://b.example"`}},
 		{"origin with the default port", origin.Config{URL: app, TrustedOrigins: []string{"https://b.example:443"}}, []string{`write "https://b.example"`}},
+		{"origin of another scheme", origin.Config{URL: app, TrustedOrigins: []string{"ftp://b.example"}}, []string{`trusted origin "ftp://b.example" is not an http or https origin`}},
+		{"origin with a host that is a number", origin.Config{URL: app, TrustedOrigins: []string{"https://0x7f"}}, []string{`a host that is not valid`}},
 		{"origin with a user", origin.Config{URL: app, TrustedOrigins: []string{"https://u@b.example"}}, []string{`a host that is not valid`}},
 		{"everything at once", origin.Config{BasePath: "x", TrustedOrigins: []string{"*", "y"}}, []string{`URL is empty`, `BasePath "x"`, `trusted origin "*"`, `trusted origin "y"`}},
 	}
@@ -116,7 +118,7 @@ func TestAWrongConfigurationSaysWhatToWrite(t *testing.T) {
 	}
 }
 
-func TestLaterChangesToTheConfigurationDoNothing(t *testing.T) {
+func TestNew_CopiesTrustedOrigins(t *testing.T) {
 	trusted := []string{"https://b.example"}
 	s := site(t, origin.Config{URL: "https://a.example", TrustedOrigins: trusted})
 	trusted[0] = "https://evil.example"
@@ -125,7 +127,7 @@ func TestLaterChangesToTheConfigurationDoNothing(t *testing.T) {
 	}
 }
 
-func TestRoutesAreBuiltFromTheBaseAndEscaped(t *testing.T) {
+func TestBase_URL(t *testing.T) {
 	b := origin.Base{Origin: "https://app.example.com", Path: "/api/auth"}
 	for want, got := range map[string]string{
 		"https://app.example.com/api/auth":                        b.URL(),
@@ -142,7 +144,7 @@ func TestRoutesAreBuiltFromTheBaseAndEscaped(t *testing.T) {
 	}
 }
 
-// A from is a request, as far as it says where the application is.
+// A from is what a request says about the address of the application.
 type from struct {
 	host, forwardedHost, forwardedProto string
 	tls                                 bool
@@ -162,7 +164,7 @@ func (f from) request() *http.Request {
 	return r
 }
 
-func TestTheConfiguredURLWinsOverEveryHeader(t *testing.T) {
+func TestSiteBase_ConfiguredURL(t *testing.T) {
 	s := site(t, origin.Config{URL: "https://app.example.com", TrustHost: true})
 	r := from{host: "evil.example", forwardedHost: "evil.example", forwardedProto: "http"}.request()
 	r.Header.Set("Forwarded", "host=evil.example;proto=http")
@@ -174,7 +176,7 @@ func TestTheConfiguredURLWinsOverEveryHeader(t *testing.T) {
 	}
 }
 
-func TestATrustedProxyNamesTheOrigin(t *testing.T) {
+func TestSiteBase_TrustHost(t *testing.T) {
 	tests := []struct {
 		name string
 		from from
@@ -192,6 +194,14 @@ func TestATrustedProxyNamesTheOrigin(t *testing.T) {
 		{"underscore, as container networks have", from{host: "my_service:80"}, "http://my_service"},
 
 		{"no host", from{}, ""},
+		{"http on the port of https", from{host: "app:443"}, "http://app:443"},
+		{"https on the port of http", from{host: "app:80", tls: true}, "https://app:80"},
+		{"every kind of character", from{host: "azAZ-09_.example"}, "http://azaz-09_.example"},
+		{"the highest port", from{host: "app:65535"}, "http://app:65535"},
+		{"the longest label", from{host: strings.Repeat("x", 63) + ".example"}, "http://" + strings.Repeat("x", 63) + ".example"},
+		{"the longest name", from{host: strings.Repeat("x.", 123) + "example"}, "http://" + strings.Repeat("x.", 123) + "example"},
+		{"a last label with a digit and other letters", from{host: "a.0xfg"}, "http://a.0xfg"},
+
 		{"a scheme that is none", from{host: "a", forwardedProto: "javascript"}, ""},
 		{"an empty first value", from{host: "a", forwardedHost: ", b"}, ""},
 		{"a path", from{host: "a", forwardedHost: "app.example.com/evil"}, ""},
@@ -212,11 +222,15 @@ func TestATrustedProxyNamesTheOrigin(t *testing.T) {
 		{"a trailing dot", from{host: "a", forwardedHost: "app.example.com."}, ""},
 		{"an empty label", from{host: "a", forwardedHost: "app..example.com"}, ""},
 		{"a label too long", from{host: "a", forwardedHost: strings.Repeat("x", 64) + ".example"}, ""},
-		{"a name too long", from{host: "a", forwardedHost: strings.Repeat("x.", 130) + "example"}, ""},
+		{"a name too long", from{host: "a", forwardedHost: strings.Repeat("x.", 123) + "examples"}, ""},
 		{"hexadecimal IPv4", from{host: "a", forwardedHost: "0x7f.0.0.1"}, ""},
 		{"hexadecimal at the end", from{host: "a", forwardedHost: "127.0.0.0x1"}, ""},
 		{"short IPv4", from{host: "a", forwardedHost: "127.1"}, ""},
 		{"octal IPv4", from{host: "a", forwardedHost: "127.0.0.01"}, ""},
+		{"a hexadecimal number", from{host: "a", forwardedHost: "0xff"}, ""},
+		{"a hexadecimal number in capitals", from{host: "a", forwardedHost: "1.0xAF"}, ""},
+		{"a hexadecimal number without digits", from{host: "a", forwardedHost: "1.0x"}, ""},
+		{"a name that ends in a number", from{host: "a", forwardedHost: "127.9"}, ""},
 		{"a number", from{host: "a", forwardedHost: "2130706433"}, ""},
 		{"IPv6 without brackets", from{host: "a", forwardedHost: "::1"}, ""},
 		{"an open bracket", from{host: "a", forwardedHost: "[::1"}, ""},
@@ -244,20 +258,37 @@ func TestATrustedProxyNamesTheOrigin(t *testing.T) {
 	}
 }
 
-func TestWithTrustedOriginsAProxyCanNameNoOther(t *testing.T) {
-	s := site(t, origin.Config{TrustHost: true, TrustedOrigins: []string{"https://a.example", "https://b.example"}})
-	got, err := s.Base(from{host: "b.example", forwardedProto: "https"}.request())
-	if err != nil || got.Origin != "https://b.example" {
-		t.Errorf("got %v, %v", got, err)
+func TestSiteBase_TrustedOrigins(t *testing.T) {
+	for name, trusted := range map[string][]string{
+		"one": {"https://b.example"},
+		"two": {"https://a.example", "https://b.example"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := site(t, origin.Config{TrustHost: true, TrustedOrigins: trusted})
+			got, err := s.Base(from{host: "b.example", forwardedProto: "https"}.request())
+			if err != nil || got.Origin != "https://b.example" {
+				t.Errorf("got %v, %v", got, err)
+			}
+			for _, f := range []from{{host: "evil.example", forwardedProto: "https"}, {host: "b.example"}, {host: "b.example:8443", forwardedProto: "https"}} {
+				if got, err := s.Base(f.request()); err == nil {
+					t.Errorf("%+v: got %v, want an error", f, got)
+				}
+			}
+		})
 	}
-	for _, f := range []from{{host: "evil.example", forwardedProto: "https"}, {host: "a.example"}, {host: "a.example:8443", forwardedProto: "https"}} {
-		if got, err := s.Base(f.request()); err == nil {
-			t.Errorf("%+v: got %v, want an error", f, got)
+}
+
+func TestNew_TrustedOrigins(t *testing.T) {
+	trusted := []string{"http://localhost:5173", "http://b.example:443", "https://b.example:80", "https://[::1]:8443"}
+	s := site(t, origin.Config{URL: "https://a.example", TrustedOrigins: trusted})
+	for _, o := range trusted {
+		if !s.Trusted(origin.Base{Origin: "https://a.example"}, o) {
+			t.Errorf("%q is not trusted", o)
 		}
 	}
 }
 
-func TestASiteThatNobodyConfiguredTrustsNoRequest(t *testing.T) {
+func TestSiteBase_ZeroSite(t *testing.T) {
 	if got, err := (&origin.Site{}).Base(from{host: "app.example.com"}.request()); err == nil {
 		t.Errorf("got %v, want an error", got)
 	}

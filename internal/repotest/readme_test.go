@@ -65,12 +65,12 @@ func TestDocuments_AllGoBlocksListed(t *testing.T) {
 }
 
 // The table of the README has every field of Config, and no other.
-func TestREADMEListsTheConfiguration(t *testing.T) {
+func TestDocuments_READMEListsConfiguration(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile("types.go")
+	source, err := os.ReadFile("config.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func TestAdopt_MovesCookieToStore(t *testing.T) {
 	if b.Session() == nil || b.Cookie(apptest.SessionCookie) != handle {
 		t.Error("the session is not in the store")
 	}
-	if list, _ := b.Auth.Sessions(t.Context(), "1"); len(list) != 1 {
+	if list, _ := b.Auth.ListSessions(t.Context(), "1"); len(list) != 1 {
 		t.Errorf("%d sessions", len(list))
 	}
 

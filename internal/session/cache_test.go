@@ -14,7 +14,6 @@ import (
 
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
-	"github.com/nuxtauth/nuxtauth/store"
 )
 
 // newCachedApp starts an application that caches sessions for a minute, and counts
@@ -85,7 +84,7 @@ func TestCache_EndedSessionIsDropped(t *testing.T) {
 	for _, name := range []string{"deny-list", "memory"} {
 		for how, end := range map[string]func(*apptest.App){
 			"sign-out":   func(a *apptest.App) { a.SignOut() },
-			"revocation": func(a *apptest.App) { a.Auth.Revoke(context.Background(), store.Filter{Subject: "1"}) },
+			"revocation": func(a *apptest.App) { a.Auth.RevokeSessions(context.Background(), "1") },
 			"sign-in":    func(a *apptest.App) { a.SignIn() },
 		} {
 			t.Run(name+" "+how, func(t *testing.T) {
@@ -177,7 +176,7 @@ func TestCache_TransientErrorIsNotCached(t *testing.T) {
 		c.Session.CacheFor = time.Minute
 		c.Callbacks.Session = func(_ context.Context, p nuxtauth.SessionParams[apptest.Token, apptest.Session]) (*apptest.Session, error) {
 			if failing.Load() {
-				return nil, nuxtauth.KeepSession(errors.New("down"))
+				return nil, nuxtauth.Unavailable(errors.New("down"))
 			}
 			return p.Session, nil
 		}

@@ -49,7 +49,7 @@ func TestDenyList_RevokesUser(t *testing.T) {
 	phone, laptop := a, a.Another()
 	phone.SignIn()
 	laptop.SignIn()
-	if _, err := a.Auth.Revoke(t.Context(), store.Filter{Subject: "1"}); err != nil {
+	if _, err := a.Auth.RevokeSessions(t.Context(), "1"); err != nil {
 		t.Fatal(err)
 	}
 	if phone.Session() != nil || laptop.Session() != nil {
@@ -59,9 +59,12 @@ func TestDenyList_RevokesUser(t *testing.T) {
 	if laptop.Session() == nil {
 		t.Error("the next sign-in has no effect")
 	}
-	if _, err := a.Auth.Revoke(t.Context(), store.Filter{Subject: "1", ExceptID: "x"}); !errors.Is(err, store.ErrUnsupported) {
-		t.Error(err)
-	}
+	a.Router.POST("/others", func(c *gin.Context) {
+		if _, err := a.Auth.RevokeOtherSessions(c); !errors.Is(err, store.ErrUnsupported) {
+			t.Error(err)
+		}
+	})
+	laptop.Post("/others", nil)
 }
 
 func TestDenyList_ChecksSubjectOfID(t *testing.T) {
@@ -70,11 +73,11 @@ func TestDenyList_ChecksSubjectOfID(t *testing.T) {
 	a.Router.GET("/id", func(c *gin.Context) { id = a.Auth.SessionID(c) })
 	a.SignIn()
 	a.Get("/id")
-	a.Auth.Revoke(t.Context(), store.Filter{Subject: "2", ID: id})
+	a.Auth.RevokeSession(t.Context(), "2", id)
 	if a.Session() == nil {
 		t.Error("user 2 ended a session of user 1")
 	}
-	if _, err := a.Auth.Revoke(t.Context(), store.Filter{Subject: "1", ID: id}); err != nil || a.Session() != nil {
+	if _, err := a.Auth.RevokeSession(t.Context(), "1", id); err != nil || a.Session() != nil {
 		t.Errorf("the session of the user is still valid: %v", err)
 	}
 }
@@ -82,7 +85,7 @@ func TestDenyList_ChecksSubjectOfID(t *testing.T) {
 func TestDenyList_SignOutInSecondOfRevocation(t *testing.T) {
 	a := apptest.New(t, apptest.NewStore().UseAsDenyList)
 	a.SignIn()
-	if _, err := a.Auth.Revoke(t.Context(), store.Filter{Subject: "1"}); err != nil {
+	if _, err := a.Auth.RevokeSessions(t.Context(), "1"); err != nil {
 		t.Fatal(err)
 	}
 	a.SignIn()
@@ -120,7 +123,7 @@ func TestDenyList_TokensWithoutIDEndApart(t *testing.T) {
 	}
 	browser := func(subject string) *apptest.App {
 		now := a.Clock.Now().Unix()
-		sealed, err := codec.Seal(fmt.Appendf(nil, `{"sub":%q,"iat":%d,"exp":%d}`, subject, now, now+3600))
+		sealed, err := codec.Seal(t.Context(), fmt.Appendf(nil, `{"sub":%q,"iat":%d,"exp":%d}`, subject, now, now+3600))
 		if err != nil {
 			t.Fatal(err)
 		}

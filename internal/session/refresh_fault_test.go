@@ -16,20 +16,24 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// A storeOnly has no Locker, so that replicas can't wait for each other.
-type storeOnly struct{ store.Store }
+// An unlockedStore has locks of its own in each replica, so that replicas can't wait
+// for each other.
+type unlockedStore struct {
+	store.Sessions
+	store.Locker
+}
 
-// A failOnceStore fails in the next Replace after fail was set.
+// A failOnceStore fails in the next ReplaceSession after fail was set.
 type failOnceStore struct {
 	*store.Memory
 	fail atomic.Bool
 }
 
-func (f *failOnceStore) Replace(ctx context.Context, h string, r *store.Record) (string, error) {
+func (f *failOnceStore) ReplaceSession(ctx context.Context, h string, r *store.Record) (string, error) {
 	if f.fail.CompareAndSwap(true, false) {
 		return "", apptest.ErrDown
 	}
-	return f.Memory.Replace(ctx, h, r)
+	return f.Memory.ReplaceSession(ctx, h, r)
 }
 
 func TestRefresh_InvalidGrantEndsSession(t *testing.T) {
@@ -107,7 +111,7 @@ func TestRefresh_FaultPausesRequests(t *testing.T) {
 	for range 10 {
 		a.Get("/me")
 	}
-	if n := refreshes(a); n != 1 {
+	if n := a.Refreshes(); n != 1 {
 		t.Errorf("ten requests sent %d token requests", n)
 	}
 }
@@ -144,7 +148,7 @@ func TestRefresh_UnsavedTokenIsNotLost(t *testing.T) {
 	})
 	a.SignIn()
 	a.Clock.Advance(6 * time.Minute)
-	s.RunBefore("Replace", func() { s.Fail(apptest.ErrDown) })
+	s.RunBefore("ReplaceSession", func() { s.Fail(apptest.ErrDown) })
 	if a.AccessToken() != "" {
 		t.Fatal("the store does not fail")
 	}
@@ -153,11 +157,11 @@ func TestRefresh_UnsavedTokenIsNotLost(t *testing.T) {
 	}
 	s.Fail(nil)
 	a.Clock.Advance(10 * time.Second) // a fault is cached for five
-	if a.AccessToken() == "" || refreshes(a) != 1 {
-		t.Errorf("no token after %d token requests", refreshes(a))
+	if a.AccessToken() == "" || a.Refreshes() != 1 {
+		t.Errorf("no token after %d token requests", a.Refreshes())
 	}
 	a.Clock.Advance(6 * time.Minute)
-	if a.AccessToken() == "" || refreshes(a) != 2 {
+	if a.AccessToken() == "" || a.Refreshes() != 2 {
 		t.Errorf("the refresh token was lost")
 	}
 }
@@ -180,11 +184,13 @@ func TestRefresh_SavedAfterFailedWrite(t *testing.T) {
 
 func TestRefresh_LateReplicaEndsNoSession(t *testing.T) {
 	first := apptest.NewOpenIDApp(t)
-	shared := storeOnly{store.NewMemory(store.MemoryOptions{Now: first.Clock.Now})}
+	shared := store.NewMemory(store.MemoryOptions{Now: first.Clock.Now})
+	unlocked := func(c *apptest.OpenIDConfig) {
+		c.Session.Store = unlockedStore{shared, store.NewMemory(store.MemoryOptions{})}
+	}
 	reached, opened := make(chan struct{}), make(chan struct{})
-	fast := apptest.NewReplica(t, first.IDP, first.Clock, func(c *apptest.OpenIDConfig) { c.Session.Store = shared })
-	slow := apptest.NewReplica(t, first.IDP, first.Clock, func(c *apptest.OpenIDConfig) {
-		c.Session.Store = shared
+	fast := apptest.NewReplica(t, first.IDP, first.Clock, unlocked)
+	slow := apptest.NewReplica(t, first.IDP, first.Clock, unlocked, func(c *apptest.OpenIDConfig) {
 		c.HTTPClient = &http.Client{Transport: atRefresh(func() { reached <- struct{}{}; <-opened })}
 	})
 	fast.SignIn()

@@ -33,16 +33,6 @@ func (f atRefresh) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// refreshes counts the requests that the provider got with a refresh token.
-func refreshes(a *apptest.OpenIDApp) (n int) {
-	for _, r := range a.IDP.Requests("/token") {
-		if r.Form.Get("grant_type") == "refresh_token" {
-			n++
-		}
-	}
-	return n
-}
-
 func TestRefresh_BeforeExpiry(t *testing.T) {
 	apptest.EachOpenIDStorage(t, func(t *testing.T, storage func(*apptest.OpenIDConfig)) {
 		var seen []string
@@ -54,14 +44,14 @@ func TestRefresh_BeforeExpiry(t *testing.T) {
 		})
 		a.SignIn()
 		last := a.AccessToken()
-		if last == "" || a.AccessToken() != last || refreshes(a) != 0 {
-			t.Fatalf("access token %q after %d refreshes", last, refreshes(a))
+		if last == "" || a.AccessToken() != last || a.Refreshes() != 0 {
+			t.Fatalf("access token %q after %d refreshes", last, a.Refreshes())
 		}
 		for round := 1; round <= 4; round++ { // each with the refresh token of the round before
 			a.Clock.Advance(4*time.Minute + 45*time.Second)
 			token := a.AccessToken()
-			if token == "" || token == last || refreshes(a) != round {
-				t.Fatalf("round %d: %q after %q, %d refreshes", round, token, last, refreshes(a))
+			if token == "" || token == last || a.Refreshes() != round {
+				t.Fatalf("round %d: %q after %q, %d refreshes", round, token, last, a.Refreshes())
 			}
 			if seen[len(seen)-1] != token {
 				t.Error("the Session callback gets an older access token")
@@ -86,8 +76,8 @@ func TestRefresh_OncePerSession(t *testing.T) {
 			wg.Go(func() { tokens[i] = b.AccessToken() })
 		}
 		wg.Wait()
-		if distinct := slices.Compact(tokens); len(distinct) != 1 || distinct[0] == "" || refreshes(a) != 1 {
-			t.Errorf("%d different tokens, %d token requests", len(distinct), refreshes(a))
+		if distinct := slices.Compact(tokens); len(distinct) != 1 || distinct[0] == "" || a.Refreshes() != 1 {
+			t.Errorf("%d different tokens, %d token requests", len(distinct), a.Refreshes())
 		}
 	})
 }
@@ -115,8 +105,8 @@ func TestRefresh_OnceForReplicas(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if len(tokens) != 1 || tokens[""] != 0 || refreshes(one) != 1 {
-		t.Errorf("tokens %v, %d token requests", tokens, refreshes(one))
+	if len(tokens) != 1 || tokens[""] != 0 || one.Refreshes() != 1 {
+		t.Errorf("tokens %v, %d token requests", tokens, one.Refreshes())
 	}
 }
 
@@ -127,8 +117,8 @@ func TestRefresh_OldCookieIsServed(t *testing.T) {
 	a.Clock.Advance(6 * time.Minute)
 	token := a.AccessToken()
 	a.Clock.Advance(2 * time.Minute)
-	if got := late.AccessToken(); got != token || refreshes(a) != 1 {
-		t.Errorf("the late request got %q, not %q, after %d token requests", got, token, refreshes(a))
+	if got := late.AccessToken(); got != token || a.Refreshes() != 1 {
+		t.Errorf("the late request got %q, not %q, after %d token requests", got, token, a.Refreshes())
 	}
 }
 
@@ -141,8 +131,8 @@ func TestRefresh_TokenNotRotated(t *testing.T) {
 		for round := 1; round <= 3; round++ {
 			a.Clock.Advance(5 * time.Minute)
 			token := a.AccessToken()
-			if token == "" || token == last || refreshes(a) != round {
-				t.Fatalf("round %d: %q after %d token requests", round, token, refreshes(a))
+			if token == "" || token == last || a.Refreshes() != round {
+				t.Fatalf("round %d: %q after %d token requests", round, token, a.Refreshes())
 			}
 			last = token
 		}
@@ -162,8 +152,8 @@ func TestRefresh_SkipsSealedBearer(t *testing.T) {
 		t.Fatal("a fresh token is refused")
 	}
 	a.Clock.Advance(6 * time.Minute)
-	if res := ask(); res.StatusCode != http.StatusBadGateway || refreshes(a) != 0 {
-		t.Errorf("%d, %d token requests: there is no cookie for the new refresh token", res.StatusCode, refreshes(a))
+	if res := ask(); res.StatusCode != http.StatusBadGateway || a.Refreshes() != 0 {
+		t.Errorf("%d, %d token requests: there is no cookie for the new refresh token", res.StatusCode, a.Refreshes())
 	}
 }
 
@@ -176,19 +166,19 @@ func TestRefresh_ConcurrentUpdateIsSaved(t *testing.T) {
 	a.Router.GET("/note", func(c *gin.Context) { c.String(http.StatusOK, a.Auth.Token(c).Note) })
 	a.SignIn()
 	a.Clock.Advance(6 * time.Minute)
-	s.RunBefore("Replace", func() {
-		r, err := s.Memory.Find(context.Background(), a.Cookie(apptest.SessionCookie))
+	s.RunBefore("ReplaceSession", func() {
+		r, err := s.Memory.FindSession(context.Background(), a.Cookie(apptest.SessionCookie))
 		if err != nil {
 			t.Error(err)
 			return
 		}
 		r.Claims = []byte(strings.Replace(string(r.Claims), "{", `{"note":"saved",`, 1))
-		if _, err := s.Memory.Replace(context.Background(), a.Cookie(apptest.SessionCookie), r); err != nil {
+		if _, err := s.Memory.ReplaceSession(context.Background(), a.Cookie(apptest.SessionCookie), r); err != nil {
 			t.Error(err)
 		}
 	})
-	if a.AccessToken() == "" || refreshes(a) != 1 {
-		t.Errorf("%d token requests", refreshes(a))
+	if a.AccessToken() == "" || a.Refreshes() != 1 {
+		t.Errorf("%d token requests", a.Refreshes())
 	}
 	if got := a.Get("/note").Text; got != "saved" {
 		t.Errorf("the other change is %q", got)
@@ -220,8 +210,8 @@ func TestRefresh_CompletesWhenClientLeaves(t *testing.T) {
 		leave()
 		<-left
 		close(opened)
-		if a.AccessToken() == "" || refreshes(a) != 1 {
-			t.Errorf("no token after %d token requests", refreshes(a))
+		if a.AccessToken() == "" || a.Refreshes() != 1 {
+			t.Errorf("no token after %d token requests", a.Refreshes())
 		}
 	})
 }
@@ -259,7 +249,7 @@ func TestRefresh_EndedSessionStaysEnded(t *testing.T) {
 	})
 	a.SignIn()
 	a.Clock.Advance(6 * time.Minute)
-	s.RunBefore("Replace", func() { a.Auth.Revoke(context.Background(), store.Filter{Subject: a.IDP.Sessions()[0].Subject}) })
+	s.RunBefore("ReplaceSession", func() { a.Auth.RevokeSessions(context.Background(), a.IDP.Sessions()[0].Subject) })
 	if res := a.Get("/private"); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("an ended session passes Require: %d", res.StatusCode)
 	}

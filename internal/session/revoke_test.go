@@ -19,7 +19,7 @@ func TestRevoke_ListedSessions(t *testing.T) {
 	s := apptest.NewStore()
 	a := apptest.New(t, s.Use)
 	a.Router.GET("/sessions", func(c *gin.Context) {
-		list, err := a.Auth.Sessions(c, a.Auth.Token(c).Subject)
+		list, err := a.Auth.ListSessions(c, a.Auth.Token(c).Subject)
 		if err != nil {
 			c.String(http.StatusInternalServerError, err.Error())
 			return
@@ -27,7 +27,7 @@ func TestRevoke_ListedSessions(t *testing.T) {
 		c.JSON(http.StatusOK, list)
 	})
 	a.Router.POST("/others", func(c *gin.Context) {
-		n, err := a.Auth.Revoke(c, store.Filter{Subject: a.Auth.Token(c).Subject, ExceptID: a.Auth.SessionID(c)})
+		n, err := a.Auth.RevokeOtherSessions(c)
 		c.String(http.StatusOK, "%d %v", n, err)
 	})
 	phone, laptop, tablet := a, a.Another(), a.Another()
@@ -45,11 +45,11 @@ func TestRevoke_ListedSessions(t *testing.T) {
 	}
 
 	// One, by its ID. With the ID and another subject, none ends.
-	if n, err := a.Auth.Revoke(t.Context(), store.Filter{Subject: "2", ID: list[0].ID}); n != 0 || err != nil {
-		t.Errorf("%d, %v", n, err)
+	if found, err := a.Auth.RevokeSession(t.Context(), "2", list[0].ID); found || err != nil {
+		t.Errorf("%t, %v", found, err)
 	}
-	if n, err := a.Auth.Revoke(t.Context(), store.Filter{Subject: "1", ID: list[0].ID}); n != 1 || err != nil {
-		t.Errorf("%d, %v", n, err)
+	if found, err := a.Auth.RevokeSession(t.Context(), "1", list[0].ID); !found || err != nil {
+		t.Errorf("%t, %v", found, err)
 	}
 	if tablet.Session() != nil || laptop.Session() == nil {
 		t.Error("the listed session did not end, or another did")
@@ -62,30 +62,40 @@ func TestRevoke_ListedSessions(t *testing.T) {
 		t.Error("the other sessions did not end, or the current did")
 	}
 	// All.
-	if n, err := a.Auth.Revoke(t.Context(), store.Filter{Subject: "1"}); n != 1 || err != nil {
+	if n, err := a.Auth.RevokeSessions(t.Context(), "1"); n != 1 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
 	if laptop.Session() != nil {
 		t.Error("the last session did not end")
 	}
-	if _, err := a.Auth.Revoke(t.Context(), store.Filter{ID: "x"}); err == nil {
-		t.Error("Revoke accepts an ID without a subject, which may come from a request")
+	// An empty argument selects no more than is meant.
+	a.SignIn()
+	for what, err := range map[string]error{
+		"an ID without a subject": second(a.Auth.RevokeSession(t.Context(), "", "x")),
+		"a subject without an ID": second(a.Auth.RevokeSession(t.Context(), "1", "")),
+		"no subject":              second(a.Auth.RevokeSessions(t.Context(), "")),
+	} {
+		if err == nil || a.Session() == nil {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 
+func second[V any](_ V, err error) error { return err }
+
 func TestRevoke_WithoutStoreIsError(t *testing.T) {
 	a := apptest.New(t)
-	if _, err := a.Auth.Sessions(t.Context(), "1"); !errors.Is(err, nuxtauth.ErrNoStore) {
+	if _, err := a.Auth.ListSessions(t.Context(), "1"); !errors.Is(err, store.ErrUnsupported) || !strings.Contains(err.Error(), "Session.Store") {
 		t.Error(err)
 	}
-	if _, err := a.Auth.Revoke(t.Context(), store.Filter{Subject: "1"}); !errors.Is(err, store.ErrUnsupported) || !strings.Contains(err.Error(), "Session.Store") {
+	if _, err := a.Auth.RevokeSessions(t.Context(), "1"); !errors.Is(err, store.ErrUnsupported) || !strings.Contains(err.Error(), "Session.Store") {
 		t.Error(err)
 	}
 	b := apptest.New(t, apptest.Storages["gin-contrib's cookie store"])
-	if _, err := b.Auth.Sessions(t.Context(), "1"); !errors.Is(err, store.ErrUnsupported) {
+	if _, err := b.Auth.ListSessions(t.Context(), "1"); !errors.Is(err, store.ErrUnsupported) {
 		t.Error(err)
 	}
-	if _, err := b.Auth.Revoke(t.Context(), store.Filter{Subject: "1"}); !errors.Is(err, store.ErrUnsupported) {
+	if _, err := b.Auth.RevokeSessions(t.Context(), "1"); !errors.Is(err, store.ErrUnsupported) {
 		t.Error(err)
 	}
 }

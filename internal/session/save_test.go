@@ -16,7 +16,6 @@ import (
 
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
-	"github.com/nuxtauth/nuxtauth/store"
 )
 
 // withNickname has updates of the front end set the nickname in the token.
@@ -26,7 +25,7 @@ func withNickname(c *apptest.Config) {
 			Nickname string `json:"nickname"`
 		}
 		if err := p.Update.Decode(&u); err != nil {
-			return nil, nuxtauth.KeepSession(err)
+			return nil, nuxtauth.Unavailable(err)
 		}
 		if u.Nickname != "" {
 			p.Token.Nickname = u.Nickname
@@ -50,6 +49,11 @@ func TestCookie_SealedOnlyWhenNeeded(t *testing.T) {
 	if got := a.Get("/me").SetCookies(); len(got) != 0 {
 		t.Errorf("an ordinary request sets %v", got)
 	}
+	a.Clock.Advance(59 * time.Second)
+	if got := a.Get("/api/auth/session").SetCookies(); slices.Contains(got, session) {
+		t.Errorf("within a minute GET session sets %v", got)
+	}
+	a.Clock.Advance(time.Second)
 	if got := a.Get("/api/auth/session").SetCookies(); !slices.Contains(got, session) {
 		t.Errorf("GET session sets %v", got)
 	}
@@ -150,17 +154,17 @@ func TestUpdate_SavedAfterTwoConflicts(t *testing.T) {
 	a.Router.GET("/nickname", func(c *gin.Context) { c.String(http.StatusOK, a.Auth.Token(c).Nickname) })
 	a.SignIn()
 	faster := func() {
-		r, err := s.Memory.Find(context.Background(), a.Cookie(apptest.SessionCookie))
+		r, err := s.Memory.FindSession(context.Background(), a.Cookie(apptest.SessionCookie))
 		if err == nil {
-			_, err = s.Memory.Replace(context.Background(), a.Cookie(apptest.SessionCookie), r)
+			_, err = s.Memory.ReplaceSession(context.Background(), a.Cookie(apptest.SessionCookie), r)
 		}
 		if err != nil {
 			t.Error(err)
 		}
 	}
-	s.RunBefore("Replace", func() {
+	s.RunBefore("ReplaceSession", func() {
 		faster()
-		s.RunBefore("Replace", faster)
+		s.RunBefore("ReplaceSession", faster)
 	})
 	if res := a.Update(`{"nickname":"countess"}`); res.StatusCode != http.StatusOK || a.SessionIn(res) == nil {
 		t.Fatal(res.Text)
@@ -180,7 +184,7 @@ func TestUpdate_ConcurrentChangesAreSaved(t *testing.T) {
 	})
 	a.Router.GET("/nickname", func(c *gin.Context) { c.String(http.StatusOK, a.Auth.Token(c).Nickname) })
 	a.SignIn()
-	s.RunBefore("Replace", func() { a.Copy().Post("/append?x=b", nil) })
+	s.RunBefore("ReplaceSession", func() { a.Copy().Post("/append?x=b", nil) })
 	if res := a.Post("/append?x=a", nil); res.StatusCode != http.StatusOK {
 		t.Fatal(res.Text)
 	}
@@ -197,7 +201,7 @@ func TestUpdate_EndedSession(t *testing.T) {
 		got = a.Auth.Update(c, func(t *apptest.Token) error { t.Nickname = "x"; return nil })
 	})
 	a.SignIn()
-	s.RunBefore("Replace", func() { a.Auth.Revoke(context.Background(), store.Filter{Subject: "1"}) })
+	s.RunBefore("ReplaceSession", func() { a.Auth.RevokeSessions(context.Background(), "1") })
 	if a.Post("/update", nil); !errors.Is(got, nuxtauth.ErrSignedOut) {
 		t.Errorf("Update returns %v", got)
 	}
@@ -220,7 +224,7 @@ func TestSave_ConflictShowsFasterChange(t *testing.T) {
 	})
 	a.Router.GET("/token", func(c *gin.Context) { c.String(http.StatusOK, a.Auth.Token(c).SessionToken) })
 	a.SignIn()
-	s.RunBefore("Replace", func() { a.Copy().Get("/me") })
+	s.RunBefore("ReplaceSession", func() { a.Copy().Get("/me") })
 	if got := a.Get("/token").Text; got != "rotated 2" { // of the faster request
 		t.Errorf("the request has %q", got)
 	}
@@ -270,7 +274,7 @@ func TestSave_TokenSurvivesTransientFault(t *testing.T) {
 		}
 		cfg.Callbacks.Session = func(_ context.Context, p nuxtauth.SessionParams[apptest.Token, apptest.Session]) (*apptest.Session, error) {
 			if down {
-				return nil, nuxtauth.KeepSession(apptest.ErrDown)
+				return nil, nuxtauth.Unavailable(apptest.ErrDown)
 			}
 			return p.Session, nil
 		}
@@ -299,7 +303,7 @@ func TestSave_ExpiryMatchesStore(t *testing.T) {
 	a.SignIn()
 	a.Clock.Advance(time.Hour)
 	got := a.SessionIn(a.Update(`{}`)).Expires.Time()
-	r, err := s.Memory.Find(t.Context(), a.Cookie(apptest.SessionCookie))
+	r, err := s.Memory.FindSession(t.Context(), a.Cookie(apptest.SessionCookie))
 	if err != nil || got.Unix() != r.ExpiresAt.Unix() {
 		t.Errorf("the front end gets %v, the store has %v", got, r.ExpiresAt)
 	}

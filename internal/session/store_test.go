@@ -36,7 +36,7 @@ func TestStore_CookieHasOnlyHandle(t *testing.T) {
 	if _, ok := store.KeyOf(handle); !ok {
 		t.Fatalf("the cookie is %q", handle)
 	}
-	if r, err := s.Find(t.Context(), handle); err != nil || !strings.Contains(string(r.Claims), "user-api-token") || r.Subject != "1" || r.Provider != "credentials" {
+	if r, err := s.FindSession(t.Context(), handle); err != nil || !strings.Contains(string(r.Claims), "user-api-token") || r.Subject != "1" || r.Provider != "credentials" {
 		t.Errorf("the store has %+v, %v", r, err)
 	}
 }
@@ -59,7 +59,7 @@ func TestStore_SignInReplacesSession(t *testing.T) {
 	if before.Session() != nil {
 		t.Error("the first session is still valid")
 	}
-	if list, err := a.Auth.Sessions(t.Context(), "1"); err != nil || len(list) != 1 {
+	if list, err := a.Auth.ListSessions(t.Context(), "1"); err != nil || len(list) != 1 {
 		t.Errorf("%d sessions, %v", len(list), err)
 	}
 }
@@ -91,12 +91,12 @@ func TestStore_WritesAreThrottled(t *testing.T) {
 		a.Get("/api/auth/session")
 		a.Clock.Advance(time.Hour)
 	}
-	if calls := s.Calls(); slices.ContainsFunc(calls, func(c string) bool { return c != "Find" }) || len(calls) != 10 {
+	if calls := s.Calls(); slices.ContainsFunc(calls, func(c string) bool { return c != "FindSession" }) || len(calls) != 10 {
 		t.Errorf("5 hours of reading: %v", calls)
 	}
 	a.Clock.Advance(20 * time.Hour)
 	res := a.Get("/me")
-	if calls := s.Calls(); !slices.Equal(calls, []string{"Find", "Replace"}) {
+	if calls := s.Calls(); !slices.Equal(calls, []string{"FindSession", "ReplaceSession"}) {
 		t.Errorf("after a day: %v", calls)
 	}
 	if !slices.Contains(res.SetCookies(), apptest.SessionCookie+"=") || !strings.Contains(res.Header.Get("Cache-Control"), "no-store") {
@@ -187,8 +187,8 @@ func TestStore_RenewalDoesNotReviveSession(t *testing.T) {
 	a := apptest.New(t, s.Use)
 	a.SignIn()
 	a.Clock.Advance(25 * time.Hour)
-	s.RunBefore("Replace", func() {
-		if _, err := a.Auth.Revoke(context.Background(), store.Filter{Subject: "1"}); err != nil {
+	s.RunBefore("ReplaceSession", func() {
+		if _, err := a.Auth.RevokeSessions(context.Background(), "1"); err != nil {
 			t.Error(err)
 		}
 	})
@@ -206,8 +206,8 @@ func TestStore_NewSubjectDoesNotReviveSession(t *testing.T) {
 	a := apptest.New(t, s.Use, mergeUser(&merged))
 	a.SignIn()
 	merged = true
-	s.RunBefore("Create", func() {
-		if n, err := a.Auth.Revoke(context.Background(), store.Filter{Subject: "1"}); n != 1 || err != nil {
+	s.RunBefore("CreateSession", func() {
+		if n, err := a.Auth.RevokeSessions(context.Background(), "1"); n != 1 || err != nil {
 			t.Error(n, err)
 		}
 	})
@@ -232,10 +232,10 @@ func TestStore_NewSubjectIsListed(t *testing.T) {
 	old := a.Copy()
 	merged = true
 	a.Session()
-	if list, err := a.Auth.Sessions(t.Context(), "merged"); err != nil || len(list) != 1 {
+	if list, err := a.Auth.ListSessions(t.Context(), "merged"); err != nil || len(list) != 1 {
 		t.Errorf("with the new subject: %v, %v", list, err)
 	}
-	if list, _ := a.Auth.Sessions(t.Context(), "1"); len(list) != 0 || old.Session() != nil {
+	if list, _ := a.Auth.ListSessions(t.Context(), "1"); len(list) != 0 || old.Session() != nil {
 		t.Error("the session with the old subject is still valid")
 	}
 	if a.Session() == nil {

@@ -1,27 +1,28 @@
 // Package ginstore keeps nuxtauth's sessions in a store of
 // github.com/gin-contrib/sessions, for services that already run one.
 //
-// Such a store can less than those that are made for nuxtauth:
+// Such a store can do less than those that are made for nuxtauth:
 //
-//   - It can't find the sessions of a user. List and DeleteWhere return
-//     [store.ErrUnsupported], so nobody can be signed out everywhere.
-//   - Its cookie store keeps nothing: the browser holds the whole session. Delete
-//     returns [store.ErrUnsupported], a copied cookie works until it expires, and
-//     of two writers the later wins. About 1,400 bytes of claims fit.
-//   - It can't compare and write in one step. Writers within this process wait
-//     for each other. Towards other processes, a write that starts before a
-//     session ends and finishes after it may bring that session back.
-//   - It does not heed a context while it works. Give its client timeouts.
-//   - It keeps the id of a session as it is. Nobody gets in with that alone, since
-//     cookies are signed: the keys of the store are as secret as its content.
-//   - Some (those for MongoDB and gorm) hide their faults. A user whose session
-//     can't be read is then signed out.
+//   - It implements [store.Sessions] alone. It does not find the sessions of a user, so
+//     that a user can't list them or sign out everywhere.
+//   - Its cookie store keeps nothing: the browser has the whole session.
+//     DeleteSession returns [store.ErrUnsupported], a copied cookie works until it
+//     expires, and the later of two writers wins. About 1,400 bytes of claims fit.
+//   - It can't compare and write in one step. Writers of this process wait for each
+//     other. With several processes, a write that starts before a session ends and
+//     finishes after it may bring that session back.
+//   - It does not honour a context while it works. Its client needs timeouts.
+//   - It stores the id of a session as it is. The id alone opens nothing, since cookies
+//     are signed: the keys of the store are as secret as its content.
+//   - Some (those for MongoDB and gorm) hide their faults. A user whose session can't
+//     be read is then signed out.
 //
-// The store's MaxAge, 30 days if nobody sets it, must not be shorter than that of
-// nuxtauth's sessions. What else its options say about cookies is not used.
+// The store's MaxAge, 30 days by default, must not be shorter than that of nuxtauth's
+// sessions. Its other options for cookies are not used.
 package ginstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,26 +40,26 @@ import (
 
 // Options of a [Store]. The zero value is usable.
 type Options struct {
-	// Name is the name of the cookie that the store signs; empty means
-	// "nuxtauth". No browser sees it. If the app keeps sessions of its own in the
-	// same store, their name must be another.
+	// Name is the name of the cookie that the store signs; empty means "nuxtauth". No
+	// browser receives it. Sessions that the application has in the same store need
+	// another name.
 	Name string
 
-	// NotFound tells whether an error of the store means that there is no such
-	// session, for stores that don't return a new session in that case. Cookies
-	// that can't be opened and files that don't exist are known without it.
+	// NotFound reports whether an error of the store means that there is no such
+	// session, for stores that don't return a new session in that case. Cookies that
+	// can't be opened and files that don't exist are recognized without it.
 	NotFound func(error) bool
 
 	// Now is the clock of what expires; nil means time.Now.
 	Now func() time.Time
 }
 
-// Store is a [store.Store] on top of one of gin-contrib/sessions. A handle is
-// the value of the cookie that the store below would set, with "~" in place of
-// "=". That value is base64url in all stores of gin-contrib; with one that sets
-// other cookies, Create returns an error.
+// Store implements [store.Sessions] on a store of gin-contrib/sessions, the backend. A
+// handle is the value of the cookie that the backend sets, with "~" in place of "=".
+// That value is base64url in all stores of gin-contrib; with one that sets other
+// cookies, CreateSession returns an error. A Store is safe for concurrent use.
 type Store struct {
-	below    sessions.Store
+	backend  sessions.Store
 	name     string
 	notFound func(error) bool
 	now      func() time.Time
@@ -66,55 +67,52 @@ type Store struct {
 	writers  [64]sync.Mutex // by the ID of the session
 }
 
-var _ store.Store = (*Store)(nil)
+var _ store.Sessions = (*Store)(nil)
 
-// New returns a store that keeps its sessions in s. Errors say what of the
-// arguments is wrong; the store itself is not called.
-func New(s sessions.Store, opts Options) (*Store, error) {
-	if s == nil {
-		return nil, errors.New("ginstore: no store to keep sessions in")
+// New returns a store that keeps its sessions in backend, which it does not call. An
+// error names the argument that is wrong.
+func New(backend sessions.Store, opts Options) (*Store, error) {
+	if backend == nil {
+		return nil, errors.New("ginstore: the store of gin-contrib/sessions is nil")
 	}
-	b := &Store{below: s, name: opts.Name, notFound: opts.NotFound, now: opts.Now, seed: maphash.MakeSeed()}
-	if b.name == "" {
-		b.name = "nuxtauth"
+	s := &Store{
+		backend: backend, name: cmp.Or(opts.Name, "nuxtauth"), notFound: opts.NotFound, now: opts.Now,
+		seed: maphash.MakeSeed(),
 	}
-	if err := (&http.Cookie{Name: b.name, Value: "x"}).Valid(); err != nil {
-		return nil, fmt.Errorf("ginstore: the name %q does not fit a cookie: %w", b.name, err)
+	if err := (&http.Cookie{Name: s.name, Value: "x"}).Valid(); err != nil {
+		return nil, fmt.Errorf("ginstore: Options.Name %q is no cookie name: %w", s.name, err)
 	}
-	if b.notFound == nil {
-		b.notFound = func(error) bool { return false }
+	if s.notFound == nil {
+		s.notFound = func(error) bool { return false }
 	}
-	if b.now == nil {
-		b.now = time.Now
+	if s.now == nil {
+		s.now = time.Now
 	}
-	return b, nil
+	return s, nil
 }
 
-// Create implements [store.Store]. Claims that are too large for the store below
+// CreateSession implements [store.Sessions]. Claims that are too large for the backend
 // are an error.
-func (s *Store) Create(ctx context.Context, r *store.Record) (string, error) {
-	if err := ctx.Err(); err != nil {
+func (s *Store) CreateSession(ctx context.Context, r *store.Record) (string, error) {
+	if err := cmp.Or(ctx.Err(), r.Check()); err != nil {
 		return "", err
 	}
-	if err := r.Check(); err != nil {
-		return "", err
-	}
-	kept := *r
-	kept.ID, kept.Version = store.NewID(), 1
+	record := *r
+	record.ID, record.Version = store.NewID(), 1
 	o, err := s.fresh(ctx)
 	if err != nil {
 		return "", err
 	}
-	handle, err := s.save(o, &kept)
+	handle, err := s.save(o, &record)
 	if err != nil {
 		return "", err
 	}
-	r.ID, r.Version = kept.ID, kept.Version
+	r.ID, r.Version = record.ID, record.Version
 	return handle, nil
 }
 
-// Find implements [store.Store].
-func (s *Store) Find(ctx context.Context, handle string) (*store.Record, error) {
+// FindSession implements [store.Sessions].
+func (s *Store) FindSession(ctx context.Context, handle string) (*store.Record, error) {
 	o, err := s.open(ctx, handle)
 	if err != nil {
 		return nil, err
@@ -125,9 +123,9 @@ func (s *Store) Find(ctx context.Context, handle string) (*store.Record, error) 
 	return o.record, nil
 }
 
-// Replace implements [store.Store], but is atomic within this process alone. The
-// handle that it returns is a new one, and the old one goes on to work.
-func (s *Store) Replace(ctx context.Context, handle string, r *store.Record) (string, error) {
+// ReplaceSession implements [store.Sessions], atomically within this process alone. It
+// returns a new handle; the old one remains valid.
+func (s *Store) ReplaceSession(ctx context.Context, handle string, r *store.Record) (string, error) {
 	o, unlock, err := s.openToWrite(ctx, handle)
 	if err != nil {
 		return "", err
@@ -142,21 +140,21 @@ func (s *Store) Replace(ctx context.Context, handle string, r *store.Record) (st
 	if o.record.Version != r.Version {
 		return "", store.ErrConflict
 	}
-	kept := o.record
-	kept.Version++
-	kept.Claims, kept.SeenAt, kept.ExpiresAt, kept.IP, kept.UserAgent = r.Claims, r.SeenAt, r.ExpiresAt, r.IP, r.UserAgent
-	newHandle, err := s.save(o, kept)
+	record := o.record
+	record.Version++
+	record.Claims, record.SeenAt, record.ExpiresAt, record.IP, record.UserAgent = r.Claims, r.SeenAt, r.ExpiresAt, r.IP, r.UserAgent
+	newHandle, err := s.save(o, record)
 	if err != nil {
 		return "", err
 	}
-	r.Version = kept.Version
+	r.Version = record.Version
 	return newHandle, nil
 }
 
-// Delete implements [store.Store]. It looks whether the session has really
-// ended; if it has not, because it lives in its cookie alone, Delete returns
+// DeleteSession implements [store.Sessions]. It reads the session afterwards: if it is
+// still found, because its cookie holds it, DeleteSession returns
 // [store.ErrUnsupported].
-func (s *Store) Delete(ctx context.Context, handle string) error {
+func (s *Store) DeleteSession(ctx context.Context, handle string) error {
 	o, unlock, err := s.openToWrite(ctx, handle)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -168,9 +166,9 @@ func (s *Store) Delete(ctx context.Context, handle string) error {
 	if err := s.end(o); err != nil {
 		return err
 	}
-	switch _, err := s.Find(ctx, handle); {
+	switch _, err := s.FindSession(ctx, handle); {
 	case err == nil:
-		return fmt.Errorf("ginstore: a session that lives in its cookie can't be ended: %w", store.ErrUnsupported)
+		return fmt.Errorf("ginstore: end a session that is kept in its cookie: %w", store.ErrUnsupported)
 	case errors.Is(err, store.ErrNotFound):
 		return nil
 	default:
@@ -178,23 +176,13 @@ func (s *Store) Delete(ctx context.Context, handle string) error {
 	}
 }
 
-// List returns [store.ErrUnsupported].
-func (s *Store) List(context.Context, string) ([]*store.Record, error) {
-	return nil, fmt.Errorf("ginstore: sessions of gin-contrib can't be listed: %w", store.ErrUnsupported)
-}
-
-// DeleteWhere returns [store.ErrUnsupported].
-func (s *Store) DeleteWhere(context.Context, store.Filter) (int, error) {
-	return 0, fmt.Errorf("ginstore: sessions of gin-contrib can't be searched: %w", store.ErrUnsupported)
-}
-
 func (s *Store) expired(r *store.Record) bool { return !s.now().Before(r.ExpiresAt) }
 
-// openToWrite opens a session that nobody else in this process writes until
-// unlock is called.
+// openToWrite opens a session and excludes other writers of this process until unlock
+// is called.
 func (s *Store) openToWrite(ctx context.Context, handle string) (o *opened, unlock func(), err error) {
-	// A session has many handles, so it must be opened to know whom to wait for,
-	// and again because they may have changed it.
+	// A session has many handles. It must be opened for the ID that its writers have in
+	// common, and again because one of them may have changed it.
 	o, err = s.open(ctx, handle)
 	if err != nil {
 		return nil, nil, err
@@ -209,9 +197,9 @@ func (s *Store) openToWrite(ctx context.Context, handle string) (o *opened, unlo
 	return o, mu.Unlock, nil
 }
 
-// noSession tells whether an error of the store below says something about a
-// handle, and not about the store.
-func (s *Store) noSession(err error) bool {
+// isNotFound reports whether an error of the backend is about the handle and not about
+// the backend.
+func (s *Store) isNotFound(err error) bool {
 	var cookie securecookie.Error
 	return errors.As(err, &cookie) && cookie.IsDecode() || errors.Is(err, fs.ErrNotExist) || s.notFound(err)
 }

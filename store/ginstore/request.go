@@ -15,25 +15,25 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// valueKey is the name of the one value that a session of the store below has.
-// It is a string, so that every serializer takes it and no type is registered.
+// valueKey is the name of the only value of a session in the backend. The value is a
+// string, which every serializer takes without a registered type.
 const valueKey = "session"
 
-// maxHandle is more than any browser sends in one cookie.
+// maxHandle bounds a handle, in bytes: more than any browser sends in one cookie.
 const maxHandle = 16 << 10
 
-// An opened session is one of the store below, with the request that opened it:
-// some stores look at its cookie again when they save.
+// An opened session is one of the backend, with the request that opened it: some
+// backends read its cookie again when they save.
 type opened struct {
 	request *http.Request
 	session *sessions.Session
 	record  *store.Record // nil for a new session
 }
 
-// fresh starts a session that nothing has been saved of.
+// fresh returns a new session that is not saved yet.
 func (s *Store) fresh(ctx context.Context) (*opened, error) {
 	r := request(ctx)
-	session, err := s.below.New(r, s.name)
+	session, err := s.backend.New(r, s.name)
 	if err != nil {
 		return nil, fmt.Errorf("ginstore: %w", err)
 	}
@@ -50,8 +50,8 @@ func (s *Store) open(ctx context.Context, handle string) (*opened, error) {
 	}
 	r := request(ctx)
 	r.Header.Set("Cookie", s.name+"="+padded(handle))
-	session, err := s.below.New(r, s.name)
-	if err != nil && s.noSession(err) {
+	session, err := s.backend.New(r, s.name)
+	if err != nil && s.isNotFound(err) {
 		return nil, store.ErrNotFound
 	}
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Store) open(ctx context.Context, handle string) (*opened, error) {
 	}
 	record, err := decode(value)
 	if err != nil {
-		return nil, store.ErrNotFound // saved by something else under this name
+		return nil, store.ErrNotFound // saved by other code under this name
 	}
 	return &opened{request: r, session: session, record: record}, nil
 }
@@ -76,13 +76,12 @@ func (s *Store) save(o *opened, r *store.Record) (string, error) {
 	}
 	o.session.Values[valueKey] = value
 
-	// To most stores 0 seconds mean deleting, and a session that has expired is
-	// not found anyway.
+	// Most backends delete a session for 0 seconds; an expired one is not found anyway.
 	seconds := max(1, int(r.ExpiresAt.Sub(s.now())/time.Second)+1)
 	return s.write(o, seconds)
 }
 
-// end removes a session from the store below.
+// end removes a session from the backend.
 func (s *Store) end(o *opened) error {
 	if _, err := s.write(o, -1); err != nil && !errors.Is(err, errNoCookie) {
 		return err
@@ -90,7 +89,7 @@ func (s *Store) end(o *opened) error {
 	return nil
 }
 
-var errNoCookie = errors.New("ginstore: the store has set no cookie of base64url")
+var errNoCookie = errors.New("ginstore: the store of gin-contrib/sessions has set no cookie in base64url")
 
 // write saves with an age in seconds, and returns the cookie's value.
 func (s *Store) write(o *opened, maxAge int) (string, error) {
@@ -98,8 +97,8 @@ func (s *Store) write(o *opened, maxAge int) (string, error) {
 	options.MaxAge = maxAge
 	o.session.Options = &options
 
-	w := answer{}
-	if err := s.below.Save(o.request, w, o.session); err != nil {
+	w := response{}
+	if err := s.backend.Save(o.request, w, o.session); err != nil {
 		return "", fmt.Errorf("ginstore: %w", err)
 	}
 	for _, c := range (&http.Response{Header: w.Header()}).Cookies() {
@@ -110,8 +109,8 @@ func (s *Store) write(o *opened, maxAge int) (string, error) {
 	return "", errNoCookie
 }
 
-// A handle has no "=", with which base64url ends in the cookies below: a "~",
-// which is not in base64url, stands for it.
+// The backend's cookies end in "=", the padding of base64url. A handle has "~" in its
+// place, which is no character of base64url.
 func unpadded(value string) string { return strings.ReplaceAll(value, "=", "~") }
 func padded(handle string) string  { return strings.ReplaceAll(handle, "~", "=") }
 
@@ -121,15 +120,15 @@ func request(ctx context.Context) *http.Request {
 	return r.WithContext(ctx)
 }
 
-// An answer takes the headers of a response alone.
-type answer http.Header
+// A response records headers and discards the rest.
+type response http.Header
 
-func (a answer) Header() http.Header         { return http.Header(a) }
-func (a answer) Write(b []byte) (int, error) { return len(b), nil }
-func (a answer) WriteHeader(int)             {}
+func (r response) Header() http.Header         { return http.Header(r) }
+func (r response) Write(b []byte) (int, error) { return len(b), nil }
+func (r response) WriteHeader(int)             {}
 
-// isBase64 tells whether a value that is no longer than a cookie has the
-// characters of base64url alone, RFC 4648 section 5, and those that pad it.
+// isBase64 reports whether a value has at most maxHandle bytes, of base64url (RFC 4648
+// section 5) and its padding alone.
 func isBase64(value string, pad byte) bool {
 	if value == "" || len(value) > maxHandle {
 		return false
@@ -144,11 +143,12 @@ func isBase64(value string, pad byte) bool {
 	return true
 }
 
-// kept is the form of a record in the store below. Times are in milliseconds
-// since 1970. The names are short because the cookie store has little room.
-type kept struct {
+// A stored record is the JSON of a record in the backend. Times are in milliseconds
+// since 1970. The names are short because cookies are small.
+type stored struct {
 	ID              string `json:"i"`
 	Version         int64  `json:"v"`
+	Realm           string `json:"r"`
 	Subject         string `json:"s"`
 	Provider        string `json:"p,omitempty"`
 	ProviderSubject string `json:"pu,omitempty"`
@@ -162,8 +162,8 @@ type kept struct {
 }
 
 func encode(r *store.Record) (string, error) {
-	b, err := json.Marshal(kept{
-		ID: r.ID, Version: r.Version, Subject: r.Subject,
+	b, err := json.Marshal(stored{
+		ID: r.ID, Version: r.Version, Realm: r.Realm, Subject: r.Subject,
 		Provider: r.Provider, ProviderSubject: r.ProviderSubject, ProviderSession: r.ProviderSession, Claims: r.Claims,
 		CreatedAt: r.CreatedAt.UnixMilli(), SeenAt: r.SeenAt.UnixMilli(), ExpiresAt: r.ExpiresAt.UnixMilli(),
 		IP: r.IP, UserAgent: r.UserAgent,
@@ -172,13 +172,13 @@ func encode(r *store.Record) (string, error) {
 }
 
 func decode(value string) (*store.Record, error) {
-	var k kept
+	var k stored
 	if err := json.Unmarshal([]byte(value), &k); err != nil {
 		return nil, err
 	}
 	at := func(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 	return &store.Record{
-		ID: k.ID, Version: k.Version, Subject: k.Subject,
+		ID: k.ID, Version: k.Version, Realm: k.Realm, Subject: k.Subject,
 		Provider: k.Provider, ProviderSubject: k.ProviderSubject, ProviderSession: k.ProviderSession, Claims: k.Claims,
 		CreatedAt: at(k.CreatedAt), SeenAt: at(k.SeenAt), ExpiresAt: at(k.ExpiresAt),
 		IP: k.IP, UserAgent: k.UserAgent,

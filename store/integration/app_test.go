@@ -35,17 +35,17 @@ type User struct {
 // Session is the application's session.
 type Session = nuxtauth.DefaultSession[User]
 
-// A place says where an application finds its store and its provider. It can
-// travel to another process.
-type place struct {
+// A setup has the addresses of the application's store and provider. It can be sent to
+// another process.
+type setup struct {
 	Driver, Name string // of the store; "redis" and a socket
 	Issuer       string
 	ClientID     string
 	ClientSecret string
 }
 
-// open opens the store of a place.
-func (p place) open() (s store.Store, done func() error, err error) {
+// open opens the store.
+func (p setup) open() (s store.Sessions, done func() error, err error) {
 	if p.Driver == "redis" {
 		client := redis.NewClient(&redis.Options{Network: "unix", Addr: p.Name, ContextTimeoutEnabled: true})
 		s, err := redisstore.New(client, redisstore.Options{})
@@ -62,9 +62,9 @@ func (p place) open() (s store.Store, done func() error, err error) {
 
 const appURL = "http://localhost:3000"
 
-// newApp returns the application: the middleware, /me with the name of who is
-// signed in, /private for them alone, and /api with the provider's access token.
-func (p place) newApp(s store.Store, log *slog.Logger) (http.Handler, *nuxtauth.Auth[Token, Session], error) {
+// newApp returns the application: the middleware, /me with the name of the user, if any,
+// /private for signed-in users, and /api with the provider's access token.
+func (p setup) newApp(s store.Sessions, log *slog.Logger) (http.Handler, *nuxtauth.Auth[Token, Session], error) {
 	idp := provider.OIDC(provider.Provider{
 		ID: "idp", Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret,
 		Scopes: []string{"openid", "profile", "offline_access"},
@@ -97,7 +97,7 @@ func (p place) newApp(s store.Store, log *slog.Logger) (http.Handler, *nuxtauth.
 	return r, auth, nil
 }
 
-// get asks the application for a page.
+// get requests a page of the application.
 func get(app http.Handler, path string, cookies ...*http.Cookie) *httptest.ResponseRecorder {
 	r := httptest.NewRequest("GET", appURL+path, nil)
 	for _, c := range cookies {

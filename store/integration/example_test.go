@@ -16,7 +16,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/sqlstore"
 )
 
-// Sessions in a file, for a service on one machine. They outlive a restart.
+// Sessions in a file, for a service on one machine. They survive a restart.
 func Example_sqlite() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -32,13 +32,14 @@ func Example_sqlite() {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	sessions, err := sqlstore.New(ctx, db, sqlstore.Options{}) // makes or updates the tables
+	sessions, err := sqlstore.New(ctx, db, sqlstore.Options{}) // creates or updates the tables
 	if err != nil {
 		log.Fatal(err)
 	}
 
-	// This is what happens when Ada signs in, and then with each of her requests.
-	handle, err := sessions.Create(ctx, &store.Record{
+	// The library does this at a sign-in, and then for each request.
+	handle, err := sessions.CreateSession(ctx, &store.Record{
+		Realm:     "next-auth",
 		Subject:   "ada",
 		Claims:    []byte(`{"sub":"ada"}`),
 		CreatedAt: time.Now(), SeenAt: time.Now(), ExpiresAt: time.Now().Add(24 * time.Hour),
@@ -47,14 +48,14 @@ func Example_sqlite() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	session, err := sessions.Find(ctx, handle)
+	session, err := sessions.FindSession(ctx, handle)
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(session.Subject, "with", session.UserAgent)
 
-	// Her button "sign out everywhere".
-	n, err := sessions.DeleteWhere(ctx, store.Filter{Subject: "ada"})
+	// And this to sign the user out everywhere.
+	n, err := sessions.DeleteSessions(ctx, "next-auth", "ada", "")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -64,8 +65,8 @@ func Example_sqlite() {
 	// sessions ended: 1
 }
 
-// Sessions in PostgreSQL, for a service of several replicas, which may all
-// start at once.
+// Sessions in PostgreSQL, for a service of several replicas, which may start at the same
+// time.
 func Example_postgres() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -76,13 +77,13 @@ func Example_postgres() {
 	}
 	defer db.Close()
 	db.SetMaxOpenConns(20) // of each replica: all of them share the server's max_connections
-	db.SetMaxIdleConns(20) // 2 without this, so that most requests would wait for a new one
+	db.SetMaxIdleConns(20) // 2 by default, with which most requests would wait for a new one
 
 	sessions, err := sqlstore.New(ctx, db, sqlstore.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	devices, err := sessions.List(ctx, "ada")
+	devices, err := sessions.ListSessions(ctx, "next-auth", "ada", 100)
 	if err != nil {
 		log.Fatal(err)
 	}

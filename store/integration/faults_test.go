@@ -15,19 +15,18 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/sqlstore"
 )
 
-// patience is how long a request may take that meets a fault. No test waits for
-// it unless something is broken.
-const patience = 30 * time.Second
+// longTimeout bounds a call during a fault. A test waits for it only if it fails.
+const longTimeout = 30 * time.Second
 
-// A visitor is somebody who is signed in.
+// A visitor is a signed-in user.
 type visitor struct {
 	name, handle string
 }
 
-func signIn(t *testing.T, s store.Store, name string) visitor {
+func signIn(t *testing.T, s store.Sessions, name string) visitor {
 	t.Helper()
-	handle, err := s.Create(t.Context(), &store.Record{
-		Subject: name, Claims: []byte(`{"sub":"` + name + `"}`), ExpiresAt: time.Now().Add(time.Hour),
+	handle, err := s.CreateSession(t.Context(), &store.Record{
+		Realm: realm, Subject: name, Claims: []byte(`{"sub":"` + name + `"}`), ExpiresAt: time.Now().Add(time.Hour),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -35,12 +34,12 @@ func signIn(t *testing.T, s store.Store, name string) visitor {
 	return visitor{name, handle}
 }
 
-// request reads the session of a user as a request does. A living session that
-// is not found, and one of somebody else, fail the test.
-func (u visitor) request(t *testing.T, s store.Store) error {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+// request reads the session of a user as a request does. The test fails if the session is
+// not found, or another one is.
+func (u visitor) request(t *testing.T, s store.Sessions) error {
+	ctx, cancel := context.WithTimeout(t.Context(), longTimeout)
 	defer cancel()
-	r, err := s.Find(ctx, u.handle)
+	r, err := s.FindSession(ctx, u.handle)
 	if errors.Is(err, store.ErrNotFound) {
 		t.Errorf("%s was signed out", u.name)
 	}
@@ -50,9 +49,9 @@ func (u visitor) request(t *testing.T, s store.Store) error {
 	return err
 }
 
-// A restart of the database, orderly or a crash: of each user at most one
-// request fails, nobody is signed out, and all goes on by itself.
-func TestARestartOfPostgresFailsNobodyTwice(t *testing.T) {
+// A restart of the database, orderly or by a crash, fails at most one request of each
+// user and ends no session.
+func TestPostgreSQL_RestartFailsOneRequest(t *testing.T) {
 	for name, signal := range map[string]os.Signal{"restart": syscall.SIGINT, "crash": syscall.SIGQUIT} {
 		t.Run(name, func(t *testing.T) {
 			p := server(t)
@@ -69,9 +68,9 @@ func TestARestartOfPostgresFailsNobodyTwice(t *testing.T) {
 					failures := 0
 					failed := func(err error) {
 						if failures++; failures > 1 {
-							t.Errorf("%s met failure %d: %v", u.name, failures, err)
+							t.Errorf("%s: failure %d: %v", u.name, failures, err)
 						}
-						<-back // the user reloads the page later
+						<-back // the next request of the user comes later
 					}
 					for n := 1; ; n++ {
 						if err := u.request(t, s); err != nil {
@@ -108,9 +107,9 @@ func TestARestartOfPostgresFailsNobodyTwice(t *testing.T) {
 	}
 }
 
-// holdSessions keeps everybody else from reading or writing a session until
-// release is called, or the server crashes.
-func holdSessions(t *testing.T, db *sql.DB) (release func()) {
+// lockSessions makes all other readers and writers of sessions wait until release is
+// called, or the server crashes.
+func lockSessions(t *testing.T, db *sql.DB) (release func()) {
 	t.Helper()
 	tx, err := db.BeginTx(t.Context(), nil)
 	if err != nil {
@@ -122,11 +121,11 @@ func holdSessions(t *testing.T, db *sql.DB) (release func()) {
 	return func() { _ = tx.Rollback() }
 }
 
-// waiting returns the process ids of n backends that wait for a lock in a
-// database, as soon as there are so many.
+// waiting returns the process ids of n backends that wait for a lock in a database, as
+// soon as there are so many.
 func waiting(t *testing.T, db *sql.DB, n int) (pids []int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), longTimeout)
 	defer cancel()
 	for len(pids) < n {
 		pids = nil
@@ -148,33 +147,33 @@ func waiting(t *testing.T, db *sql.DB, n int) (pids []int) {
 	return pids
 }
 
-// The process of the server that answers a request is killed in the middle of
-// it, upon which PostgreSQL throws everybody out and recovers.
-func TestABackendKilledInTheMiddleOfARequest(t *testing.T) {
+// A backend is killed within a statement, upon which PostgreSQL closes all connections
+// and recovers.
+func TestPostgreSQL_KilledBackend(t *testing.T) {
 	p := server(t)
 	noLeaks(t)
 	url := p.url(p.newDatabase(t), "")
 	s := newStore(t, connect(t, "pgx", url), sqlstore.Options{})
 	reader, writer := signIn(t, s, "reader"), signIn(t, s, "writer")
-	session, err := s.Find(t.Context(), writer.handle)
+	session, err := s.FindSession(t.Context(), writer.handle)
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := connect(t, "pgx", url)
-	defer holdSessions(t, other)()
+	defer lockSessions(t, other)()
 
 	var requests sync.WaitGroup
 	var replaced error
 	requests.Go(func() {
 		if err := reader.request(t, s); err != nil {
-			t.Logf("the reader met: %v", err)
+			t.Logf("the reader: %v", err)
 		}
 	})
 	requests.Go(func() {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), longTimeout)
 		defer cancel()
 		session.UserAgent = "new"
-		_, replaced = s.Replace(ctx, writer.handle, session)
+		_, replaced = s.ReplaceSession(ctx, writer.handle, session)
 	})
 	backend, err := os.FindProcess(waiting(t, other, 2)[0])
 	if err != nil {
@@ -193,7 +192,7 @@ func TestABackendKilledInTheMiddleOfARequest(t *testing.T) {
 			t.Errorf("%s: %v", u.name, err)
 		}
 	}
-	got, err := s.Find(t.Context(), writer.handle)
+	got, err := s.FindSession(t.Context(), writer.handle)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,15 +200,15 @@ func TestABackendKilledInTheMiddleOfARequest(t *testing.T) {
 		t.Errorf("the session is half written: version %d, user agent %q", got.Version, got.UserAgent)
 	}
 	if replaced == nil && got.UserAgent != "new" {
-		t.Error("Replace reported a write that is not there")
+		t.Error("ReplaceSession reported a write that was not done")
 	}
 	if errors.Is(replaced, store.ErrNotFound) {
-		t.Error("Replace signed the writer out")
+		t.Error("ReplaceSession did not find the session")
 	}
 }
 
-// Requests that gave up waiting must not leave their answers to others.
-func TestATimeoutMixesNoAnswersUp(t *testing.T) {
+// The answer to a call that stopped waiting must not become that of another.
+func TestPostgreSQL_TimeoutMixesNoAnswers(t *testing.T) {
 	p := server(t)
 	noLeaks(t)
 	url := p.url(p.newDatabase(t), "")
@@ -220,19 +219,19 @@ func TestATimeoutMixesNoAnswersUp(t *testing.T) {
 		users[i] = signIn(t, s, "user "+strconv.Itoa(i))
 	}
 	for range 3 {
-		release := holdSessions(t, other)
+		release := lockSessions(t, other)
 		ctx, cancel := context.WithCancel(t.Context())
-		var gaveUp sync.WaitGroup
+		var stopped sync.WaitGroup
 		for _, u := range users {
-			gaveUp.Go(func() {
-				if _, err := s.Find(ctx, u.handle); !errors.Is(err, context.Canceled) {
-					t.Errorf("Find: %v, want %q", err, context.Canceled)
+			stopped.Go(func() {
+				if _, err := s.FindSession(ctx, u.handle); !errors.Is(err, context.Canceled) {
+					t.Errorf("FindSession: %v, want %q", err, context.Canceled)
 				}
 			})
 		}
 		waiting(t, other, len(users))
 		cancel()
-		gaveUp.Wait()
+		stopped.Wait()
 		release()
 		for _, u := range users {
 			if err := u.request(t, s); err != nil {
@@ -242,16 +241,16 @@ func TestATimeoutMixesNoAnswersUp(t *testing.T) {
 	}
 }
 
-// A server that takes statements and answers nothing, as behind a broken
-// network: requests end with the store's timeout, nobody is signed out, and the
-// answers that come too late reach nobody.
-func TestAServerThatFallsSilent(t *testing.T) {
+// A server receives statements and does not answer, as behind a broken network: calls end
+// with the store's timeout, no session ends, and late answers are not those of other
+// calls.
+func TestPostgreSQL_SilentServer(t *testing.T) {
 	p := server(t)
 	noLeaks(t)
 	proxy := newProxy(t, "tcp", "127.0.0.1:"+p.port)
 	db := connect(t, "pgx", p.url(p.newDatabase(t), proxy.addr()))
 	s := newStore(t, db, sqlstore.Options{})
-	hasty := newStore(t, db, sqlstore.Options{Timeout: 200 * time.Millisecond})
+	shortStore := newStore(t, db, sqlstore.Options{Timeout: 200 * time.Millisecond})
 	users := make([]visitor, 8)
 	for i := range users {
 		users[i] = signIn(t, s, "user "+strconv.Itoa(i))
@@ -261,8 +260,8 @@ func TestAServerThatFallsSilent(t *testing.T) {
 	var requests sync.WaitGroup
 	for _, u := range users {
 		requests.Go(func() {
-			if err := u.request(t, hasty); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("Find: %v, want %q", err, context.DeadlineExceeded)
+			if err := u.request(t, shortStore); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("FindSession: %v, want %q", err, context.DeadlineExceeded)
 			}
 		})
 	}

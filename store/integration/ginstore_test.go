@@ -18,7 +18,7 @@ import (
 
 var ginKeys = [][]byte{[]byte("0123456789abcdef0123456789abcdef"), []byte("another key, with 32 bytes, too.")}
 
-func ginBridge(t *testing.T, s sessions.Store) *ginstore.Store {
+func newGinStore(t *testing.T, s sessions.Store) *ginstore.Store {
 	t.Helper()
 	b, err := ginstore.New(s, ginstore.Options{})
 	if err != nil {
@@ -27,42 +27,42 @@ func ginBridge(t *testing.T, s sessions.Store) *ginstore.Store {
 	return b
 }
 
-// ginRedis bridges to gin-contrib's store for Redis, and closes it with the test.
+// ginRedis returns a store on gin-contrib's store for Redis, and closes that with the test.
 func ginRedis(t *testing.T, s redis.Store, err error) *ginstore.Store {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	below, err := redis.GetRedisStore(s)
+	backend, err := redis.GetRedisStore(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := below.Close(); err != nil {
+		if err := backend.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	below.SetMaxLength(0) // 4096 bytes without this
-	return ginBridge(t, s)
+	backend.SetMaxLength(0) // 4096 bytes without this
+	return newGinStore(t, s)
 }
 
-func TestGinMemstore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store {
-		return ginBridge(t, memstore.NewStore(ginKeys...))
-	}, storetest.NoIndex())
+func TestGinStore_ContractOnMemstore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Sessions {
+		return newGinStore(t, memstore.NewStore(ginKeys...))
+	})
 }
 
-func TestGinRedis(t *testing.T) {
+func TestGinStore_ContractOnRedis(t *testing.T) {
 	server := startRedis(t)
 	noLeaks(t)
-	storetest.Run(t, func(t *testing.T) store.Store {
+	storetest.Run(t, func(t *testing.T) store.Sessions {
 		s, err := redis.NewStore(10, "unix", server.socket, "", "", ginKeys...)
 		return ginRedis(t, s, err)
-	}, storetest.NoIndex(), storetest.Dump(func() []byte { return server.dump(t) }))
+	}, storetest.Dump(func() []byte { return server.dump(t) }))
 }
 
-// ginRedisBehind bridges to a Redis behind a proxy, with timeouts as ginstore's
-// doc advises.
+// ginRedisBehind returns a store on a Redis behind a proxy, with timeouts as the
+// documentation of ginstore asks for.
 func ginRedisBehind(t *testing.T, p *proxy, timeout time.Duration) *ginstore.Store {
 	t.Helper()
 	s, err := redis.NewStoreWithPool(&redigo.Pool{
@@ -78,24 +78,23 @@ func ginRedisBehind(t *testing.T, p *proxy, timeout time.Duration) *ginstore.Sto
 	return ginRedis(t, s, err)
 }
 
-// A Redis that is down is a fault and nobody is signed out; when it is back so
-// is everybody.
-func TestGinRedisThatRestarts(t *testing.T) {
+// A Redis that is down is a fault and ends no session.
+func TestGinStore_RedisRestarts(t *testing.T) {
 	noLeaks(t)
 	server := startRedis(t)
-	s := ginRedisBehind(t, newProxy(t, "unix", server.socket), patience)
+	s := ginRedisBehind(t, newProxy(t, "unix", server.socket), longTimeout)
 	u := signIn(t, s, "ada")
-	r, err := s.Find(t.Context(), u.handle)
+	r, err := s.FindSession(t.Context(), u.handle)
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	server.kill(t)
 	calls := map[string]func() error{
-		"Create":  func() error { c := *r; _, err := s.Create(t.Context(), &c); return err },
-		"Find":    func() error { return u.request(t, s) },
-		"Replace": func() error { _, err := s.Replace(t.Context(), u.handle, r); return err },
-		"Delete":  func() error { return s.Delete(t.Context(), u.handle) },
+		"CreateSession":  func() error { c := *r; _, err := s.CreateSession(t.Context(), &c); return err },
+		"FindSession":    func() error { return u.request(t, s) },
+		"ReplaceSession": func() error { _, err := s.ReplaceSession(t.Context(), u.handle, r); return err },
+		"DeleteSession":  func() error { return s.DeleteSession(t.Context(), u.handle) },
 	}
 	for name, call := range calls {
 		if err := call(); err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
@@ -103,42 +102,43 @@ func TestGinRedisThatRestarts(t *testing.T) {
 		}
 	}
 	server.start(t)
-	for _, name := range []string{"Find", "Replace", "Create", "Delete"} {
+	for _, name := range []string{"FindSession", "ReplaceSession", "CreateSession", "DeleteSession"} {
 		if err := calls[name](); err != nil {
 			t.Errorf("%s after Redis is back: %v", name, err)
 		}
 	}
 }
 
-// A Redis that takes commands and answers nothing: its late answers reach nobody.
-func TestGinRedisThatFallsSilent(t *testing.T) {
+// A Redis receives commands and does not answer: late answers are not those of other
+// calls.
+func TestGinStore_SilentRedis(t *testing.T) {
 	noLeaks(t)
 	server := startRedis(t)
 	proxy := newProxy(t, "unix", server.socket)
-	patient, hasty := ginRedisBehind(t, proxy, patience), ginRedisBehind(t, proxy, 200*time.Millisecond)
+	long, short := ginRedisBehind(t, proxy, longTimeout), ginRedisBehind(t, proxy, 200*time.Millisecond)
 	users := make([]visitor, 8)
 	for i := range users {
-		users[i] = signIn(t, patient, "user "+strconv.Itoa(i))
+		users[i] = signIn(t, long, "user "+strconv.Itoa(i))
 	}
 	proxy.silence.Lock()
 	for _, u := range users[:2] {
-		if err := u.request(t, hasty); err == nil {
-			t.Error("Find works without an answer")
+		if err := u.request(t, short); err == nil {
+			t.Error("FindSession works without an answer")
 		}
 	}
 	proxy.silence.Unlock()
 	for _, u := range users {
-		if err := u.request(t, patient); err != nil {
+		if err := u.request(t, long); err != nil {
 			t.Errorf("%s: %v", u.name, err)
 		}
 	}
 }
 
-// Connections to Redis that break at any byte of an answer.
-func TestGinRedisThatBreaksInTheMiddleOfAnAnswer(t *testing.T) {
+// Connections to Redis break at any byte of an answer.
+func TestGinStore_BrokenAnswers(t *testing.T) {
 	noLeaks(t)
 	proxy := newProxy(t, "unix", startRedis(t).socket)
-	s := ginRedisBehind(t, proxy, patience)
+	s := ginRedisBehind(t, proxy, longTimeout)
 	u, other := signIn(t, s, "ada"), signIn(t, s, "bob")
 	for _, after := range []int64{0, 1, 7, 8, 12, 20, 100, 200} {
 		proxy.left.Store(after)

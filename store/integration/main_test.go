@@ -1,13 +1,12 @@
 // Package integration_test runs the stores of sessions against real databases.
-// It is a module of its own, so that no driver gets into the library's go.mod.
+// It is a module of its own, so that the library requires no driver.
 //
-// SQLite is always tested. PostgreSQL and Redis are started here from the
-// programs of this machine (Debian: apt-get install postgresql redis-server),
-// each in a temporary folder, on a free port of the loopback interface or a
-// socket. PostgreSQL's are looked for in PATH, then where Debian puts them,
-// /usr/lib/postgresql/15/bin for example; as root they run as the user postgres.
-// Where a server is missing its tests are skipped; with
-// NUXTAUTH_REQUIRE_SERVERS=1 they fail instead.
+// SQLite is always tested. The tests start PostgreSQL and Redis (Debian: apt-get install
+// postgresql redis-server), each in a temporary folder, on a free port of the loopback
+// interface or a socket. The programs of PostgreSQL are looked up in PATH, then in
+// Debian's folder, such as /usr/lib/postgresql/15/bin; as root they run as the user
+// postgres. The tests of a server that is not installed are skipped; with
+// NUXTAUTH_REQUIRE_SERVERS=1 they fail.
 package integration_test
 
 import (
@@ -22,7 +21,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// missing are the servers that tests wanted and did not get.
+// missing are the servers that tests needed and that are not installed.
 var missing sync.Map
 
 func TestMain(m *testing.M) {
@@ -39,36 +38,35 @@ func TestMain(m *testing.M) {
 		code = 1
 	}
 	missing.Range(func(what, _ any) bool {
-		fmt.Fprintf(os.Stderr, "NOT TESTED: %v is not installed here. Set NUXTAUTH_REQUIRE_SERVERS=1 to make that a failure.\n", what)
+		fmt.Fprintf(os.Stderr, "NOT TESTED: %v is not installed. Set NUXTAUTH_REQUIRE_SERVERS=1 to make that a failure.\n", what)
 		return true
 	})
 	os.Exit(code)
 }
 
-// quiet is for a client that reports every connection it can't have, where
-// servers are taken away on purpose.
+// quiet discards the log of a client whose servers are stopped on purpose.
 type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}
 
-// noServer skips a test that needs a server, or fails it where servers must be there.
+// noServer skips a test that needs a server, or fails it if servers are required.
 func noServer(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("NUXTAUTH_REQUIRE_SERVERS") == "1" {
-		t.Fatalf("%s is not installed here, and NUXTAUTH_REQUIRE_SERVERS=1", what)
+		t.Fatalf("%s is not installed, and NUXTAUTH_REQUIRE_SERVERS=1", what)
 	}
 	missing.Store(what, true)
-	t.Skipf("NOT TESTED: %s is not installed here", what)
+	t.Skipf("NOT TESTED: %s is not installed", what)
 }
 
-// noLeaks fails a test that leaves goroutines behind, after all that it cleans
-// up. Drivers may take a moment to say goodbye to a server.
+// noLeaks fails a test that leaves goroutines after its cleanup. Drivers may take a moment
+// to close their connections.
 func noLeaks(t *testing.T) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() {
 		err := goleak.Find(before)
-		for end := time.Now().Add(patience); err != nil && time.Now().Before(end); {
+		for end := time.Now().Add(longTimeout); err != nil && time.Now().Before(end); {
 			err = goleak.Find(before) // waits by itself
 		}
 		if err != nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/sqlstore"
 )
 
-// newest are the migrations that an up-to-date database has had.
+// newest are the migrations of an up-to-date database.
 var newest = []int{1, 2}
 
-// versions are the migrations that a database says it has had.
+// versions returns the migrations that a database has recorded.
 func versions(t *testing.T, src source) (all []int) {
 	t.Helper()
 	rows, err := src.connect(t).QueryContext(t.Context(), "SELECT version FROM nuxtauth_schema ORDER BY version")
@@ -35,13 +35,13 @@ func versions(t *testing.T, src source) (all []int) {
 	return all
 }
 
-func TestReplicasThatStartAtOnceMigrateOnce(t *testing.T) {
+func TestMigrate_OnceForConcurrentReplicas(t *testing.T) {
 	inEach(t, startAtOnce)
 }
 
-// A role may have a stricter isolation by default, in which a transaction does
-// not see what others did while it waited.
-func TestReplicasMigrateOnceInAnyIsolation(t *testing.T) {
+// The default isolation of a role may be stricter: a transaction then does not see what
+// others did while it waited.
+func TestMigrate_OnceInAnyIsolation(t *testing.T) {
 	for _, level := range []string{"repeatable read", "serializable"} {
 		t.Run(level, func(t *testing.T) {
 			p := server(t)
@@ -65,7 +65,7 @@ func startAtOnce(t *testing.T, src source) {
 		for range 8 {
 			wg.Go(func() {
 				<-start
-				s, err := sqlstore.New(t.Context(), db, sqlstore.Options{Timeout: patience})
+				s, err := sqlstore.New(t.Context(), db, sqlstore.Options{Timeout: longTimeout})
 				if err == nil {
 					err = life(t.Context(), s)
 				}
@@ -83,7 +83,7 @@ func startAtOnce(t *testing.T, src source) {
 }
 
 // An older replica that starts during an upgrade must not undo it.
-func TestALaterSchemaIsLeftAlone(t *testing.T) {
+func TestMigrate_LeavesALaterSchema(t *testing.T) {
 	inEach(t, func(t *testing.T, src source) {
 		db := src.connect(t)
 		newStore(t, db, sqlstore.Options{})
@@ -101,8 +101,8 @@ func TestALaterSchemaIsLeftAlone(t *testing.T) {
 	})
 }
 
-// An upgrade signs nobody out, and a replica of the release before goes on.
-func TestAnUpgradeKeepsSessions(t *testing.T) {
+// An upgrade ends no session, and a replica of the release before continues.
+func TestMigrate_UpgradeLeavesSessions(t *testing.T) {
 	inEach(t, func(t *testing.T, src source) {
 		db := src.connect(t)
 		before := newStore(t, db, sqlstore.Options{})
@@ -127,15 +127,15 @@ func TestAnUpgradeKeepsSessions(t *testing.T) {
 	})
 }
 
-// Teams run the files themselves, and may leave that to New later.
-func TestTheFilesMayBeRunByHand(t *testing.T) {
+// Another tool may run the files, and New later ones.
+func TestMigrate_FilesRunByAnotherTool(t *testing.T) {
 	inEach(t, func(t *testing.T, src source) {
 		db, dialect := src.connect(t), sqlstore.PostgreSQL
 		if src.driver == "sqlite" {
 			dialect = sqlstore.SQLite
 		}
 		if _, err := sqlstore.New(t.Context(), db, sqlstore.Options{SkipMigrations: true}); err == nil {
-			t.Error("New is content with an empty database")
+			t.Error("New accepted an empty database")
 		}
 		names, err := fs.Glob(sqlstore.Migrations(), path.Join(string(dialect), "*.sql"))
 		if err != nil {
@@ -158,9 +158,9 @@ func TestTheFilesMayBeRunByHand(t *testing.T) {
 	})
 }
 
-// A migration that fails leaves nothing behind, and no connection in the pool
-// that is in the middle of a transaction.
-func TestAMigrationThatFailsLeavesNothing(t *testing.T) {
+// A migration that fails changes nothing, and leaves no connection within a transaction
+// in the pool.
+func TestMigrate_FailureChangesNothing(t *testing.T) {
 	inEach(t, func(t *testing.T, src source) {
 		db := src.connect(t)
 		db.SetMaxOpenConns(1)
@@ -172,7 +172,7 @@ func TestAMigrationThatFailsLeavesNothing(t *testing.T) {
 			t.Fatalf("New = %v, %v, want an error", s, err)
 		}
 		if _, err := db.ExecContext(ctx, "SELECT * FROM nuxtauth_sessions"); err == nil {
-			t.Error("half of a migration is there")
+			t.Error("a part of the migration was committed")
 		}
 		if _, err := db.ExecContext(ctx, "DROP TABLE nuxtauth_locks"); err != nil {
 			t.Fatal(err)
@@ -183,8 +183,8 @@ func TestAMigrationThatFailsLeavesNothing(t *testing.T) {
 	})
 }
 
-// The application's role needs no right to create tables once they are there.
-func TestTheApplicationMayHaveFewRights(t *testing.T) {
+// The application's role needs no right to create tables that exist.
+func TestMigrate_RoleOfTheApplication(t *testing.T) {
 	p := server(t)
 	name := p.newDatabase(t)
 	owner := connect(t, "pgx", p.url(name, ""))

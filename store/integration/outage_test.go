@@ -15,15 +15,15 @@ import (
 
 const readers = 100
 
-// A reader is somebody who is signed in at an application and reads pages.
+// A reader is a signed-in user who requests pages of an application.
 type reader struct {
 	name   string
 	app    http.Handler
 	cookie *http.Cookie
 }
 
-// page returns the status of a page for signed-in users. Whatever the store
-// does, it must never be another user's, and never end the session.
+// page returns the status of a page for signed-in users. It fails the test if the page is
+// another user's, or the session ends.
 func (r reader) page(t *testing.T, path string) int {
 	w := get(r.app, path, r.cookie)
 	if w.Code == http.StatusOK && strings.Contains(w.Body.String(), "user") && !strings.Contains(w.Body.String(), r.name) {
@@ -38,7 +38,7 @@ func (r reader) page(t *testing.T, path string) int {
 	return w.Code
 }
 
-// signedOut wants what there is while the store does not answer.
+// signedOut checks the answers while the store does not answer.
 func (r reader) signedOut(t *testing.T) {
 	if code := r.page(t, "/private"); code != http.StatusServiceUnavailable {
 		t.Errorf("%s: a page for signed-in users answers %d", r.name, code)
@@ -47,13 +47,13 @@ func (r reader) signedOut(t *testing.T) {
 		t.Errorf("%s: session data are %d %s, cookies %v", r.name, w.Code, w.Body, w.Result().Cookies())
 	}
 	if w := get(r.app, "/me", r.cookie); w.Code != http.StatusOK || w.Body.String() != "" {
-		t.Errorf("%s: a page for everybody answers %d %s", r.name, w.Code, w.Body)
+		t.Errorf("%s: a page for all answers %d %s", r.name, w.Code, w.Body)
 	}
 }
 
-// signedIn waits until the session is there again.
+// signedIn waits until the session is found again.
 func (r reader) signedIn(t *testing.T) {
-	for end := time.Now().Add(patience); r.page(t, "/private") != http.StatusOK; {
+	for end := time.Now().Add(longTimeout); r.page(t, "/private") != http.StatusOK; {
 		if time.Now().After(end) {
 			t.Errorf("%s is not signed in", r.name)
 			return
@@ -61,17 +61,17 @@ func (r reader) signedIn(t *testing.T) {
 	}
 }
 
-// An outage takes a server away and brings it back.
+// An outage stops a server and starts it again.
 type outage struct {
 	name     string
 	down, up func() error
 }
 
-func TestNobodyIsSignedOutOrInByAnOutage(t *testing.T) {
+func TestOutage_EndsNoSession(t *testing.T) {
 	t.Run("Redis", func(t *testing.T) {
 		noLeaks(t)
 		server := startRedis(t)
-		outages(t, place{Driver: "redis", Name: server.socket},
+		outages(t, setup{Driver: "redis", Name: server.socket},
 			outage{"frozen",
 				func() error { return server.cmd.Process.Signal(syscall.SIGSTOP) },
 				func() error { return server.cmd.Process.Signal(syscall.SIGCONT) }},
@@ -82,13 +82,13 @@ func TestNobodyIsSignedOutOrInByAnOutage(t *testing.T) {
 	t.Run("PostgreSQL", func(t *testing.T) {
 		p := server(t)
 		noLeaks(t)
-		outages(t, place{Driver: "pgx", Name: p.url(p.newDatabase(t), "")},
+		outages(t, setup{Driver: "pgx", Name: p.url(p.newDatabase(t), "")},
 			outage{"restarted", func() error { return p.stop(syscall.SIGINT) }, p.start},
 			outage{"crashed", func() error { return p.stop(syscall.SIGQUIT) }, p.start})
 	})
 }
 
-func outages(t *testing.T, p place, all ...outage) {
+func outages(t *testing.T, p setup, all ...outage) {
 	p.Issuer, p.ClientID, p.ClientSecret = "http://127.0.0.1:1", "unused", "unused"
 	s, done, err := p.open()
 	if err != nil {
@@ -99,29 +99,29 @@ func outages(t *testing.T, p place, all ...outage) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	people := make([]reader, readers)
-	for i := range people {
+	users := make([]reader, readers)
+	for i := range users {
 		name := fmt.Sprintf("user %03d", i)
 		cookies, err := auth.Issue(t.Context(), &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: name, Name: name}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		people[i] = reader{name, app, cookies[0]}
+		users[i] = reader{name, app, cookies[0]}
 	}
-	everybody := func(do func(reader)) {
+	forAll := func(do func(reader)) {
 		var wg sync.WaitGroup
-		for _, r := range people {
+		for _, r := range users {
 			wg.Go(func() { do(r) })
 		}
 		wg.Wait()
 	}
 	for _, o := range all {
-		everybody(func(r reader) { r.signedIn(t) })
+		forAll(func(r reader) { r.signedIn(t) })
 
-		// The server goes away under the readers.
+		// The server stops while pages are requested.
 		gone := make(chan struct{})
 		var reading sync.WaitGroup
-		for _, r := range people {
+		for _, r := range users {
 			reading.Go(func() {
 				for {
 					r.page(t, "/private")
@@ -139,10 +139,10 @@ func outages(t *testing.T, p place, all ...outage) {
 		if err != nil {
 			t.Fatalf("%s: %v", o.name, err)
 		}
-		everybody(func(r reader) { r.signedOut(t) })
+		forAll(func(r reader) { r.signedOut(t) })
 		if err := o.up(); err != nil {
 			t.Fatalf("%s: %v", o.name, err)
 		}
-		everybody(func(r reader) { r.signedIn(t) })
+		forAll(func(r reader) { r.signedIn(t) })
 	}
 }

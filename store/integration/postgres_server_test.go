@@ -19,7 +19,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// A postgres is a PostgreSQL server of our own.
+// A postgres is a PostgreSQL server that the tests have started.
 type postgres struct {
 	once sync.Once
 	err  error
@@ -29,13 +29,13 @@ type postgres struct {
 	cmd            *exec.Cmd
 }
 
-// sharedPostgres starts with the first test that wants it. The tests run one
-// after the other, so that each may restart it.
+// sharedPostgres starts with the first test that needs it. The tests run one after the
+// other, so that each may restart it.
 var sharedPostgres postgres
 
 var errNotInstalled = errors.New("not installed")
 
-// server returns the server, up and taking connections.
+// server returns the server, which accepts connections.
 func server(t testing.TB) *postgres {
 	t.Helper()
 	p := &sharedPostgres
@@ -49,7 +49,7 @@ func server(t testing.TB) *postgres {
 	return p
 }
 
-// create makes a new cluster and starts it.
+// create initializes a server and starts it.
 func (p *postgres) create() error {
 	if p.bin = postgresBin(); p.bin == "" {
 		return errNotInstalled
@@ -75,12 +75,12 @@ func (p *postgres) create() error {
 	return p.start()
 }
 
-// postgresBin returns the folder of PostgreSQL's programs, "" where there is none.
+// postgresBin returns the folder of PostgreSQL's programs, "" if there is none.
 func postgresBin() string {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		return filepath.Dir(path)
 	}
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // Debian keeps them out of PATH
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // on Debian they are not in PATH
 	if err != nil || len(found) == 0 {
 		return ""
 	}
@@ -97,7 +97,7 @@ func freePort() (string, error) {
 	return port, err
 }
 
-// start starts the server and waits until it takes connections.
+// start starts the server and waits until it accepts connections.
 func (p *postgres) start() error {
 	p.cmd = exec.Command(filepath.Join(p.bin, "postgres"), "-D", filepath.Join(p.dir, "data"), "-p", p.port,
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off",
@@ -112,7 +112,7 @@ func (p *postgres) start() error {
 	return p.ready()
 }
 
-// ready waits until the server takes connections.
+// ready waits until the server accepts connections.
 func (p *postgres) ready() error {
 	db, err := sql.Open("pgx", p.url("postgres", ""))
 	if err != nil {
@@ -135,7 +135,7 @@ func (p *postgres) ready() error {
 	}
 }
 
-// stop ends the server: SIGINT breaks off its connections, SIGQUIT is a crash.
+// stop stops the server: SIGINT closes its connections, SIGQUIT is a crash.
 func (p *postgres) stop(signal os.Signal) error {
 	if err := p.cmd.Process.Signal(signal); err != nil {
 		return err
@@ -147,7 +147,7 @@ func (p *postgres) stop(signal os.Signal) error {
 	return err
 }
 
-// close ends the server and removes what it kept.
+// close stops the server and removes its data.
 func (p *postgres) close() error {
 	if p.dir == "" {
 		return nil
@@ -159,7 +159,7 @@ func (p *postgres) close() error {
 	return errors.Join(err, p.log.Close(), os.RemoveAll(p.dir))
 }
 
-// url is the address of a database. addr is that of the server when empty.
+// url returns the address of a database; addr is that of the server if it is empty.
 func (p *postgres) url(database, addr string) string {
 	if addr == "" {
 		addr = "127.0.0.1:" + p.port
@@ -167,7 +167,7 @@ func (p *postgres) url(database, addr string) string {
 	return "postgres://postgres@" + addr + "/" + database + "?sslmode=disable"
 }
 
-// newDatabase makes an empty database and returns its name.
+// newDatabase creates an empty database and returns its name.
 func (p *postgres) newDatabase(t testing.TB) string {
 	t.Helper()
 	db := connect(t, "pgx", p.url("postgres", ""))

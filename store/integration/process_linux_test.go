@@ -8,16 +8,16 @@ import (
 	"syscall"
 )
 
-// endWithUs lets a server end when we do, whatever ends us.
-func endWithUs(cmd *exec.Cmd) {
+// endWithTests makes a server end with the tests, however they end.
+func endWithTests(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
 }
 
-// asPostgres lets a command run as the user postgres if we are root, as whom
-// the server refuses to run, and end with us.
+// asPostgres makes a command run as the user postgres if the tests run as root, with whose
+// rights the server refuses to start, and end with the tests.
 func asPostgres(cmd *exec.Cmd, dir string) error {
 	cmd.Dir = dir
-	endWithUs(cmd)
+	endWithTests(cmd)
 	if os.Geteuid() != 0 {
 		return nil
 	}

@@ -4,10 +4,11 @@ package integration_test
 
 import "os/exec"
 
-// endWithUs does nothing: the tests end their servers.
-func endWithUs(*exec.Cmd) {}
+// endWithTests does nothing: the tests stop their servers.
+func endWithTests(*exec.Cmd) {}
 
-// asPostgres lets a command run as we are: PostgreSQL refuses root.
+// asPostgres sets the folder of a command, which runs with the rights of the tests:
+// PostgreSQL refuses to start with those of root.
 func asPostgres(cmd *exec.Cmd, dir string) error {
 	cmd.Dir = dir
 	return nil

@@ -15,12 +15,12 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/sqlstore"
 )
 
-// A proxy stands between a store and its database. It can break a connection in
-// the middle of an answer, and keep all answers back.
+// A proxy is between a store and its database. It can break a connection within an
+// answer, and delay all answers.
 type proxy struct {
 	listener        net.Listener
 	network, target string
-	left            atomic.Int64 // bytes of answers to let through before a break, none if negative
+	left            atomic.Int64 // bytes of answers before a connection is broken; negative: none is
 	cuts            atomic.Int64
 	silence         sync.RWMutex // no answer passes while a test has locked it
 
@@ -78,7 +78,7 @@ func (p *proxy) serve() {
 	}
 }
 
-// answer passes the server's bytes on until the connection ends or is to be broken.
+// answer forwards the server's bytes until the connection ends or is to be broken.
 func (p *proxy) answer(client, server net.Conn) {
 	buf := make([]byte, 32<<10)
 	for {
@@ -89,7 +89,7 @@ func (p *proxy) answer(client, server net.Conn) {
 	}
 }
 
-// pass passes some bytes of an answer on, and tells whether more may follow.
+// pass forwards bytes of an answer, and reports whether more may follow.
 func (p *proxy) pass(client net.Conn, answer []byte) bool {
 	p.silence.RLock()
 	defer p.silence.RUnlock()
@@ -107,9 +107,9 @@ func (p *proxy) pass(client net.Conn, answer []byte) bool {
 	return err == nil
 }
 
-// Connections break at any byte of an answer: whether the statement has run
-// can't be known. Everything is as if it had run once.
-func TestConnectionsThatBreakInTheMiddleOfAnAnswer(t *testing.T) {
+// Connections break at any byte of an answer, when it is unknown whether the statement has
+// run. The effect is that of running it once.
+func TestPostgreSQL_BrokenAnswers(t *testing.T) {
 	for _, driver := range []string{"pgx", "postgres"} {
 		t.Run(driver, func(t *testing.T) { breakConnections(t, driver) })
 	}
@@ -120,81 +120,81 @@ func breakConnections(t *testing.T, driver string) {
 	noLeaks(t)
 	proxy := newProxy(t, "tcp", "127.0.0.1:"+p.port)
 	db := connect(t, driver, p.url(p.newDatabase(t), proxy.addr()))
-	db.SetMaxOpenConns(1) // the one connection is the one that breaks
+	db.SetMaxOpenConns(1) // the one that breaks
 	s := newStore(t, db, sqlstore.Options{})
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*longTimeout)
 	defer cancel()
 	end := time.Now().Add(time.Hour)
 
-	// Each prepares something, and returns what is done while a connection breaks.
+	// Each prepares a call, and returns it for the time when a connection breaks.
 	attempts := map[string]func(t *testing.T) func() error{
-		"Create": func(t *testing.T) func() error {
-			r := &store.Record{Subject: store.NewID(), ExpiresAt: end}
+		"CreateSession": func(t *testing.T) func() error {
+			r := &store.Record{Realm: realm, Subject: store.NewID(), ExpiresAt: end}
 			return func() error {
-				handle, err := s.Create(ctx, r)
+				handle, err := s.CreateSession(ctx, r)
 				if err != nil {
 					return err
 				}
-				if got, err := s.Find(ctx, handle); err != nil || got.ID != r.ID {
-					t.Errorf("Find = %v, %v, want the session", got, err)
+				if got, err := s.FindSession(ctx, handle); err != nil || got.ID != r.ID {
+					t.Errorf("FindSession = %v, %v, want the session", got, err)
 				}
-				if all, err := s.List(ctx, r.Subject); err != nil || len(all) != 1 {
-					t.Errorf("List = %v, %v, want one session", all, err)
+				if all, err := s.ListSessions(ctx, realm, r.Subject, 10); err != nil || len(all) != 1 {
+					t.Errorf("ListSessions = %v, %v, want one session", all, err)
 				}
 				return nil
 			}
 		},
-		"Find": func(t *testing.T) func() error {
+		"FindSession": func(t *testing.T) func() error {
 			u := signIn(t, s, store.NewID())
 			return func() error { return u.request(t, s) }
 		},
-		"Replace": func(t *testing.T) func() error {
+		"ReplaceSession": func(t *testing.T) func() error {
 			u := signIn(t, s, store.NewID())
-			r, err := s.Find(ctx, u.handle)
+			r, err := s.FindSession(ctx, u.handle)
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.UserAgent = "new"
 			return func() error {
-				_, err := s.Replace(ctx, u.handle, r)
+				_, err := s.ReplaceSession(ctx, u.handle, r)
 				if errors.Is(err, store.ErrConflict) { // with itself, as documented
 					err = nil
 				}
-				if got, err := s.Find(ctx, u.handle); err != nil || got.Version != 2 || got.UserAgent != "new" {
-					t.Errorf("Find = %v, %v, want the session, written once", got, err)
+				if got, err := s.FindSession(ctx, u.handle); err != nil || got.Version != 2 || got.UserAgent != "new" {
+					t.Errorf("FindSession = %v, %v, want the session, written once", got, err)
 				}
 				return err
 			}
 		},
-		"Delete": func(t *testing.T) func() error {
+		"DeleteSession": func(t *testing.T) func() error {
 			u := signIn(t, s, store.NewID())
 			return func() error {
-				err := s.Delete(ctx, u.handle)
-				if _, found := s.Find(ctx, u.handle); !errors.Is(found, store.ErrNotFound) {
-					t.Errorf("Find: %v, want %q", found, store.ErrNotFound)
+				err := s.DeleteSession(ctx, u.handle)
+				if _, found := s.FindSession(ctx, u.handle); !errors.Is(found, store.ErrNotFound) {
+					t.Errorf("FindSession: %v, want %q", found, store.ErrNotFound)
 				}
 				return err
 			}
 		},
-		"List": func(t *testing.T) func() error {
+		"ListSessions": func(t *testing.T) func() error {
 			u := signIn(t, s, store.NewID())
 			return func() error {
-				all, err := s.List(ctx, u.name)
+				all, err := s.ListSessions(ctx, realm, u.name, 10)
 				if err == nil && (len(all) != 1 || all[0].Subject != u.name) {
-					t.Errorf("List = %v, want one session", all)
+					t.Errorf("ListSessions = %v, want one session", all)
 				}
 				return err
 			}
 		},
-		"DeleteWhere": func(t *testing.T) func() error {
+		"DeleteSessions": func(t *testing.T) func() error {
 			u := signIn(t, s, store.NewID())
 			return func() error {
-				n, err := s.DeleteWhere(ctx, store.Filter{Subject: u.name})
+				n, err := s.DeleteSessions(ctx, realm, u.name, "")
 				if n > 1 {
-					t.Errorf("DeleteWhere = %d, and there was one session", n)
+					t.Errorf("DeleteSessions = %d, want 1 at most", n)
 				}
-				if _, found := s.Find(ctx, u.handle); !errors.Is(found, store.ErrNotFound) {
-					t.Errorf("Find: %v, want %q", found, store.ErrNotFound)
+				if _, found := s.FindSession(ctx, u.handle); !errors.Is(found, store.ErrNotFound) {
+					t.Errorf("FindSession: %v, want %q", found, store.ErrNotFound)
 				}
 				return err
 			}
@@ -202,12 +202,12 @@ func breakConnections(t *testing.T, driver string) {
 		"Mark": func(t *testing.T) func() error {
 			name := store.NewID()
 			return func() error {
-				fresh, err := s.Mark(ctx, name, 7, end)
-				if err == nil && !fresh {
-					t.Error("the first mark is not fresh")
+				at, first, err := s.Mark(ctx, name, time.Hour)
+				if err == nil && !first {
+					t.Error("the first Mark is not the first")
 				}
-				if again, err := s.Mark(ctx, name, 7, end); err != nil || again {
-					t.Errorf("the second Mark = %v, %v, want false", again, err)
+				if later, first, err := s.Mark(ctx, name, time.Hour); err != nil || first || later <= at {
+					t.Errorf("the second Mark = %d, %v, %v after %d, want false", later, first, err, at)
 				}
 				return err
 			}
@@ -223,7 +223,7 @@ func breakConnections(t *testing.T, driver string) {
 				return nil
 			}
 		},
-		"Count less": func(t *testing.T) func() error {
+		"Count that subtracts": func(t *testing.T) func() error {
 			name := store.NewID()
 			if _, err := s.Count(ctx, name, 9, time.Hour); err != nil {
 				t.Fatal(err)
@@ -240,15 +240,16 @@ func breakConnections(t *testing.T, driver string) {
 		"Lock": func(t *testing.T) func() error {
 			name := store.NewID()
 			return func() error {
-				unlock, err := s.Lock(ctx, name, time.Hour)
-				if err != nil {
-					return err
+				for range 2 {
+					lease, err := s.Lock(ctx, name, time.Hour)
+					if err != nil {
+						return err
+					}
+					if err := lease.Extend(ctx, time.Hour); err != nil {
+						return err
+					}
+					lease.Release()
 				}
-				unlock()
-				if unlock, err = s.Lock(ctx, name, time.Hour); err != nil {
-					return err
-				}
-				unlock()
 				return nil
 			}
 		},

@@ -11,7 +11,7 @@ import (
 	redigo "github.com/gomodule/redigo/redis"
 )
 
-// A redisServer is a Redis of our own. What it was told survives its end.
+// A redisServer is a Redis that a test has started. Its data survive a restart.
 type redisServer struct {
 	dir, socket string
 	cmd         *exec.Cmd
@@ -45,13 +45,13 @@ func (r *redisServer) start(t *testing.T) {
 	r.cmd = exec.Command("redis-server", "--port", "0", "--unixsocket", r.socket, "--dir", r.dir,
 		"--save", "", "--appendonly", "yes", "--appendfsync", "always")
 	r.cmd.Stdout, r.cmd.Stderr = &out, &out
-	endWithUs(r.cmd)
+	endWithTests(r.cmd)
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(patience); ; <-tick.C {
+	for end := time.Now().Add(longTimeout); ; <-tick.C {
 		_, err := r.do("PING")
 		if err == nil {
 			return
@@ -63,7 +63,7 @@ func (r *redisServer) start(t *testing.T) {
 	}
 }
 
-// kill ends the server as a crash does.
+// kill ends the server as a crash would.
 func (r *redisServer) kill(t *testing.T) {
 	t.Helper()
 	if err := r.cmd.Process.Kill(); err != nil {

@@ -17,13 +17,13 @@ import (
 	"github.com/nuxtauth/nuxtauth/authtest"
 )
 
-// appEnv makes this program a replica of the application, see refresher: its
-// value is a job.
+// appEnv has a job. If it is set, this program is a replica of the application, see
+// refresher.
 const appEnv = "NUXTAUTH_TEST_APP"
 
-// A job is what a replica is told.
+// A job is the input of a replica.
 type job struct {
-	Place  place
+	Setup  setup
 	Cookie string
 }
 
@@ -31,20 +31,20 @@ const goroutines = 50
 
 func background() context.Context { return context.Background() }
 
-// inEachPlace runs a test with each kind of store that processes share.
-func inEachPlace(t *testing.T, test func(t *testing.T, p place)) {
-	inEach(t, func(t *testing.T, s source) { test(t, place{Driver: s.driver, Name: s.name}) })
+// inEachStore runs a test with each kind of store that processes can share.
+func inEachStore(t *testing.T, test func(t *testing.T, p setup)) {
+	inEach(t, func(t *testing.T, s source) { test(t, setup{Driver: s.driver, Name: s.name}) })
 	t.Run("Redis", func(t *testing.T) {
 		r := startRedis(t)
 		noLeaks(t)
-		test(t, place{Driver: "redis", Name: r.socket})
+		test(t, setup{Driver: "redis", Name: r.socket})
 	})
 }
 
-// A provider that replaces refresh tokens answers each once. If two replicas
-// asked, one of them would have to sign the user out.
-func TestTwoProcessesWithAnExpiredTokenAskForOne(t *testing.T) {
-	inEachPlace(t, func(t *testing.T, p place) {
+// A provider that rotates refresh tokens accepts each once. Of two replicas that send the
+// same, one would end the session.
+func TestRefresh_OnceForTwoProcesses(t *testing.T) {
+	inEachStore(t, func(t *testing.T, p setup) {
 		idp := authtest.ProviderConfig{Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256", AccessTokenLife: time.Second}.Start(t)
 		p.Issuer, p.ClientID, p.ClientSecret = idp.Issuer(), idp.ClientID(), idp.ClientSecret()
 		s, done, err := p.open()
@@ -59,7 +59,7 @@ func TestTwoProcessesWithAnExpiredTokenAskForOne(t *testing.T) {
 		cookie := signInAt(t, app, idp, "alice")
 		idp.SetAccessTokenLife(time.Hour)
 
-		told, err := json.Marshal(job{p, cookie.Value})
+		input, err := json.Marshal(job{p, cookie.Value})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func TestTwoProcessesWithAnExpiredTokenAskForOne(t *testing.T) {
 		var replicas []*process
 		for range 2 {
 			r := &process{Cmd: exec.CommandContext(t.Context(), program)}
-			r.Env = append(os.Environ(), appEnv+"="+string(told))
+			r.Env = append(os.Environ(), appEnv+"="+string(input))
 			r.Stdin, r.Stderr = stdin, &r.errors
 			if r.out, err = r.StdoutPipe(); err != nil {
 				t.Fatal(err)
@@ -94,12 +94,12 @@ func TestTwoProcessesWithAnExpiredTokenAskForOne(t *testing.T) {
 			}
 			replicas = append(replicas, r)
 		}
-		start.Close() // the end of its input lets each go on
+		start.Close() // each continues at the end of its input
 		tokens := make(map[string]int)
 		for _, r := range replicas {
 			var got map[string]int
 			if err := json.NewDecoder(r.out).Decode(&got); err != nil {
-				t.Errorf("a replica says nothing: %v\n%s", err, &r.errors)
+				t.Errorf("a replica wrote no result: %v\n%s", err, &r.errors)
 			}
 			if err := r.Wait(); err != nil {
 				t.Errorf("a replica ended with %v\n%s", err, &r.errors)
@@ -123,24 +123,24 @@ func TestTwoProcessesWithAnExpiredTokenAskForOne(t *testing.T) {
 	})
 }
 
-// refresher is one of these processes: it asks for the access token many times
-// at once, and writes how often it got which answer. It returns the code to exit with.
-func refresher(told string) int {
+// refresher is the main function of each process: it requests the access token many times
+// at once, and writes the number of each answer. It returns the exit code.
+func refresher(input string) int {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	fail := func(err error) int {
 		log.Error(err.Error())
 		return 1
 	}
 	var j job
-	if err := json.Unmarshal([]byte(told), &j); err != nil {
+	if err := json.Unmarshal([]byte(input), &j); err != nil {
 		return fail(err)
 	}
-	s, done, err := j.Place.open()
+	s, done, err := j.Setup.open()
 	if err != nil {
 		return fail(err)
 	}
 	defer done()
-	app, _, err := j.Place.newApp(s, log)
+	app, _, err := j.Setup.newApp(s, log)
 	if err != nil {
 		return fail(err)
 	}
@@ -155,8 +155,8 @@ func refresher(told string) int {
 		wg.Go(func() {
 			cookie := &http.Cookie{Name: "next-auth.session-token", Value: j.Cookie}
 			w := get(app, "/api", cookie)
-			for end := time.Now().Add(patience); strings.Contains(w.Body.String(), "can't be checked") && time.Now().Before(end); {
-				w = get(app, "/api", cookie) // on a slow machine a store may miss its second
+			for end := time.Now().Add(longTimeout); strings.Contains(w.Body.String(), "can't be checked") && time.Now().Before(end); {
+				w = get(app, "/api", cookie) // on a slow machine a call may exceed the store's timeout
 			}
 			mu.Lock()
 			defer mu.Unlock()

@@ -15,13 +15,13 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/sqlstore"
 )
 
-// replicaEnv names the driver and the source of a database. Where it is set,
-// this program is a replica that uses it, see replica.
+// replicaEnv has the driver and the source of a database. If it is set, this program is a
+// replica that uses it, see replica.
 const replicaEnv = "NUXTAUTH_TEST_REPLICA"
 
-// Replicas are processes: what keeps them apart must work between processes,
-// which for SQLite are locks of the system.
-func TestProcessesThatStartAtOnceShareADatabase(t *testing.T) {
+// Replicas are processes: their locks must work between processes, which for SQLite are
+// those of the system.
+func TestSQL_ProcessesShareADatabase(t *testing.T) {
 	inEach(t, func(t *testing.T, src source) {
 		program, err := os.Executable()
 		if err != nil {
@@ -54,7 +54,7 @@ func TestProcessesThatStartAtOnceShareADatabase(t *testing.T) {
 			}
 			replicas = append(replicas, p)
 		}
-		start.Close() // the end of its input lets each go on
+		start.Close() // each continues at the end of its input
 		for _, p := range replicas {
 			if err := p.Wait(); err != nil {
 				t.Errorf("a replica ended with %v\n%s", err, &p.errors)
@@ -66,7 +66,7 @@ func TestProcessesThatStartAtOnceShareADatabase(t *testing.T) {
 	})
 }
 
-// replica is what each process does. It returns the code to exit with.
+// replica is the main function of each process. It returns the exit code.
 func replica(source string) int {
 	driver, name, _ := strings.Cut(source, " ")
 	db, err := sql.Open(driver, name)
@@ -80,9 +80,9 @@ func replica(source string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*longTimeout)
 	defer cancel()
-	s, err := sqlstore.New(ctx, db, sqlstore.Options{Timeout: patience})
+	s, err := sqlstore.New(ctx, db, sqlstore.Options{Timeout: longTimeout})
 	for n := 0; err == nil && n < 10; n++ {
 		err = life(ctx, s)
 	}

@@ -23,8 +23,11 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/storetest"
 )
 
-// sqliteSettings are those that the package's doc recommends.
+// sqliteSettings are those of the package documentation.
 const sqliteSettings = "?_pragma=busy_timeout(30000)&_pragma=journal_mode(WAL)"
+
+// realm is that of all sessions here.
+const realm = "next-auth"
 
 // A source is a database that a test may open more than once, as replicas do.
 type source struct {
@@ -46,11 +49,11 @@ func inEach(t *testing.T, test func(t *testing.T, s source)) {
 	})
 }
 
-// newStore opens a store, and fails the test if it can't. Unless a test says
-// otherwise the store is patient: the machine may be slow.
+// newStore opens a store. Its timeout is long unless the test sets one: the machine may
+// be slow.
 func newStore(t testing.TB, db *sql.DB, opts sqlstore.Options) *sqlstore.Store {
 	t.Helper()
-	opts.Timeout = cmp.Or(opts.Timeout, patience)
+	opts.Timeout = cmp.Or(opts.Timeout, longTimeout)
 	s, err := sqlstore.New(t.Context(), db, opts)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +61,7 @@ func newStore(t testing.TB, db *sql.DB, opts sqlstore.Options) *sqlstore.Store {
 	return s
 }
 
-// A clock runs ahead of the real one as far as a test says.
+// A clock can be moved forward.
 type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
@@ -72,8 +75,11 @@ func conformance(t *testing.T, db *sql.DB, opts ...storetest.Option) {
 		return newStore(t, db, sqlstore.Options{Now: c.now})
 	}
 	opts = append(opts, storetest.Advance(func(d time.Duration) { c.advance(d) }))
-	t.Run("Store", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T) store.Store { return open(t) }, opts...)
+	t.Run("Sessions", func(t *testing.T) {
+		storetest.Run(t, func(t *testing.T) store.Sessions { return open(t) }, opts...)
+	})
+	t.Run("Index", func(t *testing.T) {
+		storetest.RunIndex(t, func(t *testing.T) store.Sessions { return open(t) }, opts...)
 	})
 	t.Run("Marks", func(t *testing.T) {
 		storetest.RunMarks(t, func(t *testing.T) store.Marks { return open(t) }, opts...)
@@ -86,7 +92,7 @@ func conformance(t *testing.T, db *sql.DB, opts ...storetest.Option) {
 	})
 }
 
-func TestSQLiteFile(t *testing.T) {
+func TestSQLite_ContractOnFile(t *testing.T) {
 	noLeaks(t)
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	conformance(t, connect(t, "sqlite", "file:"+path+sqliteSettings), storetest.Dump(func() []byte {
@@ -102,15 +108,15 @@ func TestSQLiteFile(t *testing.T) {
 	}))
 }
 
-func TestSQLiteInMemory(t *testing.T) {
+func TestSQLite_ContractInMemory(t *testing.T) {
 	noLeaks(t)
 	db := connect(t, "sqlite", ":memory:")
 	db.SetMaxOpenConns(1)
 	conformance(t, db)
 }
 
-// The drivers and settings that the package's doc names.
-func TestPostgreSQL(t *testing.T) {
+// The drivers and settings are those of the package documentation.
+func TestPostgreSQL_Contract(t *testing.T) {
 	for name, test := range map[string]struct{ driver, settings string }{
 		"pgx":                  {"pgx", ""},
 		"pgx behind PgBouncer": {"pgx", "&default_query_exec_mode=exec"},
@@ -135,31 +141,28 @@ func TestPostgreSQL(t *testing.T) {
 	}
 }
 
-// Names of marks and locks may say who somebody is: they are not kept either.
-func TestNamesOfMarksAndLocksAreNotKept(t *testing.T) {
+// The names of leases may identify a user: they are not stored either.
+func TestSQL_LeaseNamesAreNotStored(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	s := newStore(t, connect(t, "sqlite", "file:"+path+sqliteSettings), sqlstore.Options{})
-	if _, err := s.Mark(t.Context(), "user:ada@example.com", 1, time.Now().Add(time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	unlock, err := s.Lock(t.Context(), "refresh:ada@example.com", time.Minute)
+	lease, err := s.Lock(t.Context(), "refresh:ada@example.com", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unlock()
+	defer lease.Release()
 	for _, suffix := range []string{"", "-wal"} {
-		kept, err := os.ReadFile(path + suffix)
+		content, err := os.ReadFile(path + suffix)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if bytes.Contains(kept, []byte("ada@example.com")) {
-			t.Errorf("%q keeps the name", "sessions.db"+suffix)
+		if bytes.Contains(content, []byte("ada@example.com")) {
+			t.Errorf("%q has the name", "sessions.db"+suffix)
 		}
 	}
 }
 
-// Settings of SQLite that would make requests fail later are refused at once.
-func TestSQLiteSettingsAreChecked(t *testing.T) {
+// Settings with which requests would fail later are refused.
+func TestSQLite_SettingsAreChecked(t *testing.T) {
 	file := connect(t, "sqlite", "file:"+filepath.Join(t.TempDir(), "sessions.db"))
 	memory := connect(t, "sqlite", ":memory:")
 	for want, db := range map[string]*sql.DB{
@@ -172,9 +175,9 @@ func TestSQLiteSettingsAreChecked(t *testing.T) {
 	}
 }
 
-// Two processes with one database, each with several connections: everybody
-// waits for the others, and nobody fails.
-func TestWritersWaitForEachOther(t *testing.T) {
+// Two stores share a database, each with several connections: writers wait for each
+// other, and none fails.
+func TestSQL_WritersWait(t *testing.T) {
 	inEach(t, func(t *testing.T, src source) {
 		var wg sync.WaitGroup
 		for range 2 {
@@ -194,42 +197,42 @@ func TestWritersWaitForEachOther(t *testing.T) {
 	})
 }
 
-// life is what happens to a session from its beginning to its end.
+// life creates, uses and ends a session.
 func life(ctx context.Context, s *sqlstore.Store) error {
-	r := &store.Record{Subject: store.NewID(), ExpiresAt: time.Now().Add(time.Hour), Claims: []byte("{}")}
-	handle, err := s.Create(ctx, r)
+	r := &store.Record{Realm: realm, Subject: store.NewID(), ExpiresAt: time.Now().Add(time.Hour), Claims: []byte("{}")}
+	handle, err := s.CreateSession(ctx, r)
 	if err != nil {
 		return err
 	}
-	if _, err := s.Mark(ctx, r.ID, 1, r.ExpiresAt); err != nil {
-		return err
+	if _, first, err := s.Mark(ctx, r.ID, time.Hour); err != nil || !first {
+		return fmt.Errorf("Mark = %v, %w, want true", first, err)
 	}
 	if n, err := s.Count(ctx, r.ID, 1, time.Hour); err != nil || n != 1 {
 		return fmt.Errorf("Count = %d, %v, want 1", n, err)
 	}
-	unlock, err := s.Lock(ctx, "everybody's", time.Minute)
+	lease, err := s.Lock(ctx, "of all", time.Minute)
 	if err != nil {
 		return err
 	}
-	_, err = s.Replace(ctx, handle, r)
-	unlock()
+	_, err = s.ReplaceSession(ctx, handle, r)
+	lease.Release()
 	if err != nil {
 		return err
 	}
-	n, err := s.DeleteWhere(ctx, store.Filter{Subject: r.Subject})
+	n, err := s.DeleteSessions(ctx, realm, r.Subject, "")
 	if err == nil && n != 1 {
-		err = errors.New("the session was not there at its end")
+		err = fmt.Errorf("DeleteSessions = %d, want 1", n)
 	}
 	return err
 }
 
-// A request that waits for another writer ends with its context, and the
-// connection that it waited on serves the next.
-func TestAWaitingRequestEndsWithItsContext(t *testing.T) {
+// A call that waits for another writer ends with its context, and its connection serves
+// the next call.
+func TestSQL_WaitEndsWithTheContext(t *testing.T) {
 	inEach(t, func(t *testing.T, src source) {
 		s := newStore(t, src.connect(t), sqlstore.Options{})
-		r := &store.Record{Subject: "ada", ExpiresAt: time.Now().Add(time.Hour)}
-		handle, err := s.Create(t.Context(), r)
+		r := &store.Record{Realm: realm, Subject: "ada", ExpiresAt: time.Now().Add(time.Hour)}
+		handle, err := s.CreateSession(t.Context(), r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,40 +250,81 @@ func TestAWaitingRequestEndsWithItsContext(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		if _, err := s.Replace(ctx, handle, r); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Replace: %v, want %q", err, context.DeadlineExceeded)
+		if _, err := s.ReplaceSession(ctx, handle, r); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("ReplaceSession: %v, want %q", err, context.DeadlineExceeded)
 		}
 		if _, err := other.ExecContext(t.Context(), "COMMIT"); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := s.Find(t.Context(), handle); err != nil || got.Subject != "ada" || got.Version != 1 {
-			t.Errorf("Find = %v, %v, want the session as it was", got, err)
+		if got, err := s.FindSession(t.Context(), handle); err != nil || got.Subject != "ada" || got.Version != 1 {
+			t.Errorf("FindSession = %v, %v, want the session as it was", got, err)
 		}
-		if _, err := s.Replace(t.Context(), handle, r); err != nil {
-			t.Errorf("Replace: %v", err)
+		if _, err := s.ReplaceSession(t.Context(), handle, r); err != nil {
+			t.Errorf("ReplaceSession: %v", err)
 		}
 	})
 }
 
-// Rows that expired long ago go away by themselves; what lives stays, and so
-// does what may live for a replica whose clock is behind.
-func TestExpiredRowsAreDeleted(t *testing.T) {
+// A mark is later than the one that it replaces, even if the clock says otherwise.
+func TestSQL_MarksWhenTheClockIsSetBack(t *testing.T) {
+	inEach(t, func(t *testing.T, src source) {
+		db := src.connect(t)
+		s := newStore(t, db, sqlstore.Options{})
+		at, _, err := s.Mark(t.Context(), "a", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const hour = 3_600_000_000
+		if _, err := db.ExecContext(t.Context(), fmt.Sprint("UPDATE nuxtauth_marks SET marked_at = ", at+hour)); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			if got, first, err := s.Mark(t.Context(), "a", time.Hour); err != nil || first || got != at+hour+int64(i)+1 {
+				t.Errorf("Mark = %d, %v, %v, want %d", got, first, err, at+hour+int64(i)+1)
+			}
+		}
+	})
+}
+
+// The times of marks are those of the server in PostgreSQL, and of Options.Now in SQLite.
+func TestSQL_ClockOfMarks(t *testing.T) {
+	inEach(t, func(t *testing.T, src source) {
+		c := new(clock)
+		c.advance(24 * time.Hour)
+		s := newStore(t, src.connect(t), sqlstore.Options{Now: c.now})
+		at, _, err := s.Mark(t.Context(), "a", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := time.Now()
+		if src.driver == "sqlite" {
+			want = c.now()
+		}
+		if got := time.UnixMicro(at); got.Sub(want).Abs() > time.Hour {
+			t.Errorf("Mark = %v, want about %v", got, want)
+		}
+	})
+}
+
+// Rows that expired long ago are deleted, and not those that are alive or may be alive
+// for a replica whose clock is behind.
+func TestSQL_ExpiredRowsAreDeleted(t *testing.T) {
 	inEach(t, func(t *testing.T, src source) {
 		db, c := src.connect(t), new(clock)
 		s := newStore(t, db, sqlstore.Options{Now: c.now})
 		ctx := t.Context()
-		create := func(life time.Duration) {
+		create := func(ttl time.Duration) {
 			t.Helper()
-			if _, err := s.Create(ctx, &store.Record{Subject: "ada", ExpiresAt: c.now().Add(life)}); err != nil {
+			if _, err := s.CreateSession(ctx, &store.Record{Realm: realm, Subject: "ada", ExpiresAt: c.now().Add(ttl)}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.Mark(ctx, store.NewID(), 1, c.now().Add(life)); err != nil {
+			if _, _, err := s.Mark(ctx, store.NewID(), ttl); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.Count(ctx, store.NewID(), 1, life); err != nil {
+			if _, err := s.Count(ctx, store.NewID(), 1, ttl); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.Lock(ctx, store.NewID(), life); err != nil { // never freed
+			if _, err := s.Lock(ctx, store.NewID(), ttl); err != nil { // never released
 				t.Fatal(err)
 			}
 		}

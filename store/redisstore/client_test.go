@@ -11,7 +11,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/redisstore"
 )
 
-func TestClientsThatWouldShowEndedSessionsOrHangAreRefused(t *testing.T) {
+func TestRedis_NewRefusesUnfitClients(t *testing.T) {
 	node := func(change func(o *redis.Options)) redis.UniversalClient {
 		o := &redis.Options{ContextTimeoutEnabled: true}
 		change(o)
@@ -26,7 +26,7 @@ func TestClientsThatWouldShowEndedSessionsOrHangAreRefused(t *testing.T) {
 		client redis.UniversalClient
 		want   []string // parts of the error; none if there is no error
 	}{
-		"none":     {nil, []string{"no client"}},
+		"none":     {nil, []string{"client is nil"}},
 		"a server": {node(func(*redis.Options) {}), nil},
 		"Sentinel": {redis.NewFailoverClient(&redis.FailoverOptions{
 			MasterName: "main", SentinelAddrs: []string{"127.0.0.1:1"}, ContextTimeoutEnabled: true,
@@ -73,7 +73,7 @@ func TestClientsThatWouldShowEndedSessionsOrHangAreRefused(t *testing.T) {
 	}
 }
 
-func TestATimeoutIsNotNegative(t *testing.T) {
+func TestRedis_NewRefusesNegativeTimeouts(t *testing.T) {
 	client := redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})
 	defer client.Close()
 	if _, err := redisstore.New(client, redisstore.Options{Timeout: -time.Second}); err == nil {
@@ -81,7 +81,7 @@ func TestATimeoutIsNotNegative(t *testing.T) {
 	}
 }
 
-func TestParseURLReadsEveryKindOfRedis(t *testing.T) {
+func TestParseURL(t *testing.T) {
 	type result struct {
 		Addrs                      []string
 		Master, Username, Password string
@@ -117,7 +117,7 @@ func TestParseURLReadsEveryKindOfRedis(t *testing.T) {
 	}
 }
 
-func TestParseURLRefusesWithoutShowingThePassword(t *testing.T) {
+func TestParseURL_ErrorsHaveNoPassword(t *testing.T) {
 	for _, url := range []string{
 		"", "localhost:6379", "http://ada:s3cret@cache", "redis://ada:s3cret@cache:port", "redis://ada:s3cret@cache/db",
 		"redis://ada:s3cret@cache?db=1", "redis://ada:s3cret@cache?read_timeout=9s", "redis://ada:s3cret@ca\x00che",

@@ -11,14 +11,13 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// countScript adds to a count, whose key lives as long as its window.
+// countScript adds to a counter, whose key expires with its window.
 //
-// KEYS[1] is the count, "<count> <call>". ARGV: what to add, where the count
-// stops, the window in milliseconds, and the name of this call. It returns the
-// count.
+// KEYS[1] is the counter, "<value> <call>". ARGV: the number to add, the largest value,
+// the window in milliseconds, and the name of this call. It returns the value.
 //
-// The client sends a script again when the first answer got lost. Then the count
-// has the name of this very call already, unless others have counted since.
+// A client that did not get the answer sends the script again. The counter then has the
+// name of this call already, unless another has changed it since.
 var countScript = redis.NewScript(`
 local old = redis.call('GET', KEYS[1])
 local count, call = 0, ''
@@ -39,21 +38,21 @@ end
 return new
 `)
 
-// Count implements [store.Counter]. The window is by the clock of Redis. There is
-// no bound but the memory of Redis. If that is full, Count returns
-// [store.ErrFull], unless it only looks.
+// Count implements [store.Counter]. The window ends by the clock of Redis. Only the memory
+// of Redis bounds the number of counters. If it is full, Count returns [store.ErrFull],
+// unless it only reads.
 func (s *Store) Count(ctx context.Context, name string, n int, window time.Duration) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
 	if n > 0 && window < time.Millisecond {
-		return 0, fmt.Errorf("redisstore: count for %v, want a millisecond at least", window)
+		return 0, fmt.Errorf("redisstore: count: the window %v is below 1 ms", window)
 	}
-	n = max(min(n, store.MaxCount), -store.MaxCount) // the numbers of Lua do not hold 64 bits
+	n = max(min(n, store.MaxCount), -store.MaxCount) // the numbers of Lua do not have 64 bits
 	call := rand.Text()[:12]
-	count, err := s.run(ctx, countScript, s.key(kindCount, hash(name)), n, store.MaxCount, window.Milliseconds(), call)
+	value, err := s.run(ctx, countScript, s.key(kindCount, hash(name)), n, store.MaxCount, window.Milliseconds(), call)
 	if err != nil {
 		return 0, fault(ctx, "count", err)
 	}
-	return count, nil
+	return value, nil
 }

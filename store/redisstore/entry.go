@@ -12,35 +12,35 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// An entry is a session as Redis keeps it, in one string:
+// An entry is a session in Redis, one string:
 //
-//	v1 <version> <write> <the rest in binary>
+//	<version> <write> <binary>
 //
-// The head is text, for replaceScript. The rest are the times as signed
-// varints, then the strings, each behind its length, and last the claims as they
-// are. Records of another format are unreadable, which is an error and not
-// "signed out".
+// The head is text, for replaceScript. Then come the times as signed varints, the
+// strings, each after its length, and the claims as they are. A session that can't be
+// read is a fault and not ErrNotFound. Another format needs another version in the keys,
+// see keyVersion.
 type entry struct {
 	store.Record
 	key     store.Key
-	indexed time.Time // until when the indexes name this session
+	indexed time.Time // until when the session is in its indexes
 }
 
-// texts returns the strings of an entry in the order in which they are kept.
+// texts returns the strings of an entry in their order.
 func (e *entry) texts() []*string {
-	return []*string{&e.ID, &e.Subject, &e.Provider, &e.ProviderSubject, &e.ProviderSession, &e.IP, &e.UserAgent}
+	return []*string{&e.ID, &e.Realm, &e.Subject, &e.Provider, &e.ProviderSubject, &e.ProviderSession, &e.IP, &e.UserAgent}
 }
 
-// times returns the times of an entry in the order in which they are kept.
+// times returns the times of an entry in their order.
 func (e *entry) times() []*time.Time {
 	return []*time.Time{&e.indexed, &e.CreatedAt, &e.SeenAt, &e.ExpiresAt}
 }
 
-// encode returns an entry as it is kept, and the name of this write.
+// encode returns the string of an entry, and the name of this write.
 func (e *entry) encode() (value []byte, write string) {
 	write = rand.Text()[:12]
-	value = make([]byte, 0, 128+len(e.Subject)+len(e.ProviderSubject)+len(e.ProviderSession)+len(e.UserAgent)+len(e.Claims))
-	value = fmt.Appendf(value, "v1 %d %s ", e.Version, write)
+	value = make([]byte, 0, 128+len(e.Realm)+len(e.Subject)+len(e.ProviderSubject)+len(e.ProviderSession)+len(e.UserAgent)+len(e.Claims))
+	value = fmt.Appendf(value, "%d %s ", e.Version, write)
 	for _, t := range e.times() {
 		value = binary.AppendVarint(value, t.UnixMilli())
 	}
@@ -53,19 +53,19 @@ func (e *entry) encode() (value []byte, write string) {
 
 var errUnreadable = errors.New("unreadable session")
 
-// decode reads what encode has written.
+// decode reads an entry.
 func decode(key store.Key, value string) (*entry, error) {
-	head := strings.SplitN(value, " ", 4)
-	if len(head) != 4 || head[0] != "v1" {
+	head := strings.SplitN(value, " ", 3)
+	if len(head) != 3 {
 		return nil, errUnreadable
 	}
-	version, err := strconv.ParseInt(head[1], 10, 64)
+	version, err := strconv.ParseInt(head[0], 10, 64)
 	if err != nil {
 		return nil, errUnreadable
 	}
 	e := &entry{key: key}
 	e.Version = version
-	rest := []byte(head[3])
+	rest := []byte(head[2])
 	for _, t := range e.times() {
 		ms, n := binary.Varint(rest)
 		if n <= 0 {

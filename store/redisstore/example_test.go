@@ -12,7 +12,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/redisstore"
 )
 
-// The address of Redis comes from the environment, such as
+// The address of Redis is in the environment, such as
 // REDIS_URL=rediss://user:password@redis.example.com:6379/0.
 func Example() {
 	options, err := redisstore.ParseURL(os.Getenv("REDIS_URL"))
@@ -27,16 +27,12 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// nuxtauth takes it as Config.Session.Store, and finds out by itself that it
-	// is a store.Marks and a store.Locker too.
-	var _ store.Store = sessions
-
-	// And it counts attempts to sign in, for all processes of the service.
-	var _ store.Counter = sessions
+	// It is for Config.Session.Store, where nuxtauth finds its other abilities too.
+	var _ store.Sessions = sessions
 }
 
-// A cluster that knows its clients by certificates and has one of its own for
-// each server, and a store with more patience than usual.
+// A cluster that authenticates clients by certificates and has a certificate for each
+// server, and a store with a longer timeout.
 func ExampleParseURL() {
 	options, err := redisstore.ParseURL("rediss://redis-1:6379?addr=redis-2:6379&addr=redis-3:6379")
 	if err != nil {
@@ -56,10 +52,10 @@ func ExampleParseURL() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_ = sessions // goes where that of the first example goes
+	_ = sessions // for Config.Session.Store
 }
 
-// Options of a client made by hand need these five at least.
+// Options that do not come from ParseURL need these five fields at least.
 func ExampleNew() {
 	client := redis.NewClient(&redis.Options{
 		Addr:                  "127.0.0.1:6379",
@@ -74,5 +70,5 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_ = sessions
+	_ = sessions // for Config.Session.Store
 }

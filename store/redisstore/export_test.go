@@ -2,13 +2,13 @@ package redisstore
 
 import "github.com/nuxtauth/nuxtauth/store"
 
-// Encode returns a session as Redis keeps it.
+// Encode returns the string of a session in Redis.
 func Encode(r *store.Record) string {
 	value, _ := (&entry{Record: *r}).encode()
 	return string(value)
 }
 
-// Decode reads what Redis keeps of a session.
+// Decode reads the string of a session in Redis.
 func Decode(value string) (*store.Record, error) {
 	e, err := decode(store.Key{}, value)
 	if err != nil {

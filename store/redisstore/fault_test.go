@@ -20,18 +20,18 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/redisstore"
 )
 
-// watchdog is how long a call may take that has to end within a second: long
-// enough for a machine with much to do, short enough to tell it from hanging.
+// watchdog bounds a call that must end within a second: long enough for a busy machine,
+// and short enough to tell a slow call from one that does not end.
 const watchdog = 15 * time.Second
 
-// A crowd is many users who all the time look whether they are still signed in.
-type crowd struct {
+// readers are many users whose sessions are read all the time.
+type readers struct {
 	t     *testing.T
 	s     *redisstore.Store
 	users []user
 	stop  chan struct{}
 	done  sync.WaitGroup
-	leave func()
+	end   func()
 }
 
 type user struct {
@@ -39,30 +39,30 @@ type user struct {
 	found, refused atomic.Int64 // answers, and errors
 }
 
-// gather signs n users in, in no hurry, and lets them look with s.
-func gather(t *testing.T, server *server, s *redisstore.Store, n int) *crowd {
+// startReaders creates n sessions, with long timeouts, and reads them with s.
+func startReaders(t *testing.T, server *server, s *redisstore.Store, n int) *readers {
 	t.Helper()
-	c := &crowd{t: t, s: s, users: make([]user, n), stop: make(chan struct{})}
-	client := redis.NewUniversalClient(unhurried(t, server.url()))
+	c := &readers{t: t, s: s, users: make([]user, n), stop: make(chan struct{})}
+	client := redis.NewUniversalClient(longOptions(t, server.url()))
 	defer client.Close()
-	door := open(t, client, redisstore.Options{Timeout: patient})
+	longStore := open(t, client, redisstore.Options{Timeout: longTimeout})
 	for i := range c.users {
 		r := typicalSession()
-		c.users[i].handle = create(t, door, r)
+		c.users[i].handle = create(t, longStore, r)
 		c.users[i].id = r.ID
 	}
 	for i := range c.users {
-		c.done.Go(func() { c.look(&c.users[i]) })
+		c.done.Go(func() { c.read(&c.users[i]) })
 	}
-	c.leave = sync.OnceFunc(func() {
+	c.end = sync.OnceFunc(func() {
 		close(c.stop)
 		c.done.Wait()
 	})
-	t.Cleanup(c.leave)
+	t.Cleanup(c.end)
 	return c
 }
 
-func (c *crowd) look(u *user) {
+func (c *readers) read(u *user) {
 	for {
 		select {
 		case <-c.stop:
@@ -70,21 +70,21 @@ func (c *crowd) look(u *user) {
 		default:
 		}
 		start := time.Now()
-		r, err := c.s.Find(context.Background(), u.handle)
+		r, err := c.s.FindSession(context.Background(), u.handle)
 		if took := time.Since(start); took > watchdog {
-			c.t.Errorf("Find took %v", took)
+			c.t.Errorf("FindSession took %v", took)
 		}
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			c.t.Errorf("a living session is not found: %v", err)
 			return
 		case err != nil && r != nil:
-			c.t.Errorf("Find returned a session and %v", err)
+			c.t.Errorf("FindSession returned a session and %v", err)
 			return
 		case err != nil:
 			u.refused.Add(1)
 		case r.ID != u.id:
-			c.t.Errorf("Find returned session %q, want %q: somebody else's", r.ID, u.id)
+			c.t.Errorf("FindSession returned session %q, want %q", r.ID, u.id)
 			return
 		default:
 			u.found.Add(1)
@@ -92,14 +92,14 @@ func (c *crowd) look(u *user) {
 	}
 }
 
-// all waits until each user has got one more of what count counts.
-func (c *crowd) all(what string, count func(u *user) *atomic.Int64) {
+// all waits until count has increased for each user.
+func (c *readers) all(what string, count func(u *user) *atomic.Int64) {
 	c.t.Helper()
 	before := make([]int64, len(c.users))
 	for i := range c.users {
 		before[i] = count(&c.users[i]).Load()
 	}
-	until(c.t, "everybody "+what, func() bool {
+	until(c.t, "each user "+what, func() bool {
 		for i := range c.users {
 			if count(&c.users[i]).Load() == before[i] {
 				return c.t.Failed()
@@ -112,8 +112,8 @@ func (c *crowd) all(what string, count func(u *user) *atomic.Int64) {
 func found(u *user) *atomic.Int64   { return &u.found }
 func refused(u *user) *atomic.Int64 { return &u.refused }
 
-// noLeaks fails a test that leaves goroutines behind, after all that it cleans
-// up. A client may need a while to notice that it was closed.
+// noLeaks fails a test that leaves goroutines after its cleanup. A client may take a moment
+// to close.
 func noLeaks(t *testing.T) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
@@ -131,37 +131,37 @@ func noLeaks(t *testing.T) {
 	})
 }
 
-// openHurried returns a store with the time-outs of a real service.
-func openHurried(t *testing.T, url string) *redisstore.Store {
+// openDefault returns a store with the timeouts of a real service.
+func openDefault(t *testing.T, url string) *redisstore.Store {
 	t.Helper()
 	client := redis.NewUniversalClient(parse(t, url))
 	t.Cleanup(func() { client.Close() })
 	return open(t, client, redisstore.Options{})
 }
 
-func TestAFrozenRedisIsAnErrorForEverybodyAndPasses(t *testing.T) {
+func TestRedis_Frozen(t *testing.T) {
 	noLeaks(t)
 	server := startServer(t)
-	s := openHurried(t, server.url())
-	c := gather(t, server, s, 100)
+	s := openDefault(t, server.url())
+	c := startReaders(t, server, s, 100)
 	c.all("is signed in", found)
 
 	server.signal(syscall.SIGSTOP)
 	c.all("got an error", refused)
 	r := typicalSession()
 	r.Version = 1
-	nobody, _ := store.NewHandle() // what is asked for now may come true later
+	unknown, _ := store.NewHandle() // Redis may carry out these calls later
 	ctx := t.Context()
 	var calls sync.WaitGroup
 	for call, do := range map[string]func() error{
-		"Create":      func() error { _, err := s.Create(ctx, r); return err },
-		"Replace":     func() error { _, err := s.Replace(ctx, nobody, r); return err },
-		"Delete":      func() error { return s.Delete(ctx, nobody) },
-		"List":        func() error { _, err := s.List(ctx, r.Subject); return err },
-		"DeleteWhere": func() error { _, err := s.DeleteWhere(ctx, store.Filter{Subject: "nobody"}); return err },
-		"Mark":        func() error { _, err := s.Mark(ctx, "a", 1, r.ExpiresAt); return err },
-		"Marked":      func() error { _, err := s.Marked(ctx, "a", "b"); return err },
-		"Lock":        func() error { _, err := s.Lock(ctx, "a", time.Second); return err },
+		"CreateSession":  func() error { _, err := s.CreateSession(ctx, r); return err },
+		"ReplaceSession": func() error { _, err := s.ReplaceSession(ctx, unknown, r); return err },
+		"DeleteSession":  func() error { return s.DeleteSession(ctx, unknown) },
+		"ListSessions":   func() error { _, err := s.ListSessions(ctx, realm, r.Subject, 10); return err },
+		"DeleteSessions": func() error { _, err := s.DeleteSessions(ctx, realm, "unknown", ""); return err },
+		"Mark":           func() error { _, _, err := s.Mark(ctx, "a", time.Hour); return err },
+		"Marked":         func() error { _, err := s.Marked(ctx, "a", "b"); return err },
+		"Lock":           func() error { _, err := s.Lock(ctx, "a", time.Second); return err },
 	} {
 		calls.Go(func() {
 			if err := do(); err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
@@ -175,12 +175,13 @@ func TestAFrozenRedisIsAnErrorForEverybodyAndPasses(t *testing.T) {
 	c.all("is signed in again", found)
 }
 
-func TestAKilledRedisComesBackWithItsSessions(t *testing.T) {
+func TestRedis_Killed(t *testing.T) {
 	noLeaks(t)
 	server := startServer(t, "--appendonly", "yes", "--appendfsync", "always")
-	s := openHurried(t, server.url())
-	c := gather(t, server, s, 100)
-	if _, err := s.Mark(t.Context(), "a", 7, time.Now().Add(time.Hour)); err != nil {
+	s := openDefault(t, server.url())
+	c := startReaders(t, server, s, 100)
+	at, _, err := s.Mark(t.Context(), "a", time.Hour)
+	if err != nil {
 		t.Fatal(err)
 	}
 	c.all("is signed in", found)
@@ -189,19 +190,19 @@ func TestAKilledRedisComesBackWithItsSessions(t *testing.T) {
 	c.all("got an error", refused)
 	server.start()
 	c.all("is signed in again", found)
-	c.leave()
-	values, err := s.Marked(t.Context(), "a")
-	if err != nil || values[0] != 7 {
-		t.Errorf("Marked = %v, %v", values, err)
+	c.end()
+	times, err := s.Marked(t.Context(), "a")
+	if err != nil || times[0] != at {
+		t.Errorf("Marked = %v, %v, want %d", times, err, at)
 	}
-	if list, err := s.List(t.Context(), typicalSession().Subject); err != nil || len(list) != len(c.users) {
-		t.Errorf("List = %d sessions, %v, want %d", len(list), err, len(c.users))
+	if list, err := s.ListSessions(t.Context(), realm, typicalSession().Subject, 1000); err != nil || len(list) != len(c.users) {
+		t.Errorf("ListSessions = %d sessions, %v, want %d", len(list), err, len(c.users))
 	}
 }
 
-// With TLS a client waits for the server to say something before it has a
-// connection, which is where it may forget how much time it has.
-func TestARedisThatSaysNothingAtAllIsAnError(t *testing.T) {
+// With TLS a client waits for an answer before it has a connection, where it may ignore its
+// deadline.
+func TestRedis_Silent(t *testing.T) {
 	noLeaks(t)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -209,22 +210,22 @@ func TestARedisThatSaysNothingAtAllIsAnError(t *testing.T) {
 	}
 	defer silent.Close()
 	for _, scheme := range []string{"redis://", "rediss://"} {
-		// The client has much time, so it is the store that has to end the call.
+		// The client has long timeouts, so that the store must end the call.
 		s := open(t, connect(t, scheme+silent.Addr().String()), redisstore.Options{})
-		nobody, _ := store.NewHandle()
+		unknown, _ := store.NewHandle()
 		start := time.Now()
-		if r, err := s.Find(t.Context(), nobody); r != nil || err == nil || errors.Is(err, store.ErrNotFound) {
-			t.Errorf("%s: Find = %v, %v, want a fault", scheme, r, err)
+		if r, err := s.FindSession(t.Context(), unknown); r != nil || err == nil || errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%s: FindSession = %v, %v, want a fault", scheme, r, err)
 		}
 		if took := time.Since(start); took > watchdog {
-			t.Errorf("%s: Find took %v", scheme, took)
+			t.Errorf("%s: FindSession took %v", scheme, took)
 		}
 	}
 }
 
-// An answer that comes after its call has given up must not be taken for that of
-// the next call, which may be another user's.
-func TestNobodyGetsTheSessionOfAnotherWhenAnswersAreLateOrCut(t *testing.T) {
+// An answer that arrives after its call has ended must not become that of the next call,
+// which may be another user's.
+func TestRedis_LateAndCutAnswers(t *testing.T) {
 	noLeaks(t)
 	server := startServer(t)
 	for _, protocol := range []int{2, 3} {
@@ -235,7 +236,7 @@ func TestNobodyGetsTheSessionOfAnotherWhenAnswersAreLateOrCut(t *testing.T) {
 		o.ReadTimeout = 50 * time.Millisecond
 		client := redis.NewUniversalClient(o)
 		s := open(t, client, redisstore.Options{Timeout: 100 * time.Millisecond})
-		c := gather(t, server, s, 20)
+		c := startReaders(t, server, s, 20)
 		c.all("is signed in", found)
 
 		bad.trouble.Store(true)
@@ -245,13 +246,13 @@ func TestNobodyGetsTheSessionOfAnotherWhenAnswersAreLateOrCut(t *testing.T) {
 		}
 		bad.trouble.Store(false)
 		c.all("is signed in again", found)
-		c.leave()
+		c.end()
 		client.Close()
 		bad.close()
 	}
 }
 
-// A proxy passes on what client and server say, with trouble if wanted.
+// A proxy forwards between a client and a server. With trouble, it delays and cuts answers.
 type proxy struct {
 	listener net.Listener
 	target   string
@@ -300,9 +301,9 @@ func (p *proxy) accept() {
 	}
 }
 
-// answer passes on answers. In trouble, one of nine ends in its middle with a
-// reset of the connection, one of seven in its middle with an orderly end, one of
-// four is late, and one of fifteen comes in two halves.
+// answer forwards answers. With trouble, one of nine is cut by a reset of the connection,
+// one of seven by an orderly end, one of four is late, and one of fifteen comes in two
+// parts.
 func (p *proxy) answer(client, server net.Conn) {
 	buf := make([]byte, 64<<10)
 	for {
@@ -315,7 +316,7 @@ func (p *proxy) answer(client, server net.Conn) {
 			switch {
 			case count%9 == 0:
 				_, _ = client.Write(answer[:n/2])
-				_ = client.(*net.TCPConn).SetLinger(0) // to close is to reset
+				_ = client.(*net.TCPConn).SetLinger(0) // a reset
 				return
 			case count%7 == 0:
 				_, _ = client.Write(answer[:n/2])

@@ -5,52 +5,57 @@ import (
 	"crypto/rand"
 	"fmt"
 	mathrand "math/rand/v2"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// lockScript takes a lock that nobody holds.
+// lockScript takes a lease that is free.
 //
-// KEYS[1] is the lock, ARGV: its new owner, and its life in milliseconds. It
-// returns 1 if the owner holds the lock, also when the client has sent the
-// script before and the answer got lost.
+// KEYS[1] is the lease. ARGV: its new owner, and its ttl in milliseconds. It returns 1 if
+// the owner has the lease, also if the client has sent the script before and did not get
+// the answer.
 var lockScript = redis.NewScript(`
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
 if redis.call('GET', KEYS[1]) == ARGV[1] then return 1 end
 return 0
 `)
 
-// unlockScript frees a lock, KEYS[1], that is still its owner's, ARGV[1].
-var unlockScript = redis.NewScript(`
+// extendScript makes a lease, KEYS[1], that is still its owner's, ARGV[1], last ARGV[2]
+// milliseconds from now. It returns 1 if it is.
+var extendScript = redis.NewScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+`)
+
+// releaseScript deletes a lease, KEYS[1], that is still its owner's, ARGV[1].
+var releaseScript = redis.NewScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 `)
 
-// Lock implements [store.Locker]. Who waits asks Redis again every 10 to 50
-// milliseconds, and is served in no order. A fault of Redis ends the wait; if it
-// hid that the lock was taken, the lock frees itself after ttl. So it does when
-// unlock, which waits for Redis as other calls do, does not reach it.
+// Lock implements [store.Locker]. A waiting caller asks Redis every 10 to 50 milliseconds;
+// callers get the lease in no particular order. A fault of Redis ends the wait; if the
+// lease was taken all the same, it expires after ttl.
 //
-// A lock saves work that would be done twice. It does not protect data: a holder
-// that takes longer than ttl is not alone, nor is one after a failover of Redis.
-// Writes are protected by [Store.Replace].
-func (s *Store) Lock(ctx context.Context, name string, ttl time.Duration) (unlock func(), err error) {
-	if err := ctx.Err(); err != nil {
+// A lease avoids duplicate work and does not protect data: a holder that exceeds ttl is
+// not the only one, nor is one after a failover of Redis. Writes are protected by
+// [Store.ReplaceSession].
+func (s *Store) Lock(ctx context.Context, name string, ttl time.Duration) (store.Lease, error) {
+	if err := checkTTL(ctx, "lock", ttl); err != nil {
 		return nil, err
 	}
-	if ttl < time.Millisecond {
-		return nil, fmt.Errorf("redisstore: lock for %v, want a millisecond at least", ttl)
-	}
-	key, owner := s.key(kindLock, hash(name)), rand.Text()
+	l := &lease{store: s, ctx: context.WithoutCancel(ctx), key: s.key(kindLock, hash(name)), owner: rand.Text()}
 	for {
-		held, err := s.run(ctx, lockScript, key, owner, ttl.Milliseconds())
+		taken, err := s.run(ctx, lockScript, l.key, l.owner, ttl.Milliseconds())
 		if err != nil {
 			return nil, fault(ctx, "lock", err)
 		}
-		if held == 1 {
-			return s.unlocker(ctx, key, owner), nil
+		if taken == 1 {
+			return l, nil
 		}
 		if err := pause(ctx); err != nil {
 			return nil, fault(ctx, "lock", err)
@@ -58,15 +63,53 @@ func (s *Store) Lock(ctx context.Context, name string, ttl time.Duration) (unloc
 	}
 }
 
-// unlocker returns the function that frees a lock, whatever has become of the
-// context in which it was taken.
-func (s *Store) unlocker(ctx context.Context, key, owner string) func() {
-	ctx = context.WithoutCancel(ctx)
-	return sync.OnceFunc(func() { _, _ = s.run(ctx, unlockScript, key, owner) })
+// A lease is a key with its owner.
+type lease struct {
+	store      *Store
+	ctx        context.Context // that of Lock, without its end
+	key, owner string
+	released   atomic.Bool
 }
 
-// pause lets a while pass, a different one each time, so that those who wait for
-// the same lock do not ask all at once.
+// Extend implements [store.Lease].
+func (l *lease) Extend(ctx context.Context, ttl time.Duration) error {
+	if err := checkTTL(ctx, "extend a lease", ttl); err != nil {
+		return err
+	}
+	if l.released.Load() {
+		return store.ErrLeaseLost
+	}
+	extended, err := l.store.run(ctx, extendScript, l.key, l.owner, ttl.Milliseconds())
+	if err != nil {
+		return fault(ctx, "extend a lease", err)
+	}
+	if extended != 1 {
+		return store.ErrLeaseLost
+	}
+	return nil
+}
+
+// Release implements [store.Lease]. It waits for Redis as other calls do; if that does not
+// answer, the lease expires.
+func (l *lease) Release() {
+	if !l.released.Swap(true) {
+		_, _ = l.store.run(l.ctx, releaseScript, l.key, l.owner)
+	}
+}
+
+// checkTTL refuses a call whose context has ended and a ttl below 1 ms.
+func checkTTL(ctx context.Context, operation string, ttl time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if ttl < time.Millisecond {
+		return fmt.Errorf("redisstore: %s: the ttl %v is below 1 ms", operation, ttl)
+	}
+	return nil
+}
+
+// pause waits for a random time, so that callers that wait for the same lease do not ask
+// together.
 func pause(ctx context.Context) error {
 	timer := time.NewTimer(10*time.Millisecond + mathrand.N(40*time.Millisecond))
 	defer timer.Stop()

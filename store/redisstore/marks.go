@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -12,42 +11,45 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// markScript remembers a value until a time.
+// markScript marks a name.
 //
-// KEYS[1] is the mark, "<value> <expiry> <call>". ARGV: value, expiry, and the
-// name of this call. It returns 1 if there was no mark, and 0 if there was.
+// KEYS[1] is the mark, "<time> <call>". ARGV: the ttl in milliseconds, and the name of this
+// call. It returns the time, and 1 if the name was not marked, else 0. The numbers of Lua
+// have 53 bits, which a time in microseconds does not exceed.
 //
-// The client sends a script again when the first answer got lost. Then the mark
-// has the name of this very call already, which is fresh. Values are compared as
-// text, because the numbers of Lua do not hold 64 bits.
+// A client that did not get the answer sends the script again. The mark then has the name
+// of this call already, which is still the first, at a later time.
 var markScript = redis.NewScript(`
+local now = redis.call('TIME')
+local at, ttl, first = now[1] * 1000000 + now[2], tonumber(ARGV[1]), ARGV[2]
 local old = redis.call('GET', KEYS[1])
-if not old then
-	redis.call('SET', KEYS[1], table.concat(ARGV, ' '), 'PXAT', ARGV[2])
-	return 1
+if old then
+	local last, call = string.match(old, '^(%d+) (%w+)$')
+	at, ttl, first = math.max(at, last + 1), math.max(ttl, redis.call('PTTL', KEYS[1])), call
 end
-local value, expires, call = string.match(old, '^(%d+) (%d+) (%w+)$')
-if call == ARGV[3] then return 1 end
-if #ARGV[1] > #value or (#ARGV[1] == #value and ARGV[1] > value) then value = ARGV[1] end
-if tonumber(ARGV[2]) > tonumber(expires) then expires = ARGV[2] end
-redis.call('SET', KEYS[1], table.concat({value, expires, call}, ' '), 'PXAT', expires)
-return 0
+redis.call('SET', KEYS[1], string.format('%.0f %s', at, first), 'PX', string.format('%.0f', ttl))
+return {at, first == ARGV[2] and 1 or 0}
 `)
 
-// Mark implements [store.Marks].
-func (s *Store) Mark(ctx context.Context, name string, value int64, expires time.Time) (bool, error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
+// Mark implements [store.Marks], by the clock of Redis. If that is set back, marks of other
+// names may have larger times until it has caught up. So they may after a failover to a
+// server whose clock is behind. If the memory of Redis is full, Mark returns
+// [store.ErrFull].
+func (s *Store) Mark(ctx context.Context, name string, ttl time.Duration) (at int64, first bool, err error) {
+	if err := checkTTL(ctx, "mark", ttl); err != nil {
+		return 0, false, err
 	}
-	if value <= 0 {
-		return false, fmt.Errorf("redisstore: a mark of %d is not above 0", value)
+	bounded, cancel := s.bound(ctx)
+	defer cancel()
+	keys, call := []string{s.key(kindMark, hash(name))}, rand.Text()[:12]
+	answer, err := markScript.Run(bounded, s.client, keys, ttl.Milliseconds(), call).Int64Slice()
+	if err == nil && len(answer) != 2 {
+		err = errors.New("the server did not answer with the mark")
 	}
-	call := rand.Text()[:12]
-	fresh, err := s.run(ctx, markScript, s.key(kindMark, hash(name)), value, millis(expires), call)
 	if err != nil {
-		return false, fault(ctx, "mark", err)
+		return 0, false, fault(ctx, "mark", err)
 	}
-	return fresh == 1, nil
+	return answer[0], answer[1] == 1, nil
 }
 
 // Marked implements [store.Marks].
@@ -55,29 +57,32 @@ func (s *Store) Marked(ctx context.Context, names ...string) ([]int64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if len(names) == 0 {
+		return nil, nil
+	}
 	bounded, cancel := s.bound(ctx)
 	defer cancel()
-	pipe := s.client.Pipeline()
-	answers := make([]*redis.StringCmd, len(names))
+	keys := make([]string, len(names))
 	for i, name := range names {
-		answers[i] = pipe.Get(bounded, s.key(kindMark, hash(name)))
+		keys[i] = s.key(kindMark, hash(name))
 	}
-	if _, err := pipe.Exec(bounded); err != nil && !errors.Is(err, redis.Nil) {
-		return nil, fault(ctx, "marked", err)
+	marks, err := s.client.MGet(bounded, keys...).Result()
+	if err == nil && len(marks) != len(names) {
+		err = errors.New("the server did not answer with the marks")
 	}
-	values := make([]int64, len(names))
-	for i, answer := range answers {
-		mark, err := answer.Result()
-		if errors.Is(err, redis.Nil) {
+	if err != nil {
+		return nil, fault(ctx, "read marks", err)
+	}
+	times := make([]int64, len(names))
+	for i, mark := range marks {
+		if mark == nil {
 			continue
 		}
-		if err != nil {
-			return nil, fault(ctx, "marked", err)
-		}
-		value, _, _ := strings.Cut(mark, " ")
-		if values[i], err = strconv.ParseInt(value, 10, 64); err != nil {
-			return nil, fault(ctx, "marked", errors.New("unreadable mark"))
+		text, _ := mark.(string)
+		at, _, _ := strings.Cut(text, " ")
+		if times[i], err = strconv.ParseInt(at, 10, 64); err != nil {
+			return nil, fault(ctx, "read marks", errors.New("unreadable mark"))
 		}
 	}
-	return values, nil
+	return times, nil
 }

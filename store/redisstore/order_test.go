@@ -15,7 +15,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/redisstore"
 )
 
-// A hook stands between a client and Redis.
+// A hook is between a client and Redis.
 type hook struct {
 	process  func(next redis.ProcessHook) redis.ProcessHook
 	pipeline func(next redis.ProcessPipelineHook) redis.ProcessPipelineHook
@@ -34,11 +34,11 @@ func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 	return h.pipeline(next)
 }
 
-var errDied = errors.New("the process has died")
+var errStopped = errors.New("the process has stopped")
 
-// dieAfter lets so many round trips happen, and the next one too if the process
-// dies before it has the answer.
-func dieAfter(trips int, answerLost bool) hook {
+// stopAfter makes a process stop after so many round trips, and one more whose answer it
+// does not get if answerLost is set.
+func stopAfter(trips int, answerLost bool) hook {
 	trip := func(do func() error) error {
 		trips--
 		if trips >= 0 {
@@ -47,13 +47,13 @@ func dieAfter(trips int, answerLost bool) hook {
 		if trips == -1 && answerLost {
 			_ = do()
 		}
-		return errDied
+		return errStopped
 	}
 	return hook{
 		process: func(next redis.ProcessHook) redis.ProcessHook {
 			return func(ctx context.Context, cmd redis.Cmder) error {
 				err := trip(func() error { return next(ctx, cmd) })
-				if errors.Is(err, errDied) {
+				if errors.Is(err, errStopped) {
 					cmd.SetErr(err)
 				}
 				return err
@@ -63,7 +63,7 @@ func dieAfter(trips int, answerLost bool) hook {
 			return func(ctx context.Context, cmds []redis.Cmder) error {
 				err := trip(func() error { return next(ctx, cmds) })
 				for _, cmd := range cmds {
-					if errors.Is(err, errDied) {
+					if errors.Is(err, errStopped) {
 						cmd.SetErr(err)
 					}
 				}
@@ -73,7 +73,7 @@ func dieAfter(trips int, answerLost bool) hook {
 	}
 }
 
-func TestAProcessThatDiesLeavesNoSessionThatCantBeEnded(t *testing.T) {
+func TestRedis_StoppedProcessLeavesIndexedSessions(t *testing.T) {
 	session := func() *store.Record {
 		r := provided()
 		r.ExpiresAt = time.Now().Add(time.Hour)
@@ -81,38 +81,38 @@ func TestAProcessThatDiesLeavesNoSessionThatCantBeEnded(t *testing.T) {
 	}
 	for name, do := range map[string]func(ctx context.Context, s *redisstore.Store, handle string, r *store.Record) error{
 		"create": func(ctx context.Context, s *redisstore.Store, _ string, _ *store.Record) error {
-			_, err := s.Create(ctx, session())
+			_, err := s.CreateSession(ctx, session())
 			return err
 		},
 		"replace": func(ctx context.Context, s *redisstore.Store, handle string, r *store.Record) error {
 			r.ExpiresAt = r.ExpiresAt.Add(100 * time.Hour)
-			_, err := s.Replace(ctx, handle, r)
+			_, err := s.ReplaceSession(ctx, handle, r)
 			return err
 		},
 		"delete": func(ctx context.Context, s *redisstore.Store, handle string, _ *store.Record) error {
-			return s.Delete(ctx, handle)
+			return s.DeleteSession(ctx, handle)
 		},
 		"delete all": func(ctx context.Context, s *redisstore.Store, _ string, r *store.Record) error {
-			_, err := s.DeleteWhere(ctx, store.Filter{Subject: r.Subject})
+			_, err := s.DeleteSessions(ctx, realm, r.Subject, "")
 			return err
 		},
 	} {
-		for i := range 2 * len(filters) {
-			answerLost, f := i%2 == 1, filters[i/2]
+		for i := range 2 * len(ends) {
+			answerLost, end := i%2 == 1, ends[i/2]
 			for trips := 0; ; trips++ {
-				m := double(t)
-				s := open(t, connect(t, "redis://"+m.Addr()), redisstore.Options{Timeout: patient})
+				m := fakeRedis(t)
+				s := open(t, connect(t, "redis://"+m.Addr()), redisstore.Options{Timeout: longTimeout})
 				r := session()
 				handle := create(t, s, r)
 
-				dying := connect(t, "redis://"+m.Addr())
-				dying.AddHook(dieAfter(trips, answerLost))
-				err := do(t.Context(), open(t, dying, redisstore.Options{Timeout: patient}), handle, r)
-				if err != nil && !errors.Is(err, errDied) {
+				stopping := connect(t, "redis://"+m.Addr())
+				stopping.AddHook(stopAfter(trips, answerLost))
+				err := do(t.Context(), open(t, stopping, redisstore.Options{Timeout: longTimeout}), handle, r)
+				if err != nil && !errors.Is(err, errStopped) {
 					t.Fatalf("%s after %d round trips: %v", name, trips, err)
 				}
-				endsAll(t, m, s, r, f)
-				if err == nil && trips > 8 { // the longest of them has 5, and a script may take 2
+				endsAll(t, m, s, r, end)
+				if err == nil && trips > 8 { // more than the longest of them has
 					break
 				}
 			}
@@ -120,62 +120,84 @@ func TestAProcessThatDiesLeavesNoSessionThatCantBeEnded(t *testing.T) {
 	}
 }
 
-// provided is a session with all that a provider may say, and filters are those
-// by which the provider ends it.
+// provided is a session with all names at a provider, and ends are the ways in which it can
+// be ended with others.
 func provided() *store.Record {
 	r := typicalSession()
 	r.ProviderSubject, r.ProviderSession = "583231", "sid"
 	return r
 }
 
-var filters = [...]store.Filter{
-	{Provider: "github", ProviderSubject: "583231"},
-	{Provider: "github", ProviderSession: "sid"},
+var ends = []func(ctx context.Context, s *redisstore.Store, r *store.Record) (int, error){
+	func(ctx context.Context, s *redisstore.Store, r *store.Record) (int, error) {
+		return s.DeleteSessions(ctx, r.Realm, r.Subject, "")
+	},
+	func(ctx context.Context, s *redisstore.Store, r *store.Record) (int, error) {
+		return s.DeleteProviderSubject(ctx, r.Realm, r.Provider, r.ProviderSubject)
+	},
+	func(ctx context.Context, s *redisstore.Store, r *store.Record) (int, error) {
+		return s.DeleteProviderSession(ctx, r.Realm, r.Provider, r.ProviderSession)
+	},
 }
 
-// endsAll fails the test unless all living sessions of a user are listed and can
-// be ended by a filter, after a long time and another sign-in.
-func endsAll(t *testing.T, m *miniredis.Miniredis, s *redisstore.Store, r *store.Record, f store.Filter) {
+// endsAll fails the test unless all living sessions like r are listed and can be ended,
+// after a long time and another sign-in.
+func endsAll(t *testing.T, m *miniredis.Miniredis, s *redisstore.Store, r *store.Record, end func(context.Context, *redisstore.Store, *store.Record) (int, error)) {
 	t.Helper()
 	m.SetTime(time.Now().Add(50 * time.Hour))
 	create(t, s, provided())
 
 	living := 0
 	for _, key := range m.Keys() {
-		if strings.HasPrefix(key, "nuxtauth:s:") {
+		if strings.HasPrefix(key, "nuxtauth:v1:s:") {
 			living++
 		}
 	}
-	if list, err := s.List(t.Context(), r.Subject); err != nil || len(list) != living {
-		t.Errorf("List = %d sessions, %v, of %d", len(list), err, living)
+	if list, err := s.ListSessions(t.Context(), realm, r.Subject, 100); err != nil || len(list) != living {
+		t.Errorf("ListSessions = %d sessions, %v, of %d", len(list), err, living)
 	}
-	if n, err := s.DeleteWhere(t.Context(), f); err != nil || n != living {
-		t.Errorf("DeleteWhere(%+v) = %d, %v, of %d", f, n, err, living)
+	if n, err := end(t.Context(), s, r); err != nil || n != living {
+		t.Errorf("%d sessions ended, %v, of %d", n, err, living)
 	}
 }
 
-// A client sends a command again when it got no answer, though Redis may have
-// carried it out the first time.
-func TestACommandThatTheClientSendsTwiceCountsOnce(t *testing.T) {
-	client := connect(t, "redis://"+double(t).Addr())
-	client.AddHook(hook{process: func(next redis.ProcessHook) redis.ProcessHook {
-		return func(ctx context.Context, cmd redis.Cmder) error {
-			_ = next(ctx, cmd)
-			cmd.SetErr(nil)
-			return next(ctx, cmd)
-		}
-	}})
-	s := open(t, client, redisstore.Options{Timeout: patient})
-	ctx, cancel := context.WithTimeout(t.Context(), patient)
+// A client that gets no answer sends a command again, although Redis may have carried it
+// out.
+func TestRedis_CommandsSentTwice(t *testing.T) {
+	client := connect(t, "redis://"+fakeRedis(t).Addr())
+	client.AddHook(hook{
+		process: func(next redis.ProcessHook) redis.ProcessHook {
+			return func(ctx context.Context, cmd redis.Cmder) error {
+				_ = next(ctx, cmd)
+				cmd.SetErr(nil)
+				return next(ctx, cmd)
+			}
+		},
+		pipeline: func(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+			return func(ctx context.Context, cmds []redis.Cmder) error {
+				_ = next(ctx, cmds)
+				for _, cmd := range cmds {
+					cmd.SetErr(nil)
+				}
+				return next(ctx, cmds)
+			}
+		},
+	})
+	s := open(t, client, redisstore.Options{Timeout: longTimeout})
+	ctx, cancel := context.WithTimeout(t.Context(), longTimeout)
 	defer cancel()
 	r := typicalSession()
 	handle := create(t, s, r)
-	if _, err := s.Replace(ctx, handle, r); err != nil || r.Version != 2 {
-		t.Errorf("Replace: version %d, %v", r.Version, err)
+	if _, err := s.ReplaceSession(ctx, handle, r); err != nil || r.Version != 2 {
+		t.Errorf("ReplaceSession: version %d, %v", r.Version, err)
 	}
 	for _, want := range []bool{true, false} {
-		if fresh, err := s.Mark(ctx, "a", 7, time.Now().Add(time.Hour)); err != nil || fresh != want {
-			t.Errorf("Mark = %v, %v, want %v", fresh, err, want)
+		at, first, err := s.Mark(ctx, "a", time.Hour)
+		if err != nil || first != want {
+			t.Errorf("Mark = %v, %v, want %v", first, err, want)
+		}
+		if times, err := s.Marked(ctx, "a"); err != nil || times[0] != at {
+			t.Errorf("Marked = %d, %v, want %d", times, err, at)
 		}
 	}
 	for _, step := range []struct{ n, want int }{{2, 2}, {3, 5}, {-1, 4}, {0, 4}, {-4, 0}, {1, 1}} {
@@ -184,52 +206,55 @@ func TestACommandThatTheClientSendsTwiceCountsOnce(t *testing.T) {
 		}
 	}
 	for range 2 {
-		unlock, err := s.Lock(ctx, "a", time.Hour)
+		lease, err := s.Lock(ctx, "a", time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
-		unlock()
+		if err := lease.Extend(ctx, time.Hour); err != nil {
+			t.Errorf("Extend: %v", err)
+		}
+		lease.Release()
 	}
-	if list, err := s.List(ctx, r.Subject); err != nil || len(list) != 1 {
-		t.Errorf("List = %d sessions, %v", len(list), err)
+	if list, err := s.ListSessions(ctx, realm, r.Subject, 10); err != nil || len(list) != 1 {
+		t.Errorf("ListSessions = %d sessions, %v", len(list), err)
 	}
-	if err := s.Delete(ctx, handle); err != nil {
-		t.Errorf("Delete: %v", err)
+	if err := s.DeleteSession(ctx, handle); err != nil {
+		t.Errorf("DeleteSession: %v", err)
 	}
 }
 
-// A session is about to be written when its indexes name it already. To sweep it
-// out of them then would lose it.
-func TestReadingAnIndexDoesNotLoseASessionThatIsBeingCreated(t *testing.T) {
-	m := double(t)
-	reader := open(t, connect(t, "redis://"+m.Addr()), redisstore.Options{Timeout: patient})
+// An index has a session before it is written. A reader that removes the entry would lose
+// the session.
+func TestRedis_ReaderLeavesNewIndexEntries(t *testing.T) {
+	m := fakeRedis(t)
+	reader := open(t, connect(t, "redis://"+m.Addr()), redisstore.Options{Timeout: longTimeout})
 	slow := connect(t, "redis://"+m.Addr())
 	r := typicalSession()
 	slow.AddHook(hook{process: func(next redis.ProcessHook) redis.ProcessHook {
 		return func(ctx context.Context, cmd redis.Cmder) error {
 			if cmd.Name() == "set" {
-				if list, err := reader.List(ctx, r.Subject); err != nil || len(list) != 0 {
-					t.Errorf("List = %d sessions, %v", len(list), err)
+				if list, err := reader.ListSessions(ctx, realm, r.Subject, 10); err != nil || len(list) != 0 {
+					t.Errorf("ListSessions = %d sessions, %v", len(list), err)
 				}
-				if n, err := reader.DeleteWhere(ctx, store.Filter{Subject: r.Subject}); err != nil || n != 0 {
-					t.Errorf("DeleteWhere = %d, %v", n, err)
+				if n, err := reader.DeleteSessions(ctx, realm, r.Subject, ""); err != nil || n != 0 {
+					t.Errorf("DeleteSessions = %d, %v", n, err)
 				}
 			}
 			return next(ctx, cmd)
 		}
 	}})
-	create(t, open(t, slow, redisstore.Options{Timeout: patient}), r)
-	if list, err := reader.List(t.Context(), r.Subject); err != nil || len(list) != 1 {
-		t.Errorf("List = %d sessions, %v, want 1", len(list), err)
+	create(t, open(t, slow, redisstore.Options{Timeout: longTimeout}), r)
+	if list, err := reader.ListSessions(t.Context(), realm, r.Subject, 10); err != nil || len(list) != 1 {
+		t.Errorf("ListSessions = %d sessions, %v, want 1", len(list), err)
 	}
 }
 
-// The slower of two writers knows less about how long the session lives.
-func TestALateWriterDoesNotTakeAProlongedSessionOutOfTheList(t *testing.T) {
-	for _, f := range filters {
-		m := double(t)
+// The slower of two writers has an earlier expiry of the session.
+func TestRedis_LateWriterLeavesIndexEntries(t *testing.T) {
+	for _, end := range ends {
+		m := fakeRedis(t)
 		url := "redis://" + m.Addr()
-		fast := open(t, connect(t, url), redisstore.Options{Timeout: patient})
+		fast := open(t, connect(t, url), redisstore.Options{Timeout: longTimeout})
 		r := provided()
 		start := time.Now()
 		r.ExpiresAt = start.Add(time.Hour)
@@ -237,22 +262,23 @@ func TestALateWriterDoesNotTakeAProlongedSessionOutOfTheList(t *testing.T) {
 
 		late := *r
 		slow := connect(t, url)
-		slow.AddHook(hook{process: func(next redis.ProcessHook) redis.ProcessHook {
-			return func(ctx context.Context, cmd redis.Cmder) error {
-				if cmd.Name() == "evalsha" && r.Version == 1 {
+		slow.AddHook(hook{
+			process: func(next redis.ProcessHook) redis.ProcessHook { return next },
+			pipeline: func(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+				return func(ctx context.Context, cmds []redis.Cmder) error { // of the indexes
 					r.ExpiresAt = start.Add(100 * time.Hour)
-					if _, err := fast.Replace(ctx, handle, r); err != nil {
+					if _, err := fast.ReplaceSession(ctx, handle, r); err != nil {
 						t.Error(err)
 					}
+					return next(ctx, cmds)
 				}
-				return next(ctx, cmd)
-			}
-		}})
+			},
+		})
 		late.ExpiresAt = start.Add(2 * time.Hour)
-		_, err := open(t, slow, redisstore.Options{Timeout: patient}).Replace(t.Context(), handle, &late)
+		_, err := open(t, slow, redisstore.Options{Timeout: longTimeout}).ReplaceSession(t.Context(), handle, &late)
 		if !errors.Is(err, store.ErrConflict) || late.Version != 1 {
-			t.Errorf("Replace: version %d, %v, want %q", late.Version, err, store.ErrConflict)
+			t.Errorf("ReplaceSession: version %d, %v, want %q", late.Version, err, store.ErrConflict)
 		}
-		endsAll(t, m, fast, r, f)
+		endsAll(t, m, fast, r, end)
 	}
 }

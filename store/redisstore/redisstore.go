@@ -1,67 +1,67 @@
-// Package redisstore keeps sessions, marks, locks and counts in Redis 6.2 or later
-// (or Valkey), for services of more than one process.
+// Package redisstore keeps sessions in Redis 6.2 or later (or Valkey), for services of
+// several processes. A [Store] has all abilities: [store.Sessions], [store.Index],
+// [store.Marks], [store.Locker] and [store.Counter].
 //
-// It works with every client of go-redis that talks to a primary: one server, a
-// cluster, Sentinel, with or without TLS. [ParseURL] has the settings that such
-// a client needs. Nothing is connected before the first call, so a service
-// starts while Redis is down.
+// It works with every client of go-redis that talks to a primary: one server, a cluster,
+// Sentinel, with or without TLS. [ParseURL] has the settings that such a client needs.
+// Nothing is connected before the first call, so that a service can start while Redis is
+// down.
 //
-// # What is kept
+// # Data
 //
-// A session is one string, under the SHA-256 of its handle; who reads the
-// database can't sign in with what is there. But the claims of a session are
-// readable, and so is an access token that they hold: let nobody else in, and use
-// TLS. A session with 250 bytes of claims takes about 900 bytes of the server's
-// memory: 700 for itself and 200 for the index of its user. A session at a provider
-// and another name of the user there have an index of 200 each, where they are
-// known; a session with both takes about 1,500 bytes in all.
+// A session is one string, under the SHA-256 of its handle: a reader of the database can't
+// sign in with its content. But the claims of a session are readable, and so is an access
+// token among them: restrict access to the database, and use TLS. A session with 250 bytes
+// of claims takes about 900 bytes of the server's memory: 700 for itself and 200 for the
+// index of its user. One with a ProviderSubject takes 1,100, and one with a ProviderSession
+// too 1,500: each is in an index of 200 bytes.
 //
-// Every key has an expiry, by the clock of Redis. Users, users and sessions at a
-// provider, and the names of marks, locks and counts are hashed in keys. A count
-// takes about 210 bytes for as long as its window.
+// Every key has an expiry, by the clock of Redis. Users, names at a provider, and the names
+// of marks, leases and counters are hashed in keys. A mark or a counter takes about 190
+// bytes until it expires. In a cluster all marks are on one server, so that one clock puts
+// them in order; all else is spread.
 //
-// # What a call costs
+// # Cost of a call
 //
-// Find, Mark, Marked and Count are one round trip to Redis. Create and Delete are
-// two; Create is one more if there is a session at a provider, and one more if the
-// user has another name there. Replace is two, and as many more as the session has
-// indexes, one to three, when it is prolonged beyond what they know, which a
-// session of a month is once a week. List is one, and one more for each 256
-// sessions of the user; DeleteWhere is one, and three more. Lock is one each time
-// that it asks, and to unlock is one.
+// In round trips to Redis: FindSession, Mark, Marked, Count, Extend and Release are one,
+// and so is Lock, each time that it asks. CreateSession and DeleteSession are two.
+// ReplaceSession is two, and one more when it prolongs the session beyond the time until
+// which its indexes have it, for a session of a month once a week. ListSessions is one, and
+// one more for each 256 sessions of the user; the methods that end several sessions are one,
+// and three more for each 256. The first call that runs a script on a server is one more.
 //
-// # When Redis fails
+// # Faults
 //
-// Each round trip ends within [Options.Timeout]. What it returns then is an
-// error, never [store.ErrNotFound]: a session may well be there. After an error
-// of a write nobody knows if it was done. Calls succeed again as soon as Redis
-// answers, without a restart of anything. A Count whose answer got lost is sent
-// again, and then counts twice if another of the same name came between the two.
+// Each round trip ends within [Options.Timeout]. Its error is then never
+// [store.ErrNotFound]: the session may exist. After an error of a write it is unknown
+// whether it was done. Calls succeed again as soon as Redis answers. A client that did not
+// get an answer sends a command again: a Count then counts twice if another of the same
+// name came in between.
 //
-// # How to run Redis
+// # Configuration of Redis
 //
-//   - maxmemory-policy noeviction, which is the default. Any other policy may
-//     evict the index of a user, and with it the way to end that user's sessions.
-//     When the memory is full, Create, Replace, Mark and Count return
-//     [store.ErrFull].
-//   - appendonly yes. Without it a restart signs everybody out, and forgets what
-//     was taken back or counted.
-//   - Redis answers before its replicas have a write. A failover may therefore
-//     undo the last moments before it: a sign-in is lost, an ended session is
-//     back, a lock has two holders, an attempt is not counted.
-//     min-replicas-to-write makes that rarer. Keep sessions short where it matters.
-//   - A user of its own, with what a store needs and no more: ~nuxtauth:* +get
-//     +set +getdel +del +zadd +zrange +zrem +zremrangebyscore +pexpireat +time
-//     +eval +evalsha; in another database than 0 also +select, and in a cluster
-//     +cluster|slots +cluster|shards +command.
+//   - maxmemory-policy noeviction, the default. Another policy may evict the index of a
+//     user, without which the sessions of that user can't be ended. When the memory is
+//     full, CreateSession, ReplaceSession, Mark and Count return [store.ErrFull].
+//   - appendonly yes. Without it a restart ends all sessions, and loses marks and counters.
+//   - Redis answers before its replicas have a write. A failover may therefore undo the
+//     last moments before it: a sign-in is lost, an ended session is back, a lease has two
+//     holders, an attempt is not counted. min-replicas-to-write makes that less likely.
+//     Sessions should be short if that matters.
+//   - A user with the permissions that a store needs: ~nuxtauth:* +get +mget +set +getdel
+//     +del +pttl +pexpire +pexpireat +zadd +zrange +zrem +zremrangebyscore +time +eval
+//     +evalsha; in another database than 0 also +select, and in a cluster +cluster|slots
+//     +cluster|shards +command.
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -69,20 +69,19 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// Options are the settings of a [Store]. The zero value is usable.
+// Options of a [Store]. The zero value is usable.
 type Options struct {
-	// Prefix begins every key, so that several services can share one Redis;
-	// empty means "nuxtauth:". Services with the same prefix share their sessions.
+	// Prefix begins every key, so that several services can share a Redis; empty means
+	// "nuxtauth:". Services with the same prefix share their data.
 	Prefix string
 
-	// Timeout bounds each round trip to Redis, with the wait for a connection
-	// and the client's retries; 0 means one second. An earlier deadline of a
-	// call's context comes first.
+	// Timeout bounds each round trip to Redis, including the wait for a connection and
+	// the client's retries; 0 means one second. An earlier deadline of the context comes
+	// first.
 	Timeout time.Duration
 }
 
-// Store is a [store.Store], [store.Marks], a [store.Locker] and a [store.Counter]
-// in Redis.
+// Store has all abilities of a store in Redis. It is safe for concurrent use.
 type Store struct {
 	client  redis.UniversalClient
 	prefix  string
@@ -90,38 +89,35 @@ type Store struct {
 }
 
 var (
-	_ store.Store   = (*Store)(nil)
-	_ store.Marks   = (*Store)(nil)
-	_ store.Locker  = (*Store)(nil)
-	_ store.Counter = (*Store)(nil)
+	_ store.Sessions = (*Store)(nil)
+	_ store.Index    = (*Store)(nil)
+	_ store.Marks    = (*Store)(nil)
+	_ store.Locker   = (*Store)(nil)
+	_ store.Counter  = (*Store)(nil)
 )
 
-// New returns a store that uses a client, which stays the caller's: to make, to
-// share and to close.
+// New returns a store that uses a client, which stays the caller's to share and to close.
 //
-// It refuses clients with which it can't keep its word: those that do not honour
-// contexts, those that read from replicas or from a cache, where an ended
-// session is still there, and [redis.Ring], which looks for the sessions of a
-// server that is down on another one. It can't look into a failover client with
-// ReplicaOnly, nor into clients of types that it does not know.
+// It refuses clients with which a store does not work: those that do not honour contexts,
+// those that read from replicas or from a cache, which still have sessions that have
+// ended, and [redis.Ring], which looks for the sessions of a server that is down on
+// another. It can't detect a failover client with ReplicaOnly, nor check clients of other
+// types.
 func New(client redis.UniversalClient, opts Options) (*Store, error) {
 	if err := check(client); err != nil {
 		return nil, err
 	}
 	if opts.Timeout < 0 {
-		return nil, fmt.Errorf("redisstore: Timeout is %v", opts.Timeout)
+		return nil, fmt.Errorf("redisstore: Options.Timeout is %v", opts.Timeout)
 	}
-	s := &Store{client: client, prefix: opts.Prefix, timeout: opts.Timeout}
-	if s.prefix == "" {
-		s.prefix = "nuxtauth:"
-	}
-	if s.timeout == 0 {
-		s.timeout = time.Second
-	}
-	return s, nil
+	return &Store{
+		client:  client,
+		prefix:  cmp.Or(opts.Prefix, "nuxtauth:") + keyVersion,
+		timeout: cmp.Or(opts.Timeout, time.Second),
+	}, nil
 }
 
-// check reports all that is wrong with a client.
+// check reports all problems of a client.
 func check(client redis.UniversalClient) error {
 	var problems []error
 	refuseIf := func(bad bool, why string) {
@@ -137,7 +133,7 @@ func check(client redis.UniversalClient) error {
 	)
 	switch c := client.(type) {
 	case nil:
-		refuseIf(true, "no client")
+		refuseIf(true, "the client is nil")
 	case *redis.Client:
 		o := c.Options()
 		refuseIf(!o.ContextTimeoutEnabled, deadlines)
@@ -152,26 +148,28 @@ func check(client redis.UniversalClient) error {
 	return errors.Join(problems...)
 }
 
-// The kinds of keys. A cluster keeps any two keys on different servers, so no
-// command and no script touches more than one.
+// keyVersion is that of the formats of all keys and values. A release with other formats
+// has another.
+const keyVersion = "v1:"
+
+// The kinds of keys. A cluster has any two keys on different servers, so that no command
+// and no script uses more than one; except marks, whose hash tag puts them on one server.
 const (
-	kindSession         = "s:" // a string, see entry; by the key of its handle
-	kindSubject         = "u:" // the index of a user
-	kindProviderSubject = "a:" // the index of a user at a provider
-	kindProviderSession = "p:" // the index of a session at a provider
-	kindMark            = "m:" // a string, see markScript
-	kindLock            = "l:" // a string, the owner
-	kindCount           = "c:" // a string, see countScript
+	kindSession         = "s:"   // a string, see entry; by the key of its handle
+	kindSubject         = "u:"   // the index of a user
+	kindProviderSubject = "a:"   // the index of a user at a provider
+	kindProviderSession = "p:"   // the index of a session at a provider
+	kindMark            = "{m}:" // a string, see markScript
+	kindLock            = "l:"   // a string, the owner
+	kindCount           = "c:"   // a string, see countScript
 )
 
 func (s *Store) sessionKey(k store.Key) string { return s.key(kindSession, k) }
 
-func (s *Store) subjectKey(subject string) string { return s.key(kindSubject, hash(subject)) }
-
-// providerKey joins a provider and a name there with a byte that is in neither,
-// see [store.Record.Check].
-func (s *Store) providerKey(kind, provider, name string) string {
-	return s.key(kind, hash(provider+"\x00"+name))
+// indexKey joins names with a byte that is in none of those in a session, see
+// [store.Record.Check].
+func (s *Store) indexKey(kind string, names ...string) string {
+	return s.key(kind, hash(strings.Join(names, "\x00")))
 }
 
 func (s *Store) key(kind string, k store.Key) string {
@@ -181,33 +179,33 @@ func (s *Store) key(kind string, k store.Key) string {
 // hash makes a name of any length and any bytes fit a key.
 func hash(name string) store.Key { return sha256.Sum256([]byte(name)) }
 
-// bound gives one round trip its deadline.
+// bound sets the deadline of one round trip.
 func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, s.timeout)
 }
 
-// run runs a script on a key and returns the number that the script returns.
+// run runs a script on a key and returns its result, a number.
 func (s *Store) run(ctx context.Context, script *redis.Script, key string, args ...any) (int, error) {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
 	return script.Run(ctx, s.client, []string{key}, args...).Int()
 }
 
-// fault says what failed. If it failed because the caller's context has ended,
-// the error is that of the context, and a Redis without memory is full.
-func fault(ctx context.Context, what string, err error) error {
+// fault adds the operation to an error. If the context of the call has ended, the error
+// wraps that of the context, and one of a Redis without memory wraps [store.ErrFull].
+func fault(ctx context.Context, operation string, err error) error {
 	if ended := ctx.Err(); ended != nil {
-		return fmt.Errorf("redisstore: %s: %w", what, ended)
+		return fmt.Errorf("redisstore: %s: %w", operation, ended)
 	}
-	// A socket may notice the deadline of a context before the context does.
+	// A socket may reach the deadline of a context before the context does.
 	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
-		return fmt.Errorf("redisstore: %s: %w", what, context.DeadlineExceeded)
+		return fmt.Errorf("redisstore: %s: %w", operation, context.DeadlineExceeded)
 	}
 	if redis.HasErrorPrefix(err, "OOM") {
-		return fmt.Errorf("redisstore: %s: %w: %w", what, store.ErrFull, err)
+		return fmt.Errorf("redisstore: %s: %w: %w", operation, store.ErrFull, err)
 	}
-	return fmt.Errorf("redisstore: %s: %w", what, err)
+	return fmt.Errorf("redisstore: %s: %w", operation, err)
 }
 
-// millis is a time as Redis takes it. A time before 1970 is past as well.
+// millis is a time as Redis takes it. A time before 1970 is in the past as well.
 func millis(t time.Time) int64 { return max(t.UnixMilli(), 1) }

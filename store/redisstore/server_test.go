@@ -23,7 +23,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/redisstore"
 )
 
-// A server is a redis-server that a test has started, and may stop in any way.
+// A server is a redis-server that a test has started and may stop in any way.
 type server struct {
 	t    *testing.T
 	args []string
@@ -48,8 +48,8 @@ func needRedis(t *testing.T) {
 	}
 }
 
-// startServer starts a server with a folder of its own, on a free port of the
-// loopback interface.
+// startServer starts a server with a folder of its own, on a free port of the loopback
+// interface.
 func startServer(t *testing.T, args ...string) *server {
 	t.Helper()
 	needRedis(t)
@@ -60,8 +60,8 @@ func startServer(t *testing.T, args ...string) *server {
 	return s
 }
 
-// freePort returns a port below those that systems give to outgoing connections:
-// one of the many clients that look for a dead server could get its port.
+// freePort returns a port below those of outgoing connections: one of the clients that try
+// to connect to a stopped server could get its port.
 func freePort(t *testing.T) string {
 	t.Helper()
 	for range 100 {
@@ -79,7 +79,7 @@ func freePort(t *testing.T) string {
 func (s *server) addr() string { return "127.0.0.1:" + s.port }
 func (s *server) url() string  { return "redis://" + s.addr() }
 
-// start starts the process, for the first time or again, and waits until it answers.
+// start starts the process and waits until it answers.
 func (s *server) start() {
 	s.t.Helper()
 	s.out.Reset()
@@ -106,7 +106,7 @@ func (s *server) start() {
 	})
 }
 
-// kill ends the process at once, without a chance to write anything.
+// kill ends the process at once.
 func (s *server) kill() {
 	s.signal(syscall.SIGKILL)
 	<-s.end
@@ -119,25 +119,25 @@ func (s *server) signal(sig syscall.Signal) {
 	}
 }
 
-// until asks again and again whether something holds, for a minute at most.
-func until(t *testing.T, what string, holds func() bool) {
+// until waits until a condition holds, for a minute at most.
+func until(t *testing.T, condition string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	end := time.Now().Add(time.Minute)
 	for !holds() {
 		if time.Now().After(end) {
-			t.Fatalf("a minute is not enough until %s", what)
+			t.Fatalf("a minute is not enough until %s", condition)
 		}
 		<-tick.C
 	}
 }
 
-func TestStoreKeepsItsContractOnARealRedis(t *testing.T) {
+func TestRedis_ContractOnServer(t *testing.T) {
 	conform(t, connect(t, startServer(t).url()))
 }
 
-func TestStoreKeepsItsContractOnACluster(t *testing.T) {
+func TestRedis_ContractOnCluster(t *testing.T) {
 	var addrs []string
 	for range 3 {
 		s := startServer(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t), "--cluster-node-timeout", "20000")
@@ -156,18 +156,34 @@ func TestStoreKeepsItsContractOnACluster(t *testing.T) {
 	}
 	conform(t, connect(t, "redis://"+addrs[0]+"?addr="+addrs[1]))
 
-	t.Run("with no more rights than documented", func(t *testing.T) {
+	t.Run("all marks are on one server", func(t *testing.T) {
+		servers := 0
+		for _, addr := range addrs {
+			marks, err := connect(t, "redis://"+addr).Keys(t.Context(), "nuxtauth:v1:{m}:*").Result()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(marks) > 0 {
+				servers++
+			}
+		}
+		if servers != 1 {
+			t.Errorf("%d servers have marks, want 1", servers)
+		}
+	})
+
+	t.Run("with the documented permissions", func(t *testing.T) {
 		for _, addr := range addrs {
 			addUser(t, connect(t, "redis://"+addr), "+cluster|slots", "+cluster|shards", "+command")
 		}
-		useAll(t, open(t, connect(t, "redis://ada:s3cret@"+addrs[0]+"?addr="+addrs[1]), redisstore.Options{Timeout: patient}))
+		useAll(t, open(t, connect(t, "redis://ada:s3cret@"+addrs[0]+"?addr="+addrs[1]), redisstore.Options{Timeout: longTimeout}))
 		for _, addr := range addrs {
 			nothingRefused(t, connect(t, "redis://"+addr))
 		}
 	})
 }
 
-func TestStoreGoesOnAfterAFailover(t *testing.T) {
+func TestRedis_Failover(t *testing.T) {
 	primary := startServer(t, "--repl-diskless-sync-delay", "0")
 	startServer(t, "--replicaof", "127.0.0.1 "+primary.port)
 	config := t.TempDir() + "/sentinel.conf"
@@ -185,7 +201,7 @@ func TestStoreGoesOnAfterAFailover(t *testing.T) {
 	var handle string
 	until(t, "a session is on the primary and its replica", func() bool {
 		var err error
-		if handle, err = s.Create(t.Context(), typicalSession()); err != nil {
+		if handle, err = s.CreateSession(t.Context(), typicalSession()); err != nil {
 			return false
 		}
 		n, err := client.Do(t.Context(), "WAIT", 1, 1000).Int()
@@ -199,18 +215,18 @@ func TestStoreGoesOnAfterAFailover(t *testing.T) {
 	})
 	primary.kill()
 	until(t, "the session is found on the new primary", func() bool {
-		_, err := s.Find(t.Context(), handle)
+		_, err := s.FindSession(t.Context(), handle)
 		if errors.Is(err, store.ErrNotFound) {
 			t.Fatal("the session is not found during a failover")
 		}
 		return err == nil
 	})
-	until(t, "the new primary takes writes", func() bool { return s.Delete(t.Context(), handle) == nil })
+	until(t, "the new primary takes writes", func() bool { return s.DeleteSession(t.Context(), handle) == nil })
 }
 
-func TestAFullRedisIsFullAndSignsNobodyOut(t *testing.T) {
+func TestRedis_Full(t *testing.T) {
 	client := connect(t, startServer(t, "--maxmemory-policy", "noeviction").url())
-	s := open(t, client, redisstore.Options{Timeout: patient})
+	s := open(t, client, redisstore.Options{Timeout: longTimeout})
 	r := typicalSession()
 	handle := create(t, s, r)
 	if _, err := s.Count(t.Context(), "a", 3, time.Hour); err != nil {
@@ -219,10 +235,10 @@ func TestAFullRedisIsFullAndSignsNobodyOut(t *testing.T) {
 	if err := client.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Create(t.Context(), typicalSession()); !errors.Is(err, store.ErrFull) {
-		t.Errorf("Create: %v, want %q", err, store.ErrFull)
+	if _, err := s.CreateSession(t.Context(), typicalSession()); !errors.Is(err, store.ErrFull) {
+		t.Errorf("CreateSession: %v, want %q", err, store.ErrFull)
 	}
-	if _, err := s.Mark(t.Context(), "a", 1, time.Now().Add(time.Hour)); !errors.Is(err, store.ErrFull) {
+	if _, _, err := s.Mark(t.Context(), "a", time.Hour); !errors.Is(err, store.ErrFull) {
 		t.Errorf("Mark: %v, want %q", err, store.ErrFull)
 	}
 	for _, name := range []string{"a", "b"} {
@@ -233,31 +249,31 @@ func TestAFullRedisIsFullAndSignsNobodyOut(t *testing.T) {
 	if n, err := s.Count(t.Context(), "a", 0, 0); err != nil || n != 3 {
 		t.Errorf("Count = %d, %v, want 3", n, err)
 	}
-	if _, err := s.Replace(t.Context(), handle, r); !errors.Is(err, store.ErrFull) || r.Version != 1 {
-		t.Errorf("Replace: version %d, %v, want %q", r.Version, err, store.ErrFull)
+	if _, err := s.ReplaceSession(t.Context(), handle, r); !errors.Is(err, store.ErrFull) || r.Version != 1 {
+		t.Errorf("ReplaceSession: version %d, %v, want %q", r.Version, err, store.ErrFull)
 	}
-	if _, err := s.Find(t.Context(), handle); err != nil {
-		t.Errorf("Find: %v", err)
+	if _, err := s.FindSession(t.Context(), handle); err != nil {
+		t.Errorf("FindSession: %v", err)
 	}
-	if n, err := s.DeleteWhere(t.Context(), store.Filter{Subject: r.Subject}); err != nil || n != 1 {
-		t.Errorf("DeleteWhere = %d, %v", n, err)
+	if n, err := s.DeleteSessions(t.Context(), realm, r.Subject, ""); err != nil || n != 1 {
+		t.Errorf("DeleteSessions = %d, %v", n, err)
 	}
 }
 
-func TestStoreNeedsNoMoreRightsThanDocumented(t *testing.T) {
+func TestRedis_Permissions(t *testing.T) {
 	server := startServer(t)
 	admin := connect(t, server.url())
 	addUser(t, admin, "+select")
-	useAll(t, open(t, connect(t, "redis://ada:s3cret@"+server.addr()+"/5"), redisstore.Options{Timeout: patient}))
+	useAll(t, open(t, connect(t, "redis://ada:s3cret@"+server.addr()+"/5"), redisstore.Options{Timeout: longTimeout}))
 	nothingRefused(t, admin)
 }
 
-// addUser makes the user that the documentation asks for.
+// addUser creates a user with the documented permissions.
 func addUser(t *testing.T, admin redis.UniversalClient, more ...any) {
 	t.Helper()
-	rights := append([]any{"ACL", "SETUSER", "ada", "on", ">s3cret", "~nuxtauth:*", "+get", "+set", "+getdel", "+del",
-		"+zadd", "+zrange", "+zrem", "+zremrangebyscore", "+pexpireat", "+time", "+eval", "+evalsha"}, more...)
-	if err := admin.Do(t.Context(), rights...).Err(); err != nil {
+	permissions := append([]any{"ACL", "SETUSER", "ada", "on", ">s3cret", "~nuxtauth:*", "+get", "+mget", "+set", "+getdel",
+		"+del", "+pttl", "+pexpire", "+pexpireat", "+zadd", "+zrange", "+zrem", "+zremrangebyscore", "+time", "+eval", "+evalsha"}, more...)
+	if err := admin.Do(t.Context(), permissions...).Err(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -270,46 +286,62 @@ func nothingRefused(t *testing.T, admin redis.UniversalClient) {
 	}
 }
 
-func TestASessionTakesAsMuchMemoryAsDocumented(t *testing.T) {
+func TestRedis_MemoryAsDocumented(t *testing.T) {
 	client := connect(t, startServer(t).url())
-	s := open(t, client, redisstore.Options{Timeout: patient})
-	create(t, s, typicalSession()) // connects, and loads the scripts
-	const users = 5000
-	before := usedMemory(t, client)
-	for i := range users {
+	s := open(t, client, redisstore.Options{Timeout: longTimeout})
+	session := func(i int, provider, sid bool) error {
 		r := typicalSession()
-		r.Subject = fmt.Sprintf("github:%07d", i)
-		create(t, s, r)
+		name := fmt.Sprintf("%07d", i)
+		r.Subject, r.ProviderSubject = "user:"+name, ""
+		if provider {
+			r.ProviderSubject = name
+		}
+		if sid {
+			r.ProviderSession = "5a1b7cd0-4b1e-4f36-8c4b-" + name
+		}
+		_, err := s.CreateSession(t.Context(), r)
+		return err
 	}
-	each := (usedMemory(t, client) - before) / users
-	t.Logf("a session takes %d bytes", each)
-	if each < 700 || each > 1100 {
-		t.Errorf("a session takes %d bytes, documented is about 900", each)
-	}
-}
-
-func TestACountTakesAsMuchMemoryAsDocumented(t *testing.T) {
-	client := connect(t, startServer(t).url())
-	s := open(t, client, redisstore.Options{Timeout: patient})
-	count := func(name string) {
-		if _, err := s.Count(t.Context(), name, 1, time.Hour); err != nil {
-			t.Fatal(err)
+	next := 0
+	for _, test := range []struct {
+		what       string
+		documented int
+		add        func(i int) error
+	}{
+		{"session without a provider", 900, func(i int) error { return session(i, false, false) }},
+		{"session with a ProviderSubject", 1100, func(i int) error { return session(i, true, false) }},
+		{"session with a ProviderSession too", 1500, func(i int) error { return session(i, true, true) }},
+		{"mark", 190, func(i int) error {
+			_, _, err := s.Mark(t.Context(), fmt.Sprint("revoked:ada.", i, "@example.com"), time.Hour)
+			return err
+		}},
+		{"counter", 190, func(i int) error {
+			_, err := s.Count(t.Context(), fmt.Sprint("sign-in:ada.", i, "@example.com"), 1, time.Hour)
+			return err
+		}},
+	} {
+		const n = 5000
+		add := func() {
+			t.Helper()
+			if err := test.add(next); err != nil {
+				t.Fatal(err)
+			}
+			next++
+		}
+		add() // connects, and loads the script
+		before := usedMemory(t, client)
+		for range n {
+			add()
+		}
+		each := (usedMemory(t, client) - before) / n
+		t.Logf("a %s takes %d bytes", test.what, each)
+		if each < test.documented*8/10 || each > test.documented*12/10 {
+			t.Errorf("a %s takes %d bytes, %d is documented", test.what, each, test.documented)
 		}
 	}
-	count("the first") // connects, and loads the script
-	const names = 5000
-	before := usedMemory(t, client)
-	for i := range names {
-		count(fmt.Sprintf("sign-in:ada.%d@example.com", i))
-	}
-	each := (usedMemory(t, client) - before) / names
-	t.Logf("a count takes %d bytes", each)
-	if each < 170 || each > 260 {
-		t.Errorf("a count takes %d bytes, documented is about 210", each)
-	}
 }
 
-// usedMemory returns how much memory Redis has in use, in bytes.
+// usedMemory returns the memory that Redis uses, in bytes.
 func usedMemory(t *testing.T, client redis.UniversalClient) int {
 	t.Helper()
 	info, err := client.Info(t.Context(), "memory").Result()

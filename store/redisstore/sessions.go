@@ -9,8 +9,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// Create implements [store.Store].
-func (s *Store) Create(ctx context.Context, r *store.Record) (string, error) {
+// CreateSession implements [store.Sessions].
+func (s *Store) CreateSession(ctx context.Context, r *store.Record) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
@@ -21,11 +21,11 @@ func (s *Store) Create(ctx context.Context, r *store.Record) (string, error) {
 	e := &entry{Record: *r, key: key}
 	e.ID, e.Version = store.NewID(), 1
 	if err := s.index(ctx, e); err != nil { // first, see index
-		return "", fault(ctx, "create", err)
+		return "", fault(ctx, "create a session", err)
 	}
 	value, _ := e.encode()
 	if err := s.set(ctx, s.sessionKey(key), value, e); err != nil {
-		return "", fault(ctx, "create", err)
+		return "", fault(ctx, "create a session", err)
 	}
 	r.ID, r.Version = e.ID, e.Version
 	return handle, nil
@@ -37,8 +37,8 @@ func (s *Store) set(ctx context.Context, key string, value []byte, e *entry) err
 	return s.client.Do(ctx, "SET", key, value, "PXAT", millis(e.ExpiresAt)).Err()
 }
 
-// Find implements [store.Store].
-func (s *Store) Find(ctx context.Context, handle string) (*store.Record, error) {
+// FindSession implements [store.Sessions].
+func (s *Store) FindSession(ctx context.Context, handle string) (*store.Record, error) {
 	e, err := s.find(ctx, handle)
 	if err != nil {
 		return nil, err
@@ -61,35 +61,35 @@ func (s *Store) find(ctx context.Context, handle string) (*entry, error) {
 		return nil, store.ErrNotFound
 	}
 	if err != nil {
-		return nil, fault(ctx, "find", err)
+		return nil, fault(ctx, "find a session", err)
 	}
 	e, err := decode(key, value)
 	if err != nil {
-		return nil, fault(ctx, "find", err)
+		return nil, fault(ctx, "find a session", err)
 	}
 	return e, nil
 }
 
-// replaceScript writes a session that is still there and has a version.
+// replaceScript writes a session that exists and has a version.
 //
-// KEYS[1] is the session. ARGV: that version, the new value, the name of this
-// write, the new expiry. It returns 1 when the value is written, 0 when the
-// session has another version, and -1 when it is not there.
+// KEYS[1] is the session. ARGV: that version, the new value, the name of this write, the
+// new expiry. It returns 1 if the value is written, 0 if the session has another
+// version, and -1 if it does not exist.
 //
-// The client sends a script again when the first answer got lost. Then the
-// session has the name of this very write already, which is a success.
+// A client that did not get the answer sends the script again. The session then has the
+// name of this write already, which is a success.
 var replaceScript = redis.NewScript(`
 local old = redis.call('GET', KEYS[1])
 if not old then return -1 end
-local version, write = string.match(old, '^v1 (%d+) (%w+) ')
+local version, write = string.match(old, '^(%d+) (%w+) ')
 if write == ARGV[3] then return 1 end
 if version ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[4])
 return 1
 `)
 
-// Replace implements [store.Store]. The handle stays the same.
-func (s *Store) Replace(ctx context.Context, handle string, r *store.Record) (string, error) {
+// ReplaceSession implements [store.Sessions]. The handle stays as it is.
+func (s *Store) ReplaceSession(ctx context.Context, handle string, r *store.Record) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
@@ -106,13 +106,13 @@ func (s *Store) Replace(ctx context.Context, handle string, r *store.Record) (st
 	e.Claims, e.SeenAt, e.ExpiresAt, e.IP, e.UserAgent = r.Claims, r.SeenAt, r.ExpiresAt, r.IP, r.UserAgent
 	e.Version++
 	if err := s.index(ctx, e); err != nil { // first, see index
-		return "", fault(ctx, "replace", err)
+		return "", fault(ctx, "replace a session", err)
 	}
 	value, write := e.encode()
 	done, err := s.run(ctx, replaceScript, s.sessionKey(e.key), r.Version, value, write, millis(e.ExpiresAt))
 	switch {
 	case err != nil:
-		return "", fault(ctx, "replace", err)
+		return "", fault(ctx, "replace a session", err)
 	case done < 0:
 		return "", store.ErrNotFound
 	case done == 0:
@@ -122,8 +122,8 @@ func (s *Store) Replace(ctx context.Context, handle string, r *store.Record) (st
 	return handle, nil
 }
 
-// Delete implements [store.Store].
-func (s *Store) Delete(ctx context.Context, handle string) error {
+// DeleteSession implements [store.Sessions].
+func (s *Store) DeleteSession(ctx context.Context, handle string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (s *Store) Delete(ctx context.Context, handle string) error {
 		return nil
 	}
 	if err != nil {
-		return fault(ctx, "delete", err)
+		return fault(ctx, "end a session", err)
 	}
 	if e, err := decode(key, value); err == nil {
 		s.unindex(ctx, e)

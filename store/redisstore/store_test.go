@@ -22,8 +22,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/storetest"
 )
 
-// double starts a Redis in this process, whose keys expire as time passes.
-func double(t *testing.T) *miniredis.Miniredis {
+// fakeRedis starts a Redis in this process, whose keys expire as time passes.
+func fakeRedis(t *testing.T) *miniredis.Miniredis {
 	t.Helper()
 	m := miniredis.NewMiniRedis()
 	m.ClockTTL(true)
@@ -34,14 +34,14 @@ func double(t *testing.T) *miniredis.Miniredis {
 	return m
 }
 
-// patient is what the tests use that are not about slowness: a busy machine may
-// take its time.
-const patient = 20 * time.Second
+// longTimeout is the timeout of the tests that are not about timeouts: the machine may be
+// busy.
+const longTimeout = 20 * time.Second
 
-// connect returns a client of a URL that waits as long as patient.
+// connect returns a client of a URL with long timeouts.
 func connect(t *testing.T, url string) redis.UniversalClient {
 	t.Helper()
-	client := redis.NewUniversalClient(unhurried(t, url))
+	client := redis.NewUniversalClient(longOptions(t, url))
 	t.Cleanup(func() { client.Close() })
 	return client
 }
@@ -55,10 +55,10 @@ func parse(t *testing.T, url string) *redis.UniversalOptions {
 	return o
 }
 
-func unhurried(t *testing.T, url string) *redis.UniversalOptions {
+func longOptions(t *testing.T, url string) *redis.UniversalOptions {
 	t.Helper()
 	o := parse(t, url)
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = patient, patient, patient
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = longTimeout, longTimeout, longTimeout
 	return o
 }
 
@@ -73,18 +73,22 @@ func open(t *testing.T, client redis.UniversalClient, opts redisstore.Options) *
 
 // conform runs the conformance suites.
 func conform(t *testing.T, client redis.UniversalClient) {
-	s := open(t, client, redisstore.Options{Timeout: patient})
-	t.Run("Store", func(t *testing.T) {
-		storetest.Run(t, func(*testing.T) store.Store { return s },
-			storetest.Dump(func() []byte { return dump(t, client) }))
+	s := open(t, client, redisstore.Options{Timeout: longTimeout})
+	whole := storetest.Dump(func() []byte { return dump(t, client) })
+	t.Run("Sessions", func(t *testing.T) {
+		storetest.Run(t, func(*testing.T) store.Sessions { return s }, whole)
 	})
-	t.Run("Marks", func(t *testing.T) { storetest.RunMarks(t, func(*testing.T) store.Marks { return s }) })
+	t.Run("Index", func(t *testing.T) {
+		storetest.RunIndex(t, func(*testing.T) store.Sessions { return s })
+	})
+	t.Run("Marks", func(t *testing.T) {
+		storetest.RunMarks(t, func(*testing.T) store.Marks { return s }, whole)
+	})
 	t.Run("Locker", func(t *testing.T) { storetest.RunLocker(t, func(*testing.T) store.Locker { return s }) })
 	t.Run("Counter", func(t *testing.T) {
-		storetest.RunCounter(t, func(*testing.T) store.Counter { return s },
-			storetest.Dump(func() []byte { return dump(t, client) }))
+		storetest.RunCounter(t, func(*testing.T) store.Counter { return s }, whole)
 	})
-	t.Run("no key stays for ever", func(t *testing.T) {
+	t.Run("every key expires", func(t *testing.T) {
 		for _, key := range keys(t, client) {
 			if ttl := client.PTTL(t.Context(), key).Val(); ttl == -1 {
 				t.Errorf("%q has no expiry", key)
@@ -93,7 +97,7 @@ func conform(t *testing.T, client redis.UniversalClient) {
 	})
 }
 
-// keys returns all keys, of each server of a cluster.
+// keys returns all keys, of all servers of a cluster.
 func keys(t *testing.T, client redis.UniversalClient) []string {
 	t.Helper()
 	ctx := t.Context()
@@ -119,7 +123,7 @@ func keys(t *testing.T, client redis.UniversalClient) []string {
 	return all
 }
 
-// dump returns everything that Redis has.
+// dump returns all keys and values.
 func dump(t *testing.T, client redis.UniversalClient) []byte {
 	t.Helper()
 	var b strings.Builder
@@ -137,11 +141,11 @@ func dump(t *testing.T, client redis.UniversalClient) []byte {
 	return []byte(b.String())
 }
 
-func TestStoreKeepsItsContract(t *testing.T) {
-	conform(t, connect(t, "redis://"+double(t).Addr()))
+func TestRedis_Contract(t *testing.T) {
+	conform(t, connect(t, "redis://"+fakeRedis(t).Addr()))
 }
 
-func TestStoreWorksOverTLS(t *testing.T) {
+func TestRedis_TLS(t *testing.T) {
 	web := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate
 	defer web.Close()
 	m, err := miniredis.RunTLS(&tls.Config{Certificates: web.TLS.Certificates})
@@ -153,95 +157,102 @@ func TestStoreWorksOverTLS(t *testing.T) {
 	o := parse(t, "rediss://"+m.Addr())
 	client := redis.NewUniversalClient(o)
 	defer client.Close()
-	if _, err := open(t, client, redisstore.Options{}).Create(t.Context(), typicalSession()); err == nil {
+	if _, err := open(t, client, redisstore.Options{}).CreateSession(t.Context(), typicalSession()); err == nil {
 		t.Error("an unknown certificate is trusted")
 	}
 
-	o = unhurried(t, "rediss://"+m.Addr())
+	o = longOptions(t, "rediss://"+m.Addr())
 	o.TLSConfig.RootCAs = x509.NewCertPool()
 	o.TLSConfig.RootCAs.AddCert(web.Certificate())
 	trusting := redis.NewUniversalClient(o)
 	defer trusting.Close()
-	s := open(t, trusting, redisstore.Options{Timeout: patient})
+	s := open(t, trusting, redisstore.Options{Timeout: longTimeout})
 	handle := create(t, s, typicalSession())
-	if _, err := s.Find(t.Context(), handle); err != nil {
+	if _, err := s.FindSession(t.Context(), handle); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestServicesWithOtherPrefixesDoNotMeet(t *testing.T) {
-	client := connect(t, "redis://"+double(t).Addr())
+func TestRedis_PrefixesAreApart(t *testing.T) {
+	client := connect(t, "redis://"+fakeRedis(t).Addr())
 	one, two := open(t, client, redisstore.Options{}), open(t, client, redisstore.Options{Prefix: "{two}"})
 	handle := create(t, one, typicalSession())
-	if _, err := two.Find(t.Context(), handle); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("Find: %v, want %q", err, store.ErrNotFound)
+	if _, err := two.FindSession(t.Context(), handle); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("FindSession: %v, want %q", err, store.ErrNotFound)
 	}
-	if n, err := two.DeleteWhere(t.Context(), store.Filter{Subject: typicalSession().Subject}); err != nil || n != 0 {
-		t.Errorf("DeleteWhere = %d, %v", n, err)
+	if n, err := two.DeleteSessions(t.Context(), realm, typicalSession().Subject, ""); err != nil || n != 0 {
+		t.Errorf("DeleteSessions = %d, %v", n, err)
 	}
 	create(t, two, typicalSession())
+	useAll(t, one)
 	for _, key := range keys(t, client) {
-		if !strings.HasPrefix(key, "nuxtauth:") && !strings.HasPrefix(key, "{two}") {
+		if !strings.HasPrefix(key, "nuxtauth:v1:") && !strings.HasPrefix(key, "{two}v1:") {
 			t.Errorf("key %q has no prefix", key)
 		}
 	}
 }
 
-func TestAUserWithManySessionsIsListedAndSignedOutEverywhere(t *testing.T) {
-	s := open(t, connect(t, "redis://"+double(t).Addr()), redisstore.Options{Timeout: patient})
+func TestRedis_UserWithManySessions(t *testing.T) {
+	s := open(t, connect(t, "redis://"+fakeRedis(t).Addr()), redisstore.Options{Timeout: longTimeout})
 	const many = 600
 	var handles []string
-	for range many {
-		handles = append(handles, create(t, s, typicalSession()))
+	for i := range many {
+		r := typicalSession()
+		r.CreatedAt = r.CreatedAt.Add(time.Duration(i) * time.Second)
+		handles = append(handles, create(t, s, r))
 	}
 	subject := typicalSession().Subject
-	if list, err := s.List(t.Context(), subject); err != nil || len(list) != many {
-		t.Fatalf("List = %d sessions, %v", len(list), err)
+	for _, limit := range []int{1, 300, many, many + 1} {
+		list, err := s.ListSessions(t.Context(), realm, subject, limit)
+		if err != nil || len(list) != min(limit, many) {
+			t.Fatalf("ListSessions with limit %d = %d sessions, %v", limit, len(list), err)
+		}
+		if newest := handles[many-1]; find(t, s, newest).ID != list[0].ID {
+			t.Errorf("ListSessions with limit %d does not begin with the newest", limit)
+		}
 	}
-	if n, err := s.DeleteWhere(t.Context(), store.Filter{Subject: subject}); err != nil || n != many {
-		t.Fatalf("DeleteWhere = %d, %v", n, err)
+	if n, err := s.DeleteSessions(t.Context(), realm, subject, ""); err != nil || n != many {
+		t.Fatalf("DeleteSessions = %d, %v", n, err)
 	}
 	for _, handle := range handles {
-		if _, err := s.Find(t.Context(), handle); !errors.Is(err, store.ErrNotFound) {
-			t.Fatalf("Find: %v", err)
+		if _, err := s.FindSession(t.Context(), handle); !errors.Is(err, store.ErrNotFound) {
+			t.Fatalf("FindSession: %v", err)
 		}
 	}
 }
 
-func TestASessionThatIsProlongedStaysInTheListOfItsUser(t *testing.T) {
-	m := double(t)
-	s := open(t, connect(t, "redis://"+m.Addr()), redisstore.Options{Timeout: patient})
-	start := time.Now()
-	m.SetTime(start)
+func TestRedis_ProlongedSessionIsIndexed(t *testing.T) {
+	for _, end := range ends {
+		m := fakeRedis(t)
+		s := open(t, connect(t, "redis://"+m.Addr()), redisstore.Options{Timeout: longTimeout})
+		start := time.Now()
+		m.SetTime(start)
 
-	r := provided()
-	r.ExpiresAt = start.Add(time.Hour)
-	handle := create(t, s, r)
-	r.ExpiresAt = start.Add(24 * time.Hour)
-	if _, err := s.Replace(t.Context(), handle, r); err != nil {
-		t.Fatal(err)
-	}
-	m.SetTime(start.Add(23 * time.Hour))
-	other := provided() // sweeps the indexes
-	other.ExpiresAt = start.Add(48 * time.Hour)
-	create(t, s, other)
+		r := provided()
+		r.ExpiresAt = start.Add(time.Hour)
+		handle := create(t, s, r)
+		r.ExpiresAt = start.Add(24 * time.Hour)
+		if _, err := s.ReplaceSession(t.Context(), handle, r); err != nil {
+			t.Fatal(err)
+		}
+		m.SetTime(start.Add(23 * time.Hour))
+		other := provided() // removes expired entries of the indexes
+		other.ExpiresAt = start.Add(48 * time.Hour)
+		create(t, s, other)
 
-	if list, err := s.List(t.Context(), r.Subject); err != nil || len(list) != 2 {
-		t.Errorf("List = %d sessions, %v, want 2", len(list), err)
-	}
-	for i, id := range []string{r.ID, other.ID} { // both are in both indexes
-		f := filters[i]
-		f.ID = id
-		if n, err := s.DeleteWhere(t.Context(), f); err != nil || n != 1 {
-			t.Errorf("DeleteWhere(%+v) = %d, %v, want 1", f, n, err)
+		if list, err := s.ListSessions(t.Context(), realm, r.Subject, 10); err != nil || len(list) != 2 {
+			t.Errorf("ListSessions = %d sessions, %v, want 2", len(list), err)
+		}
+		if n, err := end(t.Context(), s, r); err != nil || n != 2 {
+			t.Errorf("%d sessions ended, %v, want 2", n, err)
 		}
 	}
 }
 
-func TestAbandonedSessionsLeaveNothingBehind(t *testing.T) {
-	m := double(t)
+func TestRedis_ExpiredSessionsLeaveNothing(t *testing.T) {
+	m := fakeRedis(t)
 	client := connect(t, "redis://"+m.Addr())
-	s := open(t, client, redisstore.Options{Timeout: patient})
+	s := open(t, client, redisstore.Options{Timeout: longTimeout})
 	start := time.Now()
 	for _, hours := range []time.Duration{0, 2} {
 		m.SetTime(start.Add(hours * time.Hour))
@@ -250,9 +261,9 @@ func TestAbandonedSessionsLeaveNothingBehind(t *testing.T) {
 		create(t, s, r)
 	}
 	all := keys(t, client)
-	index := slices.IndexFunc(all, func(key string) bool { return strings.HasPrefix(key, "nuxtauth:u:") })
-	if index < 0 || len(all) != 2 {
-		t.Fatalf("keys %q, want a session and the index of its user", all)
+	index := slices.IndexFunc(all, func(key string) bool { return strings.HasPrefix(key, "nuxtauth:v1:u:") })
+	if index < 0 || len(all) != 3 {
+		t.Fatalf("keys %q, want a session and the indexes of its user", all)
 	}
 	if n := client.ZCard(t.Context(), all[index]).Val(); n != 1 {
 		t.Errorf("the index of a user with one session has %d entries", n)
@@ -263,103 +274,93 @@ func TestAbandonedSessionsLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-func TestAnUnreadableSessionIsAFaultAndNotSignedOut(t *testing.T) {
-	client := connect(t, "redis://"+double(t).Addr())
-	s := open(t, client, redisstore.Options{Timeout: patient})
+func TestRedis_UnreadableSessionIsAFault(t *testing.T) {
+	client := connect(t, "redis://"+fakeRedis(t).Addr())
+	s := open(t, client, redisstore.Options{Timeout: longTimeout})
 	r := typicalSession()
 	broken := create(t, s, r)
 	for _, key := range keys(t, client) {
-		if strings.HasPrefix(key, "nuxtauth:s:") {
-			client.Set(t.Context(), key, "v2 something else", time.Hour)
+		if strings.HasPrefix(key, "nuxtauth:v1:s:") {
+			client.Set(t.Context(), key, "something else", time.Hour)
 		}
 	}
 	whole := create(t, s, typicalSession())
 
-	if _, err := s.Find(t.Context(), broken); err == nil || errors.Is(err, store.ErrNotFound) {
-		t.Errorf("Find: %v, want a fault", err)
+	if _, err := s.FindSession(t.Context(), broken); err == nil || errors.Is(err, store.ErrNotFound) {
+		t.Errorf("FindSession: %v, want a fault", err)
 	}
-	if _, err := s.Replace(t.Context(), broken, r); err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
-		t.Errorf("Replace: %v, want a fault", err)
+	if _, err := s.ReplaceSession(t.Context(), broken, r); err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
+		t.Errorf("ReplaceSession: %v, want a fault", err)
 	}
-	if list, err := s.List(t.Context(), r.Subject); err == nil {
-		t.Errorf("List = %d sessions, want an error", len(list))
+	if list, err := s.ListSessions(t.Context(), realm, r.Subject, 10); err == nil {
+		t.Errorf("ListSessions = %d sessions, want an error", len(list))
 	}
-	if n, err := s.DeleteWhere(t.Context(), store.Filter{Subject: r.Subject}); err == nil || n != 1 {
-		t.Errorf("DeleteWhere = %d, %v, want 1 and an error: one may be left", n, err)
+	if n, err := s.DeleteSessions(t.Context(), realm, r.Subject, ""); err == nil || n != 1 {
+		t.Errorf("DeleteSessions = %d, %v, want 1 and an error: one is left", n, err)
 	}
-	if _, err := s.Find(t.Context(), whole); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("Find: %v, want %q", err, store.ErrNotFound)
+	if _, err := s.FindSession(t.Context(), whole); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("FindSession: %v, want %q", err, store.ErrNotFound)
 	}
-	if err := s.Delete(t.Context(), broken); err != nil {
-		t.Errorf("Delete: %v", err)
+	if err := s.DeleteSession(t.Context(), broken); err != nil {
+		t.Errorf("DeleteSession: %v", err)
 	}
-	if _, err := s.Find(t.Context(), broken); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("Find: %v, want %q", err, store.ErrNotFound)
+	if _, err := s.FindSession(t.Context(), broken); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("FindSession: %v, want %q", err, store.ErrNotFound)
 	}
 }
 
-func TestAnUnreadableCountIsAFaultAndNotNone(t *testing.T) {
-	client := connect(t, "redis://"+double(t).Addr())
-	s := open(t, client, redisstore.Options{Timeout: patient})
-	if _, err := s.Count(t.Context(), "a", 3, time.Hour); err != nil {
+// find returns a session that must exist.
+func find(t *testing.T, s *redisstore.Store, handle string) *store.Record {
+	t.Helper()
+	r, err := s.FindSession(t.Context(), handle)
+	if err != nil {
 		t.Fatal(err)
 	}
-	client.Set(t.Context(), keys(t, client)[0], "something else", time.Hour)
-	for _, n := range []int{1, 0, -1} {
-		if got, err := s.Count(t.Context(), "a", n, time.Hour); err == nil || got != 0 {
-			t.Errorf("Count of %d = %d, %v, want a fault", n, got, err)
-		}
-	}
+	return r
 }
 
-func TestALockNeedsALife(t *testing.T) {
-	s := open(t, connect(t, "redis://"+double(t).Addr()), redisstore.Options{})
-	for _, ttl := range []time.Duration{0, -time.Second, time.Microsecond} {
-		if unlock, err := s.Lock(t.Context(), "a", ttl); err == nil || unlock != nil {
-			t.Errorf("Lock for %v succeeds", ttl)
-		}
-	}
-}
-
-// create keeps a session that must be kept.
+// create creates a session.
 func create(t *testing.T, s *redisstore.Store, r *store.Record) string {
 	t.Helper()
-	handle, err := s.Create(t.Context(), r)
+	handle, err := s.CreateSession(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return handle
 }
 
-// useAll calls every method, in a way that makes it send all that it ever sends.
+// useAll calls all methods so that they send all their commands.
 func useAll(t *testing.T, s *redisstore.Store) {
 	t.Helper()
 	ctx := t.Context()
 	r := typicalSession()
 	handle := create(t, s, r)
 	r.ExpiresAt = r.ExpiresAt.Add(1000 * time.Hour)
-	if _, err := s.Replace(ctx, handle, r); err != nil {
+	if _, err := s.ReplaceSession(ctx, handle, r); err != nil {
 		t.Error(err)
 	}
-	if list, err := s.List(ctx, r.Subject); err != nil || len(list) != 1 {
-		t.Errorf("List = %d sessions, %v", len(list), err)
+	if list, err := s.ListSessions(ctx, realm, r.Subject, 10); err != nil || len(list) == 0 {
+		t.Errorf("ListSessions = %d sessions, %v", len(list), err)
 	}
-	if err := s.Delete(ctx, handle); err != nil {
+	if err := s.DeleteSession(ctx, handle); err != nil {
 		t.Error(err)
 	}
 	create(t, s, r)
-	if n, err := s.DeleteWhere(ctx, store.Filter{Subject: r.Subject}); err != nil || n != 1 {
-		t.Errorf("DeleteWhere = %d, %v", n, err)
+	if n, err := s.DeleteSessions(ctx, realm, r.Subject, ""); err != nil || n == 0 {
+		t.Errorf("DeleteSessions = %d, %v", n, err)
 	}
 	for range 2 {
-		if _, err := s.Mark(ctx, "a", 1, r.ExpiresAt); err != nil {
+		if _, _, err := s.Mark(ctx, "a", time.Hour); err != nil {
 			t.Error(err)
 		}
-		unlock, err := s.Lock(ctx, "a", time.Hour)
+		lease, err := s.Lock(ctx, "a", time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
-		unlock()
+		if err := lease.Extend(ctx, time.Hour); err != nil {
+			t.Error(err)
+		}
+		lease.Release()
 	}
 	if _, err := s.Marked(ctx, "a", "b"); err != nil {
 		t.Error(err)

@@ -11,7 +11,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/redisstore"
 )
 
-// counting returns a hook that counts the round trips of one caller.
+// counting returns a hook that counts the round trips of a client with one caller.
 func counting(trips *int) hook {
 	return hook{
 		process: func(next redis.ProcessHook) redis.ProcessHook {
@@ -29,60 +29,58 @@ func counting(trips *int) hook {
 	}
 }
 
-func TestACallCostsAsManyRoundTripsAsDocumented(t *testing.T) {
+func TestRedis_RoundTripsPerCall(t *testing.T) {
 	trips := 0
-	client := connect(t, "redis://"+double(t).Addr())
+	client := connect(t, "redis://"+fakeRedis(t).Addr())
 	client.AddHook(counting(&trips))
-	s := open(t, client, redisstore.Options{Timeout: patient})
-	useAll(t, s) // Redis knows all scripts from now on
+	s := open(t, client, redisstore.Options{Timeout: longTimeout})
+	useAll(t, s) // Redis has all scripts then
 
 	ctx := t.Context()
-	plain, provided, renamed := typicalSession(), typicalSession(), typicalSession()
-	provided.Subject, provided.ProviderSession = "ada", "sid"
-	renamed.Subject, renamed.ProviderSubject, renamed.ProviderSession = "bob", "583231", "another sid"
-	var handle, renamedHandle string
-	var unlock func()
+	local, r, other := typicalSession(), provided(), provided()
+	local.Provider, local.ProviderSubject = "", ""
+	r.Subject, other.Subject, other.ProviderSubject = "ada", "bob", "583232"
+	var handle string
+	var lease store.Lease
 	for _, c := range []struct {
 		call string
 		want int
 		do   func() error
 	}{
-		{"Create", 2, func() error { _, err := s.Create(ctx, plain); return err }},
-		{"Create with a session at a provider", 3, func() (err error) { handle, err = s.Create(ctx, provided); return err }},
-		{"Create with another name at the provider", 4, func() (err error) { renamedHandle, err = s.Create(ctx, renamed); return err }},
-		{"Find", 1, func() error { _, err := s.Find(ctx, handle); return err }},
-		{"Replace", 2, func() error { _, err := s.Replace(ctx, handle, provided); return err }},
-		{"Replace that prolongs by a week less an hour", 2, func() error {
-			provided.ExpiresAt = provided.ExpiresAt.Add(7*24*time.Hour - time.Hour)
-			_, err := s.Replace(ctx, handle, provided)
+		{"CreateSession without a provider", 2, func() error { _, err := s.CreateSession(ctx, local); return err }},
+		{"CreateSession with all names", 2, func() (err error) { handle, err = s.CreateSession(ctx, r); return err }},
+		{"FindSession", 1, func() error { _, err := s.FindSession(ctx, handle); return err }},
+		{"ReplaceSession", 2, func() error { _, err := s.ReplaceSession(ctx, handle, r); return err }},
+		{"ReplaceSession that prolongs by a week less an hour", 2, func() error {
+			r.ExpiresAt = r.ExpiresAt.Add(7*24*time.Hour - time.Hour)
+			_, err := s.ReplaceSession(ctx, handle, r)
 			return err
 		}},
-		{"Replace that prolongs to the time until which the indexes know it", 4, func() error {
-			provided.ExpiresAt = provided.ExpiresAt.Add(13 * time.Hour) // a quarter of 30 days in all
-			_, err := s.Replace(ctx, handle, provided)
+		{"ReplaceSession that prolongs to the time until which the indexes have it", 3, func() error {
+			r.ExpiresAt = r.ExpiresAt.Add(13 * time.Hour) // a quarter of 30 days in all
+			_, err := s.ReplaceSession(ctx, handle, r)
 			return err
 		}},
-		{"Replace that prolongs in all indexes", 5, func() error {
-			renamed.ExpiresAt = renamed.ExpiresAt.Add(8 * 24 * time.Hour)
-			_, err := s.Replace(ctx, renamedHandle, renamed)
+		{"ListSessions", 2, func() error { _, err := s.ListSessions(ctx, realm, r.Subject, 10); return err }},
+		{"ListSessions of an unknown user", 1, func() error { _, err := s.ListSessions(ctx, realm, "unknown", 10); return err }},
+		{"DeleteSessionByID", 4, func() error { _, err := s.DeleteSessionByID(ctx, realm, local.Subject, local.ID); return err }},
+		{"CreateSession of another", 2, func() error { _, err := s.CreateSession(ctx, other); return err }},
+		{"DeleteSessions but one", 2, func() error { _, err := s.DeleteSessions(ctx, realm, other.Subject, other.ID); return err }},
+		{"DeleteProviderSubject", 4, func() error {
+			_, err := s.DeleteProviderSubject(ctx, realm, other.Provider, other.ProviderSubject)
 			return err
 		}},
-		{"List", 2, func() error { _, err := s.List(ctx, plain.Subject); return err }},
-		{"List of nobody", 1, func() error { _, err := s.List(ctx, "nobody"); return err }},
-		{"DeleteWhere", 4, func() error { _, err := s.DeleteWhere(ctx, store.Filter{Subject: plain.Subject}); return err }},
-		{"DeleteWhere at a provider", 4, func() error {
-			_, err := s.DeleteWhere(ctx, store.Filter{Provider: renamed.Provider, ProviderSubject: renamed.ProviderSubject})
-			return err
-		}},
-		{"Delete", 2, func() error { return s.Delete(ctx, handle) }},
-		{"Mark", 1, func() error { _, err := s.Mark(ctx, "b", 1, plain.ExpiresAt); return err }},
+		{"DeleteSession", 2, func() error { return s.DeleteSession(ctx, handle) }},
+		{"Mark", 1, func() error { _, _, err := s.Mark(ctx, "b", time.Hour); return err }},
 		{"Marked", 1, func() error { _, err := s.Marked(ctx, "a", "b", "c"); return err }},
 		{"Count", 1, func() error { _, err := s.Count(ctx, "b", 1, time.Hour); return err }},
 		{"Count once more", 1, func() error { _, err := s.Count(ctx, "b", 1, time.Hour); return err }},
-		{"Count that only looks", 1, func() error { _, err := s.Count(ctx, "b", 0, 0); return err }},
+		{"Count that reads", 1, func() error { _, err := s.Count(ctx, "b", 0, 0); return err }},
 		{"Count back to 0", 1, func() error { _, err := s.Count(ctx, "b", -2, 0); return err }},
-		{"Lock", 1, func() (err error) { unlock, err = s.Lock(ctx, "b", time.Hour); return err }},
-		{"unlock", 1, func() error { unlock(); return nil }},
+		{"Lock", 1, func() (err error) { lease, err = s.Lock(ctx, "b", time.Hour); return err }},
+		{"Extend", 1, func() error { return lease.Extend(ctx, time.Hour) }},
+		{"Release", 1, func() error { lease.Release(); return nil }},
+		{"Release of a released lease", 0, func() error { lease.Release(); return nil }},
 	} {
 		trips = 0
 		if err := c.do(); err != nil {
@@ -90,6 +88,29 @@ func TestACallCostsAsManyRoundTripsAsDocumented(t *testing.T) {
 		}
 		if trips != c.want {
 			t.Errorf("%s is %d round trips, want %d", c.call, trips, c.want)
+		}
+	}
+}
+
+// A Redis that lost its scripts, as after a restart, gets them again.
+func TestRedis_ScriptsAfterARestart(t *testing.T) {
+	client := connect(t, "redis://"+fakeRedis(t).Addr())
+	s := open(t, client, redisstore.Options{Timeout: longTimeout})
+	for range 2 {
+		if err := client.ScriptFlush(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		r := provided()
+		handle := create(t, s, r)
+		if err := client.ScriptFlush(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		r.ExpiresAt = r.ExpiresAt.Add(1000 * time.Hour)
+		if _, err := s.ReplaceSession(t.Context(), handle, r); err != nil {
+			t.Error(err)
+		}
+		if n, err := s.DeleteProviderSession(t.Context(), realm, r.Provider, r.ProviderSession); err != nil || n != 1 {
+			t.Errorf("DeleteProviderSession = %d, %v, want 1", n, err)
 		}
 	}
 }

@@ -9,29 +9,28 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ParseURL reads the address of a Redis and adds the settings that a store
-// needs. Change what you like, and hand the result to [redis.NewUniversalClient].
+// ParseURL reads the address of a Redis and adds the settings that a store needs. The
+// result, with changes if need be, is for [redis.NewUniversalClient].
 //
 //	redis://user:password@host:6379/0     one server; 0 is the database
 //	rediss://…                            the same with TLS
 //	unix:///run/redis.sock                a socket
 //	redis://host1?addr=host2:6379         a cluster: addr once for each further server
-//	redis://host1:26379?master_name=main  Sentinel, with more addr if you like
+//	redis://host1:26379?master_name=main  Sentinel: addr once for each further one
 //
-// Other parameters are errors: what they would set are fields of the result. The
-// error shows nothing of a password. Some of those fields:
+// Other parameters are errors: their settings are fields of the result. An error does not
+// contain the password. Some of those fields:
 //
 //   - IsClusterMode, for a cluster behind one address.
 //   - SentinelUsername and SentinelPassword. Those of the URL are for Redis.
-//   - TLSConfig, for certificates. Its ServerName is the first host of the URL,
-//     which the certificate of every server must be for; without a ServerName it
-//     is the host of each.
+//   - TLSConfig, for certificates. Its ServerName is the first host of the URL, for
+//     which the certificate of every server must be valid; without a ServerName it is
+//     the host of each.
 //
-// The settings: contexts bound calls (ContextTimeoutEnabled); half a second for a
-// connection, a write and a read each, so that a second try fits into the
-// second that a [Store] has; protocol 2 and no CLIENT SETINFO, because nothing
-// of what they add is used; and pipelines share the other commands' connections,
-// because they are rare here.
+// The settings: contexts bound calls (ContextTimeoutEnabled); half a second each for a
+// connection, a write and a read, so that a retry fits into the timeout of a [Store], a
+// second; protocol 2 and no CLIENT SETINFO, whose additions are not used; and pipelines
+// share the connections of other commands.
 func ParseURL(rawURL string) (*redis.UniversalOptions, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {

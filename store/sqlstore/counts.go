@@ -10,8 +10,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// Count adds to the count of a name, see [store.Counter]. The SHA-256 of the name
-// is kept. There is no bound but the disk.
+// Count implements [store.Counter]. Windows end by Options.Now. Names are stored as
+// their SHA-256. Only the disk bounds the number of counters.
 func (s *Store) Count(ctx context.Context, name string, n int, window time.Duration) (int, error) {
 	if n > 0 && window < time.Millisecond {
 		return 0, fmt.Errorf("sqlstore: count: the window %v is below 1 ms", window)
@@ -36,12 +36,12 @@ func (s *Store) Count(ctx context.Context, name string, n int, window time.Durat
 	return count, nil
 }
 
-// add and subtract leave a count as it is if their own call was the last one: the
-// answer got lost then, and the statement runs again.
+// add and subtract leave a counter as it is if the last call that changed it was their
+// own: then the answer was lost, and the statement runs again.
 
 func (s *Store) add(ctx context.Context, key []byte, n int, window time.Duration) (int, error) {
 	now := s.millis()
-	counts, err := collect(ctx, s, scan[int], `
+	counts, err := queryAll(ctx, s, scan[int], `
 		INSERT INTO nuxtauth_counts AS c (key, value, last, expires_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (key) DO UPDATE SET
 			value = CASE
@@ -58,13 +58,13 @@ func (s *Store) add(ctx context.Context, key []byte, n int, window time.Duration
 		return 0, err
 	}
 	if len(counts) != 1 {
-		return 0, errors.New("the database did not answer with the count")
+		return 0, errors.New("the database did not answer with the counter")
 	}
 	return counts[0], nil
 }
 
 func (s *Store) subtract(ctx context.Context, key []byte, n int) (int, error) {
-	return first(collect(ctx, s, scan[int], `
+	return first(queryAll(ctx, s, scan[int], `
 		UPDATE nuxtauth_counts SET
 			value = CASE WHEN last = $2 THEN value WHEN value > $3 THEN value - $3 ELSE 0 END,
 			last = $2
@@ -74,11 +74,11 @@ func (s *Store) subtract(ctx context.Context, key []byte, n int) (int, error) {
 }
 
 func (s *Store) count(ctx context.Context, key []byte) (int, error) {
-	return first(collect(ctx, s, scan[int],
+	return first(queryAll(ctx, s, scan[int],
 		`SELECT value FROM nuxtauth_counts WHERE key = $1 AND expires_at > $2`, key, s.millis()))
 }
 
-// first returns the only count there is, 0 where there is none.
+// first returns the value of the only row, 0 if there is none.
 func first(counts []int, err error) (int, error) {
 	if err != nil || len(counts) == 0 {
 		return 0, err

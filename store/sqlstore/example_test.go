@@ -9,7 +9,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/store/sqlstore"
 )
 
@@ -23,26 +22,26 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	sessions, err := sqlstore.New(ctx, db, sqlstore.Options{}) // makes or updates the tables
+	sessions, err := sqlstore.New(ctx, db, sqlstore.Options{}) // creates or updates the tables
 	if err != nil {
 		log.Fatal(err)
 	}
 
-	// Give sessions to nuxtauth as Config.Session.Store. What a user's page
-	// "your devices" shows, and its button "sign out everywhere":
-	devices, err := sessions.List(ctx, "ada")
+	// sessions is for Config.Session.Store. A page "your devices" shows these, and its
+	// button "sign out everywhere" ends them:
+	devices, err := sessions.ListSessions(ctx, "next-auth", "ada", 100)
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, d := range devices {
 		fmt.Println(d.UserAgent, d.SeenAt)
 	}
-	if _, err := sessions.DeleteWhere(ctx, store.Filter{Subject: "ada"}); err != nil {
+	if _, err := sessions.DeleteSessions(ctx, "next-auth", "ada", ""); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// Teams that run their own migrations take the files from here.
+// A migration tool gets the files from here.
 func ExampleMigrations() {
 	names, err := fs.Glob(sqlstore.Migrations(), "*/*.sql")
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 	"testing"
 )
 
-// A script is a database that answers as a test says. It is asked for queries
-// and statements alike; a statement changes as many rows as the answer has.
+// A script answers queries and statements in place of a database. A statement changes as
+// many rows as the answer has.
 type script func(query string, args []driver.NamedValue) ([][]driver.Value, error)
 
-// open returns a database that answers from a script and counts what it was asked.
-func open(t *testing.T, answer script) (*sql.DB, *asked) {
+// open returns a database that answers by a script, and its log.
+func open(t *testing.T, answer script) (*sql.DB, *statements) {
 	t.Helper()
-	a := &asked{answer: answer}
+	a := &statements{answer: answer}
 	db := sql.OpenDB(a)
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
@@ -27,8 +27,8 @@ func open(t *testing.T, answer script) (*sql.DB, *asked) {
 	return db, a
 }
 
-// postgres answers New as a PostgreSQL that is up to date, and leaves all else
-// to the script.
+// postgres answers New as a PostgreSQL that is up to date does, and the rest by the
+// script.
 func postgres(answer script) script {
 	return func(query string, args []driver.NamedValue) ([][]driver.Value, error) {
 		switch {
@@ -45,14 +45,15 @@ func postgres(answer script) script {
 
 func row(values ...driver.Value) [][]driver.Value { return [][]driver.Value{values} }
 
-type asked struct {
+// statements is the log of a database.
+type statements struct {
 	answer script
 	mu     sync.Mutex
 	all    []string
 }
 
-// times counts the queries that contain a text.
-func (a *asked) times(text string) (n int) {
+// times returns the number of statements that contain a text.
+func (a *statements) times(text string) (n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, query := range a.all {
@@ -63,47 +64,47 @@ func (a *asked) times(text string) (n int) {
 	return n
 }
 
-func (a *asked) ask(query string, args []driver.NamedValue) ([][]driver.Value, error) {
+func (a *statements) run(query string, args []driver.NamedValue) ([][]driver.Value, error) {
 	a.mu.Lock()
 	a.all = append(a.all, query)
 	a.mu.Unlock()
 	return a.answer(query, args)
 }
 
-func (a *asked) Connect(context.Context) (driver.Conn, error) { return connection{a}, nil }
-func (a *asked) Driver() driver.Driver                        { return nil }
+func (a *statements) Connect(context.Context) (driver.Conn, error) { return connection{a}, nil }
+func (a *statements) Driver() driver.Driver                        { return nil }
 
-type connection struct{ *asked }
+type connection struct{ *statements }
 
 func (c connection) Prepare(string) (driver.Stmt, error) { return nil, io.ErrClosedPipe }
 func (c connection) Begin() (driver.Tx, error)           { return nil, io.ErrClosedPipe }
 func (c connection) Close() error                        { return nil }
 
 func (c connection) QueryContext(_ context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	all, err := c.ask(query, args)
+	all, err := c.run(query, args)
 	if err != nil {
 		return nil, err
 	}
-	return &answered{all}, nil
+	return &result{all}, nil
 }
 
 func (c connection) ExecContext(_ context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	all, err := c.ask(query, args)
+	all, err := c.run(query, args)
 	return driver.RowsAffected(len(all)), err
 }
 
-type answered struct{ rows [][]driver.Value }
+type result struct{ rows [][]driver.Value }
 
-func (a *answered) Close() error { return nil }
+func (a *result) Close() error { return nil }
 
-func (a *answered) Columns() []string {
+func (a *result) Columns() []string {
 	if len(a.rows) == 0 {
 		return nil
 	}
 	return make([]string, len(a.rows[0]))
 }
 
-func (a *answered) Next(dest []driver.Value) error {
+func (a *result) Next(dest []driver.Value) error {
 	if len(a.rows) == 0 {
 		return io.EOF
 	}

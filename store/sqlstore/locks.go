@@ -4,38 +4,36 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// The pauses between two looks at a lock that somebody holds.
+// The intervals at which a waiting caller asks for a lease.
 const (
 	firstPoll = 5 * time.Millisecond
 	lastPoll  = 100 * time.Millisecond
 )
 
-// Lock waits for a lock and takes it, see [store.Locker]. Those who wait ask
-// again and again, up to every 100 ms, and get it in no particular order. A ttl
-// is 1 ms at least; what clocks that differ do to it, the package's doc says.
-// Unlock waits for the database for 2 seconds at most, and so does a Lock that
-// fails, to give back what it may have taken. If the database does not answer,
-// the lock frees itself at its time.
-func (s *Store) Lock(ctx context.Context, name string, ttl time.Duration) (unlock func(), err error) {
-	if ttl < time.Millisecond {
-		return nil, fmt.Errorf("sqlstore: lock: the ttl %v is below 1 ms", ttl)
+// Lock implements [store.Locker]. Waiting callers ask for the lease at least every
+// 100 ms and get it in no particular order. Leases expire by Options.Now; the package
+// documentation says what clocks that differ do to them. A Lock that fails gives back
+// what it may have taken, which takes 2 seconds at most.
+func (s *Store) Lock(ctx context.Context, name string, ttl time.Duration) (store.Lease, error) {
+	if err := checkTTL(ttl); err != nil {
+		return nil, failed("lock", err)
 	}
 	key := sha256.Sum256([]byte(name))
-	owner := store.NewID()
+	l := &lease{store: s, ctx: context.WithoutCancel(ctx), key: key[:], owner: store.NewID()}
 	for pause := firstPoll; ; pause = min(2*pause, lastPoll) {
-		taken, err := s.take(ctx, key[:], owner, ttl)
+		taken, err := l.take(ctx, ttl)
 		if err != nil {
 			return nil, failed("lock", err)
 		}
 		if taken {
 			s.sweep(ctx)
-			return sync.OnceFunc(func() { s.release(ctx, key[:], owner) }), nil
+			return l, nil
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return nil, failed("lock", err)
@@ -43,30 +41,73 @@ func (s *Store) Lock(ctx context.Context, name string, ttl time.Duration) (unloc
 	}
 }
 
-// take takes a lock if nobody holds it. It looks first: in PostgreSQL an upsert
-// locks the row, and so writes, even if it changes nothing.
-func (s *Store) take(ctx context.Context, key []byte, owner string, ttl time.Duration) (bool, error) {
-	now := s.millis()
-	held, err := collect(ctx, s, scan[int64],
-		`SELECT expires_at FROM nuxtauth_locks WHERE key = $1 AND expires_at > $2`, key, now)
-	if err != nil || len(held) > 0 {
+// A lease is a row of nuxtauth_locks with its owner.
+type lease struct {
+	store    *Store
+	ctx      context.Context // that of Lock, without its end
+	key      []byte
+	owner    string
+	released atomic.Bool
+}
+
+// take takes the lease if it is free. It reads first: an upsert locks the row in
+// PostgreSQL, and so writes, even if it changes nothing.
+func (l *lease) take(ctx context.Context, ttl time.Duration) (bool, error) {
+	now := l.store.millis()
+	taken, err := queryAll(ctx, l.store, scan[int64],
+		`SELECT expires_at FROM nuxtauth_locks WHERE key = $1 AND expires_at > $2`, l.key, now)
+	if err != nil || len(taken) > 0 {
 		return false, err
 	}
-	n, err := s.exec(ctx, `
+	n, err := l.store.exec(ctx, `
 		INSERT INTO nuxtauth_locks AS l (key, owner, expires_at) VALUES ($1, $2, $3)
 		ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at
 		WHERE l.expires_at <= $4 OR l.owner = excluded.owner`, // the latter after a lost answer
-		key, owner, now+ttl.Milliseconds(), now)
+		l.key, l.owner, now+ttl.Milliseconds(), now)
 	if err != nil {
-		s.release(ctx, key, owner) // it may be taken all the same
+		l.Release() // it may be taken all the same
 		return false, err
 	}
 	return n == 1, nil
 }
 
-// release frees a lock if owner still holds it, also after ctx has ended.
-func (s *Store) release(ctx context.Context, key []byte, owner string) {
-	ctx, cancel := cleanup(ctx)
+// Extend implements [store.Lease].
+func (l *lease) Extend(ctx context.Context, ttl time.Duration) error {
+	if err := checkTTL(ttl); err != nil {
+		return failed("extend a lease", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return failed("extend a lease", err)
+	}
+	if l.released.Load() {
+		return store.ErrLeaseLost
+	}
+	now := l.store.millis()
+	n, err := l.store.exec(ctx, `UPDATE nuxtauth_locks SET expires_at = $1 WHERE key = $2 AND owner = $3 AND expires_at > $4`,
+		now+ttl.Milliseconds(), l.key, l.owner, now)
+	if err != nil {
+		return failed("extend a lease", err)
+	}
+	if n != 1 {
+		return store.ErrLeaseLost
+	}
+	return nil
+}
+
+// Release implements [store.Lease]. It waits for the database for 2 seconds at most;
+// if that does not answer, the lease expires.
+func (l *lease) Release() {
+	if l.released.Swap(true) {
+		return
+	}
+	ctx, cancel := cleanup(l.ctx)
 	defer cancel()
-	_, _ = s.exec(ctx, `DELETE FROM nuxtauth_locks WHERE key = $1 AND owner = $2`, key, owner)
+	_, _ = l.store.exec(ctx, `DELETE FROM nuxtauth_locks WHERE key = $1 AND owner = $2`, l.key, l.owner)
+}
+
+func checkTTL(ttl time.Duration) error {
+	if ttl < time.Millisecond {
+		return fmt.Errorf("the ttl %v is below 1 ms", ttl)
+	}
+	return nil
 }

@@ -12,35 +12,49 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// Mark remembers a value under a name, see [store.Marks]. Names may be of any
-// bytes and any length: their SHA-256 is kept.
-func (s *Store) Mark(ctx context.Context, name string, value int64, expires time.Time) (fresh bool, err error) {
-	if value <= 0 {
-		return false, fmt.Errorf("sqlstore: mark: the value %d is not above 0", value)
+// serverClock is the time in microseconds since 1970, rounded: extract returned a
+// double before PostgreSQL 14, which is precise to a quarter of a microsecond.
+const serverClock = `CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)`
+
+// Mark implements [store.Marks]. PostgreSQL takes the time from the server, SQLite from
+// Options.Now. If that clock is set back, marks of other names may have larger times
+// until it has caught up; the order of the marks of one name holds as long as the row
+// of the last one exists. Names are stored as their SHA-256.
+func (s *Store) Mark(ctx context.Context, name string, ttl time.Duration) (at int64, first bool, err error) {
+	if err := checkTTL(ttl); err != nil {
+		return 0, false, failed("mark", err)
 	}
 	key := sha256.Sum256([]byte(name))
-	// Whoever's call is the first one made the mark. Kept in the row, this stays
-	// true when a lost answer makes the statement run again.
-	call := store.NewID()
-	first, err := collect(ctx, s, scan[string], `
-		INSERT INTO nuxtauth_marks AS m (key, value, first, expires_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (key) DO UPDATE SET
-			value = CASE WHEN m.expires_at > $5 AND m.value > excluded.value THEN m.value ELSE excluded.value END,
-			first = CASE WHEN m.expires_at > $5 THEN m.first ELSE excluded.first END,
-			expires_at = CASE WHEN m.expires_at > $5 AND m.expires_at > excluded.expires_at THEN m.expires_at ELSE excluded.expires_at END
-		RETURNING first`,
-		key[:], value, call, expires.UnixMilli(), s.millis())
-	if err != nil {
-		return false, failed("mark", err)
+	// The row has the call that made the mark, so that this call is still the first when
+	// a lost answer makes the statement run again.
+	call, now := store.NewID(), s.millis()
+	args := []any{key[:], call, now + ttl.Milliseconds(), now}
+	clock := serverClock
+	if s.dialect == SQLite {
+		clock, args = `$5`, append(args, s.now().UnixMicro())
 	}
-	if len(first) != 1 {
-		return false, errors.New("sqlstore: mark: the database did not answer with the mark")
+	type mark struct {
+		at    int64
+		first string
+	}
+	marks, err := queryAll(ctx, s, func(r *sql.Rows) (m mark, err error) { return m, r.Scan(&m.at, &m.first) }, `
+		INSERT INTO nuxtauth_marks AS m (key, marked_at, first, expires_at) VALUES ($1, `+clock+`, $2, $3)
+		ON CONFLICT (key) DO UPDATE SET
+			marked_at = CASE WHEN m.marked_at >= excluded.marked_at THEN m.marked_at + 1 ELSE excluded.marked_at END,
+			first = CASE WHEN m.expires_at > $4 THEN m.first ELSE excluded.first END,
+			expires_at = CASE WHEN m.expires_at > $4 AND m.expires_at > excluded.expires_at THEN m.expires_at ELSE excluded.expires_at END
+		RETURNING marked_at, first`, args...)
+	if err != nil {
+		return 0, false, failed("mark", err)
+	}
+	if len(marks) != 1 {
+		return 0, false, errors.New("sqlstore: mark: the database did not answer with the mark")
 	}
 	s.sweep(ctx)
-	return first[0] == call, nil
+	return marks[0].at, marks[0].first == call, nil
 }
 
-// Marked returns the values of the names, see [store.Marks].
+// Marked implements [store.Marks].
 func (s *Store) Marked(ctx context.Context, names ...string) ([]int64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, failed("read marks", err)
@@ -49,8 +63,8 @@ func (s *Store) Marked(ctx context.Context, names ...string) ([]int64, error) {
 		return nil, nil
 	}
 	type mark struct {
-		key   []byte
-		value int64
+		key []byte
+		at  int64
 	}
 	args := []any{s.millis()}
 	keys := make([][sha256.Size]byte, len(names))
@@ -60,18 +74,18 @@ func (s *Store) Marked(ctx context.Context, names ...string) ([]int64, error) {
 		args = append(args, keys[i][:])
 		params[i] = fmt.Sprintf("$%d", len(args))
 	}
-	marks, err := collect(ctx, s, func(r *sql.Rows) (m mark, err error) { return m, r.Scan(&m.key, &m.value) },
-		`SELECT key, value FROM nuxtauth_marks WHERE expires_at > $1 AND key IN (`+strings.Join(params, ", ")+`)`, args...)
+	marks, err := queryAll(ctx, s, func(r *sql.Rows) (m mark, err error) { return m, r.Scan(&m.key, &m.at) },
+		`SELECT key, marked_at FROM nuxtauth_marks WHERE expires_at > $1 AND key IN (`+strings.Join(params, ", ")+`)`, args...)
 	if err != nil {
 		return nil, failed("read marks", err)
 	}
-	values := make(map[string]int64, len(marks))
+	times := make(map[string]int64, len(marks))
 	for _, m := range marks {
-		values[string(m.key)] = m.value
+		times[string(m.key)] = m.at
 	}
 	all := make([]int64, len(names))
 	for i := range names {
-		all[i] = values[string(keys[i][:])]
+		all[i] = times[string(keys[i][:])]
 	}
 	return all, nil
 }

@@ -16,15 +16,14 @@ import (
 //go:embed migrations
 var files embed.FS
 
-// advisoryLock is the lock that migrating replicas take in PostgreSQL: "nuxtauth" in ASCII.
+// advisoryLock is the lock of migrations in PostgreSQL: "nuxtauth" in ASCII.
 const advisoryLock = 0x6e75787461757468
 
-// Migrations are the SQL files that make the tables: a folder for each
-// [Dialect], such as postgres/0001_sessions.sql. Teams that run their own
-// migrations run these in the order of their names, each once, and set
-// Options.SkipMigrations; goose takes the files as they are. Each file enters
-// its number into the table nuxtauth_schema, so that one may change over from
-// one way to the other. A file adds and never takes away.
+// Migrations returns the SQL files that create the tables, in a folder for each
+// [Dialect], such as postgres/0001_sessions.sql. Applications with a migration tool run
+// them in the order of their names, each once, and set Options.SkipMigrations; goose
+// reads the files as they are. Each file inserts its number into the table
+// nuxtauth_schema, so that New and the tool can take turns. A file only adds.
 func Migrations() fs.FS {
 	sub, err := fs.Sub(files, "migrations")
 	if err != nil {
@@ -60,7 +59,7 @@ func migrationsOf(d Dialect) ([]migration, error) {
 	return all, nil
 }
 
-// migrate runs the migrations that are missing, or says so if it is to skip them.
+// migrate runs the missing migrations, or reports them as an error if skip is set.
 func (s *Store) migrate(ctx context.Context, skip bool) error {
 	all, err := migrationsOf(s.dialect)
 	if err != nil {
@@ -74,8 +73,8 @@ func (s *Store) migrate(ctx context.Context, skip bool) error {
 	if skip {
 		return fmt.Errorf("the tables have version %d, and %d is needed: run the files of sqlstore.Migrations, or let New do it", have, newest)
 	}
-	return s.alone(ctx, func(conn *sql.Conn) error {
-		have, err := s.schemaVersion(ctx, conn) // another replica may have been faster
+	return s.withMigrationLock(ctx, func(conn *sql.Conn) error {
+		have, err := s.schemaVersion(ctx, conn) // another replica may have been first
 		if err != nil {
 			return err
 		}
@@ -91,12 +90,12 @@ func (s *Store) migrate(ctx context.Context, skip bool) error {
 	})
 }
 
-// schemaVersion returns the number of the last migration, 0 where there was none.
+// schemaVersion returns the number of the last migration, 0 if there was none.
 func (s *Store) schemaVersion(ctx context.Context, db interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }) (version int64, err error) {
-	// to_regclass would answer from the connection's cache, which does not
-	// learn what another replica did while this one waited for the lock.
+	// to_regclass would answer from the cache of the connection, which does not see
+	// what another replica did while this one waited for the lock.
 	exists := "SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'nuxtauth_schema' AND pg_catalog.pg_table_is_visible(oid)"
 	if s.dialect == SQLite {
 		exists = "SELECT count(*) FROM sqlite_master WHERE name = 'nuxtauth_schema'"
@@ -109,17 +108,17 @@ func (s *Store) schemaVersion(ctx context.Context, db interface {
 	return version, err
 }
 
-// alone runs f in a transaction on one connection, while no other replica does.
-// The transaction holds the lock, so that it is free again whatever happens.
-func (s *Store) alone(ctx context.Context, f func(*sql.Conn) error) (err error) {
+// withMigrationLock runs f in a transaction on one connection, in one replica at a
+// time. The lock is one of the transaction, and ends with it in any case.
+func (s *Store) withMigrationLock(ctx context.Context, f func(*sql.Conn) error) (err error) {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 
-	// With a stricter isolation, which a role may have by default, those who
-	// waited for the lock would not see what its holder has done.
+	// In a stricter isolation, which may be the default of a role, a transaction does not
+	// see the changes that were made while it waited for the lock.
 	begin := []string{"BEGIN ISOLATION LEVEL READ COMMITTED", fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", advisoryLock)}
 	if s.dialect == SQLite {
 		begin = []string{"BEGIN IMMEDIATE"}
@@ -141,8 +140,8 @@ func (s *Store) alone(ctx context.Context, f func(*sql.Conn) error) (err error) 
 	return err
 }
 
-// rollback ends a transaction. If it can't, it closes the connection: one in
-// the middle of a transaction must not go back into the pool.
+// rollback ends a transaction. If it can't, it closes the connection, which must not go
+// back into the pool within a transaction.
 func rollback(ctx context.Context, conn *sql.Conn) {
 	ctx, cancel := cleanup(ctx)
 	defer cancel()

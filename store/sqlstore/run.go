@@ -13,23 +13,23 @@ import (
 	"time"
 )
 
-// How long something is tried again, and the first pause, which doubles. That
-// is long enough for a pool to get rid of connections that a restart has
-// killed, and short enough for a request to wait for.
+// A statement is retried within retryWindow, first after retryBackoff, which doubles.
+// That is long enough for a pool to drop the connections that a restart has broken, and
+// short enough for a request to wait for.
 const (
-	patience   = time.Second
-	firstPause = 8 * time.Millisecond
+	retryWindow  = time.Second
+	retryBackoff = 8 * time.Millisecond
 )
 
-// cleanupTimeout bounds what still has to be done after a context has ended.
+// cleanupTimeout bounds statements that run after a context has ended.
 const cleanupTimeout = 2 * time.Second
 
-// exec runs a statement and returns how many rows it changed.
+// exec runs a statement and returns the number of rows that it changed.
 func (s *Store) exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	err = again(ctx, func() error {
-		result, err := s.db.ExecContext(ctx, s.speak(query), args...)
+	err = retry(ctx, func() error {
+		result, err := s.db.ExecContext(ctx, s.rebind(query), args...)
 		if err == nil {
 			rows, err = result.RowsAffected()
 		}
@@ -38,13 +38,13 @@ func (s *Store) exec(ctx context.Context, query string, args ...any) (rows int64
 	return rows, err
 }
 
-// collect runs a query and returns what scan makes of each row.
-func collect[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), query string, args ...any) (all []T, err error) {
+// queryAll runs a query and returns the results of scan for all rows.
+func queryAll[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), query string, args ...any) (all []T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	err = again(ctx, func() error {
+	err = retry(ctx, func() error {
 		all = nil
-		rows, err := s.db.QueryContext(ctx, s.speak(query), args...)
+		rows, err := s.db.QueryContext(ctx, s.rebind(query), args...)
 		if err != nil {
 			return err
 		}
@@ -64,31 +64,31 @@ func collect[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, erro
 	return all, nil
 }
 
-// forUpdate locks the rows that a query selects and passes over those that
-// others have locked. SQLite has one writer at a time and needs no such thing.
+// forUpdate locks the rows that a query selects and skips those that other
+// transactions have locked. SQLite has one writer at a time and does without.
 const forUpdate = " FOR UPDATE SKIP LOCKED"
 
-// speak turns a statement, written for PostgreSQL, into that of the dialect.
-func (s *Store) speak(query string) string {
+// rebind turns a statement for PostgreSQL into one of the dialect.
+func (s *Store) rebind(query string) string {
 	if s.dialect == SQLite {
-		// $1 would be a name to SQLite, which not every driver takes for the first argument.
+		// $1 is a name in SQLite, which not every driver binds to the first argument.
 		return strings.ReplaceAll(strings.ReplaceAll(query, "$", "?"), forUpdate, "")
 	}
 	return query
 }
 
-// again calls f until it returns something else than a passing fault, for a
-// short time. Every statement of this package may be run twice (see the package's
-// doc): the first run may have worked although its answer was lost. If the context has ended, that
-// is the reason of an error, whatever the driver says about it.
-func again(ctx context.Context, f func() error) error {
+// retry calls f until it returns no transient error, within retryWindow. Every
+// statement of this package may be run twice (see the package documentation): the first
+// run may have succeeded although its answer was lost. If the context has ended, the
+// error wraps that of the context, which drivers do not always do.
+func retry(ctx context.Context, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	end := time.Now().Add(patience)
-	for pause := firstPause; ; pause *= 2 {
+	end := time.Now().Add(retryWindow)
+	for pause := retryBackoff; ; pause *= 2 {
 		err := f()
-		if passing(err) && time.Now().Before(end) && sleep(ctx, pause) == nil {
+		if isTransient(err) && time.Now().Before(end) && sleep(ctx, pause) == nil {
 			continue
 		}
 		if reason := ctx.Err(); err != nil && reason != nil && !errors.Is(err, reason) {
@@ -98,15 +98,15 @@ func again(ctx context.Context, f func() error) error {
 	}
 }
 
-// passing tells whether an error is one of the connection or of a server that
-// stops or starts, so that the next attempt may well succeed.
-func passing(err error) bool {
+// isTransient reports whether an error is one of the connection, or of a server that
+// stops or starts: the next attempt may succeed.
+func isTransient(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
 	}
 	if e, ok := errors.AsType[interface {
 		error
-		SQLState() string // PostgreSQL's drivers have this method
+		SQLState() string // the drivers of PostgreSQL have this method
 	}](err); ok {
 		switch code := e.SQLState(); code {
 		case "57P01", "57P02", "57P03", // the server stops, has crashed, or starts
@@ -120,7 +120,8 @@ func passing(err error) bool {
 	return network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// sleep waits for about d, so that those who wait do not wake up together.
+// sleep waits for d at most and half of it at least, at random, so that concurrent
+// callers do not retry together.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d/2 + rand.N(d/2+1))
 	defer timer.Stop()
@@ -132,10 +133,12 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// cleanup is a context for what must be done even if ctx has ended.
+// cleanup returns a context for statements that must run even if ctx has ended.
 func cleanup(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 }
 
-// failed says what could not be done.
-func failed(what string, err error) error { return fmt.Errorf("sqlstore: %s: %w", what, err) }
+// failed adds the name of the operation to an error.
+func failed(operation string, err error) error {
+	return fmt.Errorf("sqlstore: %s: %w", operation, err)
+}

@@ -16,39 +16,38 @@ import (
 // A Dialect is the kind of a database.
 type Dialect string
 
-// The dialects that this package speaks.
+// The dialects of this package.
 const (
 	PostgreSQL Dialect = "postgres"
 	SQLite     Dialect = "sqlite"
 )
 
-// Options change what [New] does. The zero value is good for most.
+// Options of a [Store]. The zero value is usable.
 type Options struct {
-	// Dialect is the kind of the database. Empty means that New asks it.
+	// Dialect is the kind of the database; if it is empty, New asks the database.
 	Dialect Dialect
 
-	// SkipMigrations leaves the tables to you: run the files of [Migrations]
-	// before. New then only checks that they were run.
+	// SkipMigrations leaves the tables to the application, which runs the files of
+	// [Migrations] first. New then only checks that they were run.
 	SkipMigrations bool
 
-	// Timeout bounds each statement, with the wait for a connection and further
-	// attempts; 0 means 5 seconds. An earlier deadline of a call's context comes
-	// first. A call is one statement. Replace is one more when it fails, Lock
-	// one more for each look at the lock, and once a minute a call that adds
-	// something deletes what has expired with four more. New is bounded by its
-	// context alone.
+	// Timeout bounds each statement, including the wait for a connection and retries; 0
+	// means 5 seconds. An earlier deadline of the context comes first. A call is one
+	// statement. A ReplaceSession that fails is two, a Lock two, and one more for each
+	// time that the name is taken; once a minute a call that adds a row deletes expired
+	// ones with four more. New is bounded by its context alone.
 	Timeout time.Duration
 
-	// Now is the clock by which things expire. Nil means time.Now.
+	// Now is the clock of all that expires and, with SQLite, of the times of marks; nil
+	// means time.Now.
 	Now func() time.Time
 }
 
 const defaultTimeout = 5 * time.Second
 
-// A Store keeps sessions, marks, locks and counts in a database, in tables whose names
-// begin with "nuxtauth_". Its methods may be called from many goroutines. It
-// starts none, and there is nothing to close but the database, which stays the
-// caller's.
+// Store has all abilities of a store in a database, in tables whose names begin with
+// "nuxtauth_". It is safe for concurrent use. It starts no goroutine and needs no
+// closing; the database is the caller's to close.
 type Store struct {
 	db        *sql.DB
 	dialect   Dialect
@@ -58,18 +57,18 @@ type Store struct {
 }
 
 var (
-	_ store.Store   = (*Store)(nil)
-	_ store.Marks   = (*Store)(nil)
-	_ store.Locker  = (*Store)(nil)
-	_ store.Counter = (*Store)(nil)
+	_ store.Sessions = (*Store)(nil)
+	_ store.Index    = (*Store)(nil)
+	_ store.Marks    = (*Store)(nil)
+	_ store.Locker   = (*Store)(nil)
+	_ store.Counter  = (*Store)(nil)
 )
 
-// New returns a store in db and brings its tables up to date. Replicas may do
-// so at the same time: one does it, the others wait. A database that a later
-// release has changed already is left as it is; each release works with the
-// tables of the next. Where the tables are up to date, New needs no right to
-// create any. It needs the database: where that may start later than the
-// service, call New again until it succeeds.
+// New returns a store in db and brings its tables up to date. When several replicas call
+// it at once, one migrates and the others wait. New leaves the tables of a later release
+// as they are; each release works with the tables of the next. It needs the right to
+// create tables only if they are not up to date. If the database may start later than
+// the service, call New again until it succeeds.
 func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 	if db == nil {
 		return nil, errors.New("sqlstore: the database is nil")
@@ -86,17 +85,17 @@ func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if err := again(ctx, func() error { return s.open(ctx, opts.SkipMigrations) }); err != nil {
+	if err := retry(ctx, func() error { return s.open(ctx, opts.SkipMigrations) }); err != nil {
 		return nil, failed("open", err)
 	}
 	return s, nil
 }
 
-// open finds out what the database is and makes it ready.
+// open determines the dialect and prepares the database.
 func (s *Store) open(ctx context.Context, skipMigrations bool) (err error) {
 	if s.dialect == "" {
 		if s.dialect, err = dialectOf(ctx, s.db); err != nil {
-			return fmt.Errorf("ask the database what it is: %w", err)
+			return fmt.Errorf("ask the database for its version: %w", err)
 		}
 	}
 	if s.dialect == SQLite {
@@ -110,8 +109,8 @@ func (s *Store) open(ctx context.Context, skipMigrations bool) (err error) {
 	return nil
 }
 
-// dialectOf asks the database itself: drivers are often wrapped, so that their
-// types say little.
+// dialectOf asks the database: the types of drivers, which are often wrapped, say
+// little.
 func dialectOf(ctx context.Context, db *sql.DB) (Dialect, error) {
 	var version string
 	err := db.QueryRowContext(ctx, "SELECT version()").Scan(&version)
@@ -119,19 +118,19 @@ func dialectOf(ctx context.Context, db *sql.DB) (Dialect, error) {
 		if strings.HasPrefix(version, "PostgreSQL ") {
 			return PostgreSQL, nil
 		}
-		return "", fmt.Errorf("it says %q, and only PostgreSQL and SQLite are supported: if it speaks like one of them, set Options.Dialect to sqlstore.PostgreSQL or sqlstore.SQLite", version)
+		return "", fmt.Errorf("its version is %q, and only PostgreSQL and SQLite are supported: if it is compatible with one of them, set Options.Dialect to sqlstore.PostgreSQL or sqlstore.SQLite", version)
 	}
-	if !passing(err) && db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version) == nil {
+	if !isTransient(err) && db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version) == nil {
 		return SQLite, nil
 	}
 	return "", err
 }
 
-// checkSQLite refuses settings with which requests would fail later, under
-// load: a file without a busy timeout, and a database in memory that each
-// connection would have for itself.
+// checkSQLite refuses settings with which requests would fail later, under load: a file
+// without a busy timeout, and a database in memory, of which each connection would have
+// its own.
 func (s *Store) checkSQLite(ctx context.Context) error {
-	files, err := collect(ctx, s, func(r *sql.Rows) (file string, err error) {
+	files, err := queryAll(ctx, s, func(r *sql.Rows) (file string, err error) {
 		var seq, name any
 		return file, r.Scan(&seq, &name, &file)
 	}, "PRAGMA database_list")
@@ -140,7 +139,7 @@ func (s *Store) checkSQLite(ctx context.Context) error {
 	}
 	if len(files) == 0 || files[0] == "" { // the first is the main database
 		if s.db.Stats().MaxOpenConnections != 1 {
-			return errors.New("a database in memory belongs to one connection: call db.SetMaxOpenConns(1)")
+			return errors.New("each connection has its own database in memory: call db.SetMaxOpenConns(1)")
 		}
 		return nil
 	}
@@ -149,10 +148,10 @@ func (s *Store) checkSQLite(ctx context.Context) error {
 		return err
 	}
 	if timeout <= 0 {
-		return errors.New(`there is no busy timeout, so that writers would fail instead of waiting: add "?_pragma=busy_timeout(5000)" to the name of the data source (modernc.org/sqlite), or "?_busy_timeout=5000" (mattn/go-sqlite3)`)
+		return errors.New(`there is no busy timeout, without which writers fail instead of waiting: add "?_pragma=busy_timeout(5000)" to the name of the data source (modernc.org/sqlite), or "?_busy_timeout=5000" (mattn/go-sqlite3)`)
 	}
 	return nil
 }
 
-// millis is a time as the tables keep it.
+// millis is the time as the tables have it.
 func (s *Store) millis() int64 { return s.now().UnixMilli() }

@@ -20,14 +20,14 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/sqlstore"
 )
 
-// sqlState is an error as PostgreSQL's drivers return it.
+// sqlState is an error of the drivers of PostgreSQL.
 type sqlState string
 
 func (s sqlState) Error() string    { return "SQLSTATE " + string(s) }
 func (s sqlState) SQLState() string { return string(s) }
 
 // opened returns a store over a scripted PostgreSQL.
-func opened(t *testing.T, answer script) (*sqlstore.Store, *asked) {
+func opened(t *testing.T, answer script) (*sqlstore.Store, *statements) {
 	t.Helper()
 	db, a := open(t, postgres(answer))
 	s, err := sqlstore.New(t.Context(), db, sqlstore.Options{})
@@ -37,17 +37,19 @@ func opened(t *testing.T, answer script) (*sqlstore.Store, *asked) {
 	return s, a
 }
 
-// sessionRow is the row of a session under a key, as Find reads it.
+const realm = "next-auth"
+
+// sessionRow is the row of a session with a key, as FindSession reads it.
 func sessionRow(key []byte) [][]driver.Value {
-	return row("id", int64(3), "ada", "github", "583231", "sid", int64(1), int64(2), int64(4), "::1", "curl", key, []byte("{}"))
+	return row("id", int64(3), realm, "ada", "github", "583231", "sid", int64(1), int64(2), int64(4), "::1", "curl", key, []byte("{}"))
 }
 
-// listRow is the row of a session of a user, as List reads it.
+// listRow is the row of a session of a user, as ListSessions reads it.
 func listRow(subject string) [][]driver.Value {
-	return row("id", int64(3), subject, "github", "583231", "sid", int64(1), int64(2), int64(4), "::1", "curl")
+	return row("id", int64(3), realm, subject, "github", "583231", "sid", int64(1), int64(2), int64(4), "::1", "curl")
 }
 
-func TestNewSaysWhatIsWrong(t *testing.T) {
+func TestSQL_NewErrors(t *testing.T) {
 	says := func(version string) *sql.DB {
 		db, _ := open(t, func(query string, _ []driver.NamedValue) ([][]driver.Value, error) {
 			if query == "SELECT version()" {
@@ -87,8 +89,8 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// An application whose role may not create tables starts once they are there.
-func TestNewChangesNothingWhereTheTablesAreUpToDate(t *testing.T) {
+// A role without the right to create tables can call New once they exist.
+func TestSQL_NewChangesNoTablesUpToDate(t *testing.T) {
 	_, a := opened(t, func(query string, _ []driver.NamedValue) ([][]driver.Value, error) {
 		return nil, fmt.Errorf("permission denied: %s", query)
 	})
@@ -97,8 +99,8 @@ func TestNewChangesNothingWhereTheTablesAreUpToDate(t *testing.T) {
 	}
 }
 
-// A service that starts together with its database does not die of it.
-func TestNewSurvivesAServerThatStarts(t *testing.T) {
+// A service may start at the same time as its database.
+func TestSQL_NewRetriesWhileTheServerStarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		faults := 3
 		db, _ := open(t, func(query string, args []driver.NamedValue) ([][]driver.Value, error) {
@@ -113,7 +115,7 @@ func TestNewSurvivesAServerThatStarts(t *testing.T) {
 	})
 }
 
-func TestFindSurvivesBrokenConnections(t *testing.T) {
+func TestSQL_RetriesBrokenConnections(t *testing.T) {
 	for name, fault := range map[string]error{
 		"closed in the middle": io.ErrUnexpectedEOF,
 		"closed":               fmt.Errorf("read: %w", io.EOF),
@@ -135,16 +137,16 @@ func TestFindSurvivesBrokenConnections(t *testing.T) {
 					}
 					return sessionRow(key[:]), nil
 				})
-				if r, err := s.Find(t.Context(), handle); err != nil || r.Subject != "ada" {
-					t.Errorf("Find = %v, %v, want the session", r, err)
+				if r, err := s.FindSession(t.Context(), handle); err != nil || r.Subject != "ada" {
+					t.Errorf("FindSession = %v, %v, want the session", r, err)
 				}
 			})
 		})
 	}
 }
 
-// A fault says neither that a session is there nor that it is not.
-func TestAFaultIsNotASignOut(t *testing.T) {
+// A fault says neither that a session exists nor that it does not.
+func TestSQL_FaultIsNotNotFound(t *testing.T) {
 	for name, fault := range map[string]error{
 		"down":      &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED},
 		"no rights": sqlState("42501"),
@@ -153,21 +155,21 @@ func TestAFaultIsNotASignOut(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, a := opened(t, func(string, []driver.NamedValue) ([][]driver.Value, error) { return nil, fault })
 				handle, _ := store.NewHandle()
-				r := &store.Record{Subject: "ada", ExpiresAt: time.Now().Add(time.Hour)}
+				r := &store.Record{Realm: realm, Subject: "ada", ExpiresAt: time.Now().Add(time.Hour)}
 				began := time.Now()
 				calls := map[string]func() error{
-					"Create":      func() error { _, err := s.Create(t.Context(), r); return err },
-					"Find":        func() error { _, err := s.Find(t.Context(), handle); return err },
-					"Replace":     func() error { _, err := s.Replace(t.Context(), handle, r); return err },
-					"Delete":      func() error { return s.Delete(t.Context(), handle) },
-					"List":        func() error { _, err := s.List(t.Context(), "ada"); return err },
-					"DeleteWhere": func() error { _, err := s.DeleteWhere(t.Context(), store.Filter{Subject: "ada"}); return err },
-					"Mark":        func() error { _, err := s.Mark(t.Context(), "a", 1, r.ExpiresAt); return err },
-					"Marked":      func() error { _, err := s.Marked(t.Context(), "a"); return err },
-					"Count":       func() error { _, err := s.Count(t.Context(), "a", 1, time.Hour); return err },
-					"Count looks": func() error { _, err := s.Count(t.Context(), "a", 0, 0); return err },
-					"Count less":  func() error { _, err := s.Count(t.Context(), "a", -1, 0); return err },
-					"Lock":        func() error { _, err := s.Lock(t.Context(), "a", time.Minute); return err },
+					"CreateSession":   func() error { _, err := s.CreateSession(t.Context(), r); return err },
+					"FindSession":     func() error { _, err := s.FindSession(t.Context(), handle); return err },
+					"ReplaceSession":  func() error { _, err := s.ReplaceSession(t.Context(), handle, r); return err },
+					"DeleteSession":   func() error { return s.DeleteSession(t.Context(), handle) },
+					"ListSessions":    func() error { _, err := s.ListSessions(t.Context(), realm, "ada", 10); return err },
+					"DeleteSessions":  func() error { _, err := s.DeleteSessions(t.Context(), realm, "ada", ""); return err },
+					"Mark":            func() error { _, _, err := s.Mark(t.Context(), "a", time.Hour); return err },
+					"Marked":          func() error { _, err := s.Marked(t.Context(), "a"); return err },
+					"Count":           func() error { _, err := s.Count(t.Context(), "a", 1, time.Hour); return err },
+					"Count reads":     func() error { _, err := s.Count(t.Context(), "a", 0, 0); return err },
+					"Count subtracts": func() error { _, err := s.Count(t.Context(), "a", -1, 0); return err },
+					"Lock":            func() error { _, err := s.Lock(t.Context(), "a", time.Minute); return err },
 				}
 				for call, f := range calls {
 					err := f()
@@ -176,10 +178,10 @@ func TestAFaultIsNotASignOut(t *testing.T) {
 					}
 				}
 				if r.ID != "" || r.Version != 0 {
-					t.Errorf("Create failed and left ID %q and Version %d", r.ID, r.Version)
+					t.Errorf("CreateSession failed and left ID %q and Version %d", r.ID, r.Version)
 				}
 				if name == "no rights" && a.times("claims FROM") != 1 {
-					t.Errorf("Find asked %d times for what it may not have", a.times("claims FROM"))
+					t.Errorf("FindSession sent a statement that is not permitted %d times", a.times("claims FROM"))
 				}
 				if took := time.Since(began); took > time.Duration(len(calls))*2*time.Second {
 					t.Errorf("%d calls took %v: each waits for a second or so", len(calls), took)
@@ -189,23 +191,23 @@ func TestAFaultIsNotASignOut(t *testing.T) {
 	}
 }
 
-// The request's deadline ends the attempts.
-func TestTheContextEndsTheAttempts(t *testing.T) {
+// The deadline of the context ends the retries.
+func TestSQL_ContextEndsRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := opened(t, func(string, []driver.NamedValue) ([][]driver.Value, error) { return nil, io.ErrUnexpectedEOF })
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		handle, _ := store.NewHandle()
 		began := time.Now()
-		_, err := s.Find(ctx, handle)
+		_, err := s.FindSession(ctx, handle)
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 50*time.Millisecond {
-			t.Errorf("Find after %v: %v, want %v", time.Since(began), err, context.DeadlineExceeded)
+			t.Errorf("FindSession after %v: %v, want %v", time.Since(began), err, context.DeadlineExceeded)
 		}
 	})
 }
 
-// Without a deadline of the request, the store's own ends the wait.
-func TestTheTimeoutEndsTheWaitForASilentServer(t *testing.T) {
+// Without a deadline of the context, Options.Timeout ends the wait.
+func TestSQL_TimeoutEndsTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, _ := open(t, postgres(nil))
 		s, err := sqlstore.New(t.Context(), db, sqlstore.Options{Timeout: 3 * time.Second})
@@ -213,21 +215,22 @@ func TestTheTimeoutEndsTheWaitForASilentServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		db.SetMaxOpenConns(1)
-		conn, err := db.Conn(t.Context()) // there is no connection left
+		conn, err := db.Conn(t.Context()) // the last one
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
 		handle, _ := store.NewHandle()
 		began := time.Now()
-		_, err = s.Find(t.Context(), handle)
+		_, err = s.FindSession(t.Context(), handle)
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 3*time.Second {
-			t.Errorf("Find after %v: %v, want %v", time.Since(began), err, context.DeadlineExceeded)
+			t.Errorf("FindSession after %v: %v, want %v", time.Since(began), err, context.DeadlineExceeded)
 		}
 	})
 }
 
-func TestNobodyGetsTheAnswerMeantForAnother(t *testing.T) {
+// An answer that belongs to another call is a fault.
+func TestSQL_RefusesAnswersOfOthers(t *testing.T) {
 	handle, _ := store.NewHandle()
 	_, theirs := store.NewHandle()
 	for name, rows := range map[string][][]driver.Value{
@@ -235,23 +238,25 @@ func TestNobodyGetsTheAnswerMeantForAnother(t *testing.T) {
 		"no key":      sessionRow(nil),
 	} {
 		s, a := opened(t, func(string, []driver.NamedValue) ([][]driver.Value, error) { return rows, nil })
-		r, err := s.Find(t.Context(), handle)
+		r, err := s.FindSession(t.Context(), handle)
 		if r != nil || err == nil || errors.Is(err, store.ErrNotFound) {
-			t.Errorf("%s: Find = %v, %v, want a fault", name, r, err)
+			t.Errorf("%s: FindSession = %v, %v, want a fault", name, r, err)
 		}
 		if a.times("claims FROM nuxtauth_sessions") != 1 {
-			t.Errorf("%s: the script does not see Find", name)
+			t.Errorf("%s: the script did not get the query of Find", name)
 		}
 	}
 
 	s, _ := opened(t, func(string, []driver.NamedValue) ([][]driver.Value, error) { return listRow("ada"), nil })
-	if list, err := s.List(t.Context(), "bob"); list != nil || err == nil {
-		t.Errorf("List = %v, %v, want a fault", list, err)
+	for _, user := range [][2]string{{realm, "bob"}, {"other", "ada"}} {
+		if list, err := s.ListSessions(t.Context(), user[0], user[1], 10); list != nil || err == nil {
+			t.Errorf("ListSessions(%q) = %v, %v, want a fault", user, list, err)
+		}
 	}
 }
 
-// A first attempt that worked, and whose answer was lost, is not a second one.
-func TestAMarkIsFreshAlthoughItsAnswerWasLost(t *testing.T) {
+// A first attempt that succeeded, and whose answer was lost, is still the first mark.
+func TestSQL_MarkIsFirstAfterALostAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var first driver.Value
 		s, _ := opened(t, func(query string, args []driver.NamedValue) ([][]driver.Value, error) {
@@ -259,22 +264,52 @@ func TestAMarkIsFreshAlthoughItsAnswerWasLost(t *testing.T) {
 				return nil, nil
 			}
 			if first == nil {
-				first = args[2].Value
+				first = args[1].Value
 				return nil, io.ErrUnexpectedEOF
 			}
-			return row(first), nil
+			return row(int64(7), first), nil
 		})
-		if fresh, err := s.Mark(t.Context(), "jti", 1, time.Now().Add(time.Hour)); err != nil || !fresh {
-			t.Errorf("the first Mark = %v, %v, want true", fresh, err)
-		}
-		if fresh, err := s.Mark(t.Context(), "jti", 1, time.Now().Add(time.Hour)); err != nil || fresh {
-			t.Errorf("the second Mark = %v, %v, want false", fresh, err)
+		for _, want := range []bool{true, false} {
+			if at, first, err := s.Mark(t.Context(), "jti", time.Hour); err != nil || at != 7 || first != want {
+				t.Errorf("Mark = %d, %v, %v, want 7, %v", at, first, err, want)
+			}
 		}
 	})
 }
 
-// Housekeeping neither fails a sign-in nor happens at each.
-func TestASweepDoesNotFailASignIn(t *testing.T) {
+// A lease that was released is lost, even if the database did not receive that.
+func TestSQL_ReleasedLeaseIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a := opened(t, func(query string, _ []driver.NamedValue) ([][]driver.Value, error) {
+			switch {
+			case strings.HasPrefix(query, "SELECT"):
+				return nil, nil
+			case strings.HasPrefix(query, "DELETE"):
+				return nil, io.ErrUnexpectedEOF
+			}
+			return row(int64(1)), nil
+		})
+		lease, err := s.Lock(t.Context(), "a", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := lease.Extend(t.Context(), time.Minute); err != nil {
+			t.Errorf("Extend: %v", err)
+		}
+		began := time.Now()
+		lease.Release()
+		if took := time.Since(began); took > 3*time.Second || a.times("DELETE FROM nuxtauth_locks WHERE key") < 2 {
+			t.Errorf("Release took %v for %d attempts, want several within 2 s", took, a.times("DELETE FROM nuxtauth_locks WHERE key"))
+		}
+		if err := lease.Extend(t.Context(), time.Minute); !errors.Is(err, store.ErrLeaseLost) {
+			t.Errorf("Extend = %v, want %q", err, store.ErrLeaseLost)
+		}
+	})
+}
+
+// An error of a sweep is not one of the call that started it, and only one call in a
+// minute starts one.
+func TestSQL_SweepErrorsAreIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a := opened(t, func(query string, _ []driver.NamedValue) ([][]driver.Value, error) {
 			if strings.Contains(query, "DELETE") {
@@ -283,25 +318,25 @@ func TestASweepDoesNotFailASignIn(t *testing.T) {
 			return row(int64(1)), nil
 		})
 		create := func() {
-			if _, err := s.Create(t.Context(), &store.Record{Subject: "ada", ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
+			if _, err := s.CreateSession(t.Context(), &store.Record{Realm: realm, Subject: "ada", ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		create()
 		create()
 		if n := a.times("DELETE"); n != 1 {
-			t.Errorf("two sign-ins in a minute swept %d times, want 1", n)
+			t.Errorf("two calls in a minute swept %d times, want 1", n)
 		}
 		time.Sleep(time.Minute)
 		create()
 		if n := a.times("DELETE"); n != 2 {
-			t.Errorf("a sign-in a minute later: swept %d times in all, want 2", n)
+			t.Errorf("a call a minute later: swept %d times in all, want 2", n)
 		}
 	})
 }
 
-// Whoever changes a database by hand, or over to the other, finds the same in both.
-func TestDialectsHaveTheSameMigrations(t *testing.T) {
+// Both dialects have the same migrations.
+func TestSQL_DialectsHaveTheSameMigrations(t *testing.T) {
 	files := sqlstore.Migrations()
 	names := func(d sqlstore.Dialect) (all []string) {
 		found, err := fs.Glob(files, path.Join(string(d), "*.sql"))
@@ -324,7 +359,7 @@ func TestDialectsHaveTheSameMigrations(t *testing.T) {
 				t.Errorf("%s does not enter its version", name)
 			}
 			if strings.Contains(strings.ToUpper(sql), "DROP ") {
-				t.Errorf("%s takes something away, which the release before may need", name)
+				t.Errorf("%s drops something that the release before may need", name)
 			}
 			all = append(all, path.Base(name))
 		}

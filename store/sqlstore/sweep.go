@@ -7,11 +7,11 @@ import (
 
 const (
 	sweepEvery = time.Minute
-	sweepGrace = 5 * time.Minute // for clocks that differ, see the package's doc
+	sweepGrace = 5 * time.Minute // for clocks that differ, see the package documentation
 	sweepLimit = 1000
 )
 
-// Each deletes some of the rows that expired before $1.
+// Each statement deletes at most $2 of the rows that expired before $1.
 var sweeps = [...]string{
 	`WITH expired AS (SELECT key FROM nuxtauth_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + forUpdate + `)
 		DELETE FROM nuxtauth_sessions WHERE key IN (SELECT key FROM expired)`,
@@ -23,11 +23,10 @@ var sweeps = [...]string{
 		DELETE FROM nuxtauth_counts WHERE key IN (SELECT key FROM expired)`,
 }
 
-// sweep deletes rows that have expired long ago. Whatever adds a row calls it;
-// it does something once a minute in each process, or at the next call when
-// more rows were left than it deletes at a time. It fails without a word: what
-// it serves has been done already, nobody finds the rows, and the next sweep
-// deletes them.
+// sweep deletes rows that expired more than sweepGrace ago. Every call that adds a row
+// calls it. It acts once a minute in each process, or at the next call if there were
+// more rows than it deletes at a time. Its errors are ignored: the caller has succeeded,
+// expired rows are not found, and the next sweep deletes them.
 func (s *Store) sweep(ctx context.Context) {
 	now, next := s.millis(), s.nextSweep.Load()
 	if now < next || !s.nextSweep.CompareAndSwap(next, now+sweepEvery.Milliseconds()) {

@@ -11,11 +11,11 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// RunCounter checks a [store.Counter]. Of the options it uses [Advance] and [Dump].
+// RunCounter checks [store.Counter]. Of the options it uses [Advance] and [Dump].
 func RunCounter(t *testing.T, open func(t *testing.T) store.Counter, opts ...Option) {
 	s := newSuite(open, opts)
 
-	s.run(t, "a count is what was added", func(t *testing.T, c store.Counter) {
+	s.run(t, "a value is the sum of the additions", func(t *testing.T, c store.Counter) {
 		name, other := unique("a"), unique("b")
 		for _, step := range []struct{ n, want int }{{0, 0}, {1, 1}, {1, 2}, {5, 7}, {0, 7}, {-3, 4}, {0, 4}, {2, 6}} {
 			count(t, c, name, step.n, time.Hour, step.want)
@@ -23,7 +23,7 @@ func RunCounter(t *testing.T, open func(t *testing.T) store.Counter, opts ...Opt
 		count(t, c, other, 0, time.Hour, 0)
 	})
 
-	s.run(t, "a count stays within its bounds", func(t *testing.T, c store.Counter) {
+	s.run(t, "a value stays within its bounds", func(t *testing.T, c store.Counter) {
 		name := unique("a")
 		for _, step := range []struct{ n, want int }{
 			{-1, 0}, {math.MinInt, 0}, {3, 3}, {-4, 0}, {0, 0}, {2, 2}, {math.MinInt, 0}, {2, 2}, {-store.MaxCount, 0},
@@ -34,7 +34,7 @@ func RunCounter(t *testing.T, open func(t *testing.T) store.Counter, opts ...Opt
 		}
 	})
 
-	s.run(t, "a count is forgotten after its window", func(t *testing.T, c store.Counter) {
+	s.run(t, "a value is 0 after its window", func(t *testing.T, c store.Counter) {
 		name := unique("a")
 		count(t, c, name, 5, s.short(), 5)
 		s.past(t, s.soon())
@@ -43,7 +43,7 @@ func RunCounter(t *testing.T, open func(t *testing.T) store.Counter, opts ...Opt
 		}
 	})
 
-	s.run(t, "a window begins anew after the last", func(t *testing.T, c store.Counter) {
+	s.run(t, "a window begins after the last", func(t *testing.T, c store.Counter) {
 		name := unique("a")
 		for range 2 {
 			count(t, c, name, 2, s.short(), 2)
@@ -52,17 +52,14 @@ func RunCounter(t *testing.T, open func(t *testing.T) store.Counter, opts ...Opt
 		count(t, c, name, 0, 0, 0)
 	})
 
-	s.run(t, "the first addition says when a window ends", func(t *testing.T, c store.Counter) {
+	s.run(t, "the first addition sets the end of a window", func(t *testing.T, c store.Counter) {
 		prolonged, reduced, shortened := unique("prolonged"), unique("reduced"), unique("shortened")
 		for name, n := range map[string]int{prolonged: 1, reduced: -1} {
 			count(t, c, name, 2, s.short(), 2)
 			if got, err := c.Count(t.Context(), name, n, 24*time.Hour); err != nil {
 				t.Fatal(err)
 			} else if got != 2+n {
-				if s.advance != nil {
-					t.Fatalf("Count(%d) = %d, want %d", n, got, 2+n)
-				}
-				t.Skip("this machine was too slow")
+				s.slow(t)
 			}
 		}
 		count(t, c, shortened, 1, 24*time.Hour, 1)
@@ -73,18 +70,18 @@ func RunCounter(t *testing.T, open func(t *testing.T) store.Counter, opts ...Opt
 		count(t, c, shortened, 1, s.short(), 3)
 	})
 
-	s.run(t, "nothing starts a window but an addition", func(t *testing.T, c store.Counter) {
-		looked, reduced := unique("looked"), unique("reduced")
-		count(t, c, looked, 0, s.short(), 0)
+	s.run(t, "only an addition starts a window", func(t *testing.T, c store.Counter) {
+		read, reduced := unique("read"), unique("reduced")
+		count(t, c, read, 0, s.short(), 0)
 		count(t, c, reduced, -1, s.short(), 0)
-		count(t, c, looked, 1, 24*time.Hour, 1)
+		count(t, c, read, 1, 24*time.Hour, 1)
 		count(t, c, reduced, 1, 24*time.Hour, 1)
 		s.past(t, s.soon())
-		count(t, c, looked, 0, 0, 1)
+		count(t, c, read, 0, 0, 1)
 		count(t, c, reduced, 0, 0, 1)
 	})
 
-	s.run(t, "a count that is back at 0 has no window", func(t *testing.T, c store.Counter) {
+	s.run(t, "a value that is back at 0 has no window", func(t *testing.T, c store.Counter) {
 		name := unique("a")
 		count(t, c, name, 1, s.short(), 1)
 		count(t, c, name, -1, s.short(), 0)
@@ -93,7 +90,7 @@ func RunCounter(t *testing.T, open func(t *testing.T) store.Counter, opts ...Opt
 		count(t, c, name, 0, 0, 1)
 	})
 
-	s.run(t, "a window is a millisecond at least", func(t *testing.T, c store.Counter) {
+	s.run(t, "a window is 1 ms at least", func(t *testing.T, c store.Counter) {
 		name := unique("a")
 		for _, window := range []time.Duration{0, -time.Hour, time.Millisecond - 1, math.MinInt64} {
 			if n, err := c.Count(t.Context(), name, 1, window); err == nil || n != 0 {
@@ -106,11 +103,10 @@ func RunCounter(t *testing.T, open func(t *testing.T) store.Counter, opts ...Opt
 		count(t, c, name, 1, time.Millisecond, 2)
 	})
 
-	s.run(t, "odd names are names of their own, and not kept", func(t *testing.T, c store.Counter) {
+	s.run(t, "odd names are names of their own and not stored", func(t *testing.T, c store.Counter) {
 		base := unique("sign-in")
 		var names []string
-		for _, odd := range []string{"", ":", "*", "?", "[a]", "%", "_", "\n", `"`, "'", `\`, "{}", "$1", "A", " ", "\x00", "\xff", "\xfe",
-			"\u00e9", "e\u0301", strings.Repeat("x", 1<<20), strings.Repeat("x", 1<<20+1)} {
+		for _, odd := range append(oddSuffixes, "", "\x00", "\xff", "\xfe", strings.Repeat("x", 1<<20), strings.Repeat("x", 1<<20+1)) {
 			names = append(names, base+odd)
 		}
 		for i, name := range names {
@@ -123,12 +119,12 @@ func RunCounter(t *testing.T, open func(t *testing.T) store.Counter, opts ...Opt
 		if s.dump == nil {
 			return
 		}
-		if kept := s.dump(); len(kept) == 0 || bytes.Contains(kept, []byte(base)) {
-			t.Errorf("of %d bytes some are a name", len(kept))
+		if dump := s.dump(); len(dump) == 0 || bytes.Contains(dump, []byte(base)) {
+			t.Errorf("the dump of %d bytes is empty or has a name", len(dump))
 		}
 	})
 
-	s.run(t, "none of many additions is lost or counted twice", func(t *testing.T, c store.Counter) {
+	s.run(t, "concurrent additions return distinct values", func(t *testing.T, c store.Counter) {
 		const many = 40
 		name := unique("a")
 		var seen [many]int
@@ -149,7 +145,7 @@ func RunCounter(t *testing.T, open func(t *testing.T) store.Counter, opts ...Opt
 		count(t, c, name, 0, 0, many)
 	})
 
-	s.run(t, "additions and subtractions at the same time", func(t *testing.T, c store.Counter) {
+	s.run(t, "concurrent additions and subtractions", func(t *testing.T, c store.Counter) {
 		name := unique("a")
 		count(t, c, name, 100, time.Hour, 100)
 		for _, err := range atOnce(30, func(i int) error {
@@ -163,7 +159,7 @@ func RunCounter(t *testing.T, open func(t *testing.T) store.Counter, opts ...Opt
 		count(t, c, name, 0, 0, 110)
 	})
 
-	s.run(t, "an ended context is an error and nothing else", func(t *testing.T, c store.Counter) {
+	s.run(t, "an ended context changes nothing", func(t *testing.T, c store.Counter) {
 		name := unique("a")
 		count(t, c, name, 2, time.Hour, 2)
 		for kind, ctx := range endedContexts(t) {
@@ -179,7 +175,7 @@ func RunCounter(t *testing.T, open func(t *testing.T) store.Counter, opts ...Opt
 	})
 }
 
-// count counts and fails the test if the count is another one.
+// count adds n to a counter and fails the test unless its value is then want.
 func count(t *testing.T, c store.Counter, name string, n int, window time.Duration, want int) {
 	t.Helper()
 	if got, err := c.Count(t.Context(), name, n, window); err != nil || got != want {

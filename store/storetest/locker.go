@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"math"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -10,23 +11,26 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// RunLocker checks a [store.Locker], in real time.
+// expiringTTL is that of leases that expire during a test.
+const expiringTTL = 200 * time.Millisecond
+
+// RunLocker checks [store.Locker] and [store.Lease], in real time.
 func RunLocker(t *testing.T, open func(t *testing.T) store.Locker) {
 	s := newSuite(open, nil)
 
-	s.run(t, "one of many holds a lock at a time", func(t *testing.T, l store.Locker) {
+	s.run(t, "a name has one holder at a time", func(t *testing.T, l store.Locker) {
 		name := unique("lock")
-		var holders, held atomic.Int64
+		var holders, total atomic.Int64
 		for _, err := range atOnce(20, func(int) error {
-			unlock, err := l.Lock(t.Context(), name, time.Minute)
+			lease, err := l.Lock(t.Context(), name, time.Minute)
 			if err != nil {
 				return err
 			}
-			defer unlock()
+			defer lease.Release()
 			if n := holders.Add(1); n != 1 {
-				t.Errorf("%d hold the lock", n)
+				t.Errorf("the name has %d holders", n)
 			}
-			held.Add(1)
+			total.Add(1)
 			holders.Add(-1)
 			return nil
 		}) {
@@ -34,95 +38,191 @@ func RunLocker(t *testing.T, open func(t *testing.T) store.Locker) {
 				t.Error(err)
 			}
 		}
-		if n := held.Load(); n != 20 {
-			t.Errorf("%d got the lock, want 20", n)
+		if n := total.Load(); n != 20 {
+			t.Errorf("%d callers got the lease, want 20", n)
 		}
 	})
 
-	s.run(t, "other names are other locks", func(t *testing.T, l store.Locker) {
+	s.run(t, "odd names are names of their own", func(t *testing.T, l store.Locker) {
 		base := unique("lock")
-		for _, name := range []string{base, base + ":", base + "*", base + "%", base + "'", base + "\n", "A" + base} {
-			defer lock(t, l, name, time.Minute)()
+		for _, odd := range append(oddSuffixes, "", "\x00", "\xff") {
+			defer lock(t, l, base+odd, time.Minute).Release()
 		}
 	})
 
 	s.run(t, "a waiting caller stops with its context", func(t *testing.T, l store.Locker) {
 		name := unique("lock")
-		defer lock(t, l, name, time.Minute)()
-		heldBySomebody(t, l, name)
+		defer lock(t, l, name, time.Minute).Release()
+		taken(t, l, name)
 
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(50*time.Millisecond, cancel)
-		unlock, err := l.Lock(ctx, name, time.Minute)
-		if unlock != nil || !errors.Is(err, context.Canceled) {
-			t.Errorf("Lock = %v, want %q", err, context.Canceled)
+		lease, err := l.Lock(ctx, name, time.Minute)
+		if lease != nil || !errors.Is(err, context.Canceled) {
+			t.Errorf("Lock = %v, %v, want %q", lease, err, context.Canceled)
 		}
 	})
 
-	s.run(t, "an ended context takes no lock", func(t *testing.T, l store.Locker) {
-		name := unique("lock")
+	s.run(t, "an ended context takes and extends nothing", func(t *testing.T, l store.Locker) {
+		name, other := unique("lock"), unique("other")
+		lease := lock(t, l, other, time.Minute)
 		for kind, ctx := range endedContexts(t) {
-			unlock, err := l.Lock(ctx, name, time.Minute)
-			if unlock != nil {
-				t.Errorf("%s: Lock returned an unlock", kind)
+			none, err := l.Lock(ctx, name, time.Minute)
+			if none != nil {
+				t.Errorf("%s: Lock returned a lease", kind)
 			}
-			refused(t, ctx, kind, err)
+			refused(t, ctx, kind+": Lock", err)
+			refused(t, ctx, kind+": Extend", lease.Extend(ctx, time.Millisecond))
 		}
-		lock(t, l, name, time.Minute)()
+		lock(t, l, name, time.Minute).Release()
+		taken(t, l, other)
 	})
 
-	s.run(t, "a lock is freed even if its holder's context has ended", func(t *testing.T, l store.Locker) {
+	s.run(t, "a lease does not depend on the context of Lock", func(t *testing.T, l store.Locker) {
 		name := unique("lock")
 		ctx, cancel := context.WithCancel(t.Context())
-		unlock, err := l.Lock(ctx, name, time.Minute)
+		lease, err := l.Lock(ctx, name, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
 		cancel()
-		unlock()
-		lock(t, l, name, time.Minute)()
+		taken(t, l, name)
+		if err := lease.Extend(t.Context(), time.Minute); err != nil {
+			t.Errorf("Extend: %v", err)
+		}
+		lease.Release()
+		lock(t, l, name, time.Minute).Release()
 	})
 
-	s.run(t, "a lock frees itself when its holder is dead", func(t *testing.T, l store.Locker) {
-		name := unique("lock")
-		lock(t, l, name, 200*time.Millisecond)
-		lock(t, l, name, time.Minute)()
+	s.run(t, "a ttl is 1 ms at least", func(t *testing.T, l store.Locker) {
+		name, other := unique("lock"), unique("other")
+		lease := lock(t, l, other, time.Minute)
+		for _, ttl := range []time.Duration{0, -time.Hour, time.Millisecond - 1, math.MinInt64} {
+			if lease, err := l.Lock(t.Context(), name, ttl); lease != nil || err == nil {
+				t.Errorf("Lock for %v = %v, %v, want an error", ttl, lease, err)
+			}
+			if err := lease.Extend(t.Context(), ttl); err == nil || errors.Is(err, store.ErrLeaseLost) {
+				t.Errorf("Extend for %v: %v, want an error that is not %q", ttl, err, store.ErrLeaseLost)
+			}
+		}
+		lock(t, l, name, time.Minute).Release()
+		taken(t, l, other)
 	})
 
-	s.run(t, "a late holder does not free the lock of the next", func(t *testing.T, l store.Locker) {
+	s.run(t, "a lease expires", func(t *testing.T, l store.Locker) {
 		name := unique("lock")
-		late := lock(t, l, name, 200*time.Millisecond)
+		lock(t, l, name, expiringTTL)
+		lock(t, l, name, time.Minute).Release()
+	})
+
+	s.run(t, "a late release leaves the next lease", func(t *testing.T, l store.Locker) {
+		name := unique("lock")
+		late := lock(t, l, name, expiringTTL)
 		next := lock(t, l, name, time.Minute)
-		late()
-		late()
-		heldBySomebody(t, l, name)
-		next()
+		late.Release()
+		late.Release()
+		taken(t, l, name)
+		next.Release()
 		last := lock(t, l, name, time.Minute)
-		next()
-		heldBySomebody(t, l, name)
-		last()
-		lock(t, l, name, time.Minute)()
+		next.Release()
+		taken(t, l, name)
+		last.Release()
+		lock(t, l, name, time.Minute).Release()
+	})
+
+	s.run(t, "extend prolongs", func(t *testing.T, l store.Locker) {
+		name := unique("lock")
+		lease := lock(t, l, name, expiringTTL)
+		end := time.Now().Add(expiringTTL)
+		if err := lease.Extend(t.Context(), time.Minute); errors.Is(err, store.ErrLeaseLost) && time.Now().After(end.Add(-expiringTTL/2)) {
+			t.Skip("the machine was too slow")
+		} else if err != nil {
+			t.Fatalf("Extend: %v", err)
+		}
+		waitPast(t, end)
+		taken(t, l, name)
+		if err := lease.Extend(t.Context(), time.Minute); err != nil {
+			t.Errorf("Extend: %v", err)
+		}
+		lease.Release()
+		lock(t, l, name, time.Minute).Release()
+	})
+
+	s.run(t, "extend shortens", func(t *testing.T, l store.Locker) {
+		name := unique("lock")
+		lease := lock(t, l, name, time.Minute)
+		if err := lease.Extend(t.Context(), expiringTTL); err != nil {
+			t.Fatalf("Extend: %v", err)
+		}
+		lock(t, l, name, time.Minute).Release()
+	})
+
+	s.run(t, "a lost lease is not extended", func(t *testing.T, l store.Locker) {
+		lost := func(lease store.Lease) {
+			t.Helper()
+			if err := lease.Extend(t.Context(), time.Minute); !errors.Is(err, store.ErrLeaseLost) {
+				t.Errorf("Extend = %v, want %q", err, store.ErrLeaseLost)
+			}
+		}
+		released := unique("released")
+		lease := lock(t, l, released, time.Minute)
+		lease.Release()
+		lost(lease)
+		lock(t, l, released, time.Minute).Release()
+
+		expired := unique("expired") // and still free
+		lease = lock(t, l, expired, time.Millisecond)
+		waitPast(t, time.Now().Add(expiringTTL))
+		lost(lease)
+		lock(t, l, expired, time.Minute).Release()
+
+		replaced := unique("replaced") // by that of another holder
+		lease = lock(t, l, replaced, time.Millisecond)
+		next := lock(t, l, replaced, time.Minute)
+		lost(lease)
+		lease.Release()
+		taken(t, l, replaced)
+		if err := next.Extend(t.Context(), time.Minute); err != nil {
+			t.Errorf("Extend of the next lease: %v", err)
+		}
+	})
+
+	s.run(t, "concurrent calls of a lease", func(t *testing.T, l store.Locker) {
+		name := unique("lock")
+		lease := lock(t, l, name, time.Minute)
+		for _, err := range atOnce(10, func(i int) error {
+			if i%2 == 0 {
+				lease.Release()
+				return nil
+			}
+			return lease.Extend(t.Context(), time.Minute)
+		}) {
+			if err != nil && !errors.Is(err, store.ErrLeaseLost) {
+				t.Errorf("Extend: %v", err)
+			}
+		}
+		lock(t, l, name, time.Minute).Release()
 	})
 }
 
-// lock takes a lock that is free or soon will be.
-func lock(t *testing.T, l store.Locker, name string, ttl time.Duration) (unlock func()) {
+// lock takes a lease that is free or soon will be.
+func lock(t *testing.T, l store.Locker, name string, ttl time.Duration) store.Lease {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	unlock, err := l.Lock(ctx, name, ttl)
+	lease, err := l.Lock(ctx, name, ttl)
 	if err != nil {
 		t.Fatalf("Lock(%q): %v", name, err)
 	}
-	return unlock
+	return lease
 }
 
-// heldBySomebody fails the test if the lock can be had.
-func heldBySomebody(t *testing.T, l store.Locker, name string) {
+// taken fails the test if the name is free.
+func taken(t *testing.T, l store.Locker, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 	defer cancel()
-	if unlock, err := l.Lock(ctx, name, time.Minute); unlock != nil || !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("Lock(%q) = %v, want %q: somebody holds it", name, err, context.DeadlineExceeded)
+	if lease, err := l.Lock(ctx, name, time.Minute); lease != nil || !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("Lock(%q) = %v, %v, want %q", name, lease, err, context.DeadlineExceeded)
 	}
 }

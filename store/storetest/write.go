@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,7 +11,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-func (o options) replaced(t *testing.T, st store.Store) {
+func (o options) replaced(t *testing.T, st store.Sessions) {
 	handle := create(t, st, record(unique("user")))
 	for i := range 3 {
 		r := find(t, st, handle)
@@ -23,18 +22,19 @@ func (o options) replaced(t *testing.T, st store.Store) {
 		r.IP, r.UserAgent = "192.0.2."+strconv.Itoa(i), "curl/"+strconv.Itoa(i)
 		handle = replace(t, st, handle, r)
 		if r.Version <= before {
-			t.Errorf("Replace left Version %d, which was %d", r.Version, before)
+			t.Errorf("ReplaceSession left Version %d, which was %d", r.Version, before)
 		}
 		same(t, find(t, st, handle), r)
 	}
 }
 
-func (o options) replaceKeeps(t *testing.T, st store.Store) {
+func (o options) replaceLeaves(t *testing.T, st store.Sessions) {
 	first := record(unique("user"))
 	handle := create(t, st, first)
 
 	r := find(t, st, handle)
-	r.Subject, r.Provider, r.ProviderSubject, r.ProviderSession = unique("other"), "other", unique("other"), unique("other")
+	r.Realm, r.Subject, r.Provider = unique("other"), unique("other"), "other"
+	r.ProviderSubject, r.ProviderSession = unique("other"), unique("other")
 	r.CreatedAt = r.CreatedAt.Add(time.Hour)
 	handle = replace(t, st, handle, r)
 
@@ -43,9 +43,9 @@ func (o options) replaceKeeps(t *testing.T, st store.Store) {
 	same(t, find(t, st, handle), &want)
 }
 
-func (o options) conflict(t *testing.T, st store.Store) {
+func (o options) conflict(t *testing.T, st store.Sessions) {
 	if o.stateless {
-		t.Skip("a stateless store sees no other writers")
+		t.Skip("a stateless store does not see other writers")
 	}
 	handle := create(t, st, record(unique("user")))
 	mine, theirs := find(t, st, handle), find(t, st, handle)
@@ -54,34 +54,34 @@ func (o options) conflict(t *testing.T, st store.Store) {
 
 	before := mine.Version
 	mine.Claims = []byte(`{"by":"me"}`)
-	if h, err := st.Replace(t.Context(), handle, mine); h != "" || !errors.Is(err, store.ErrConflict) {
-		t.Fatalf("Replace = %q, %v, want \"\", %q", h, err, store.ErrConflict)
+	if h, err := st.ReplaceSession(t.Context(), handle, mine); h != "" || !errors.Is(err, store.ErrConflict) {
+		t.Fatalf("ReplaceSession = %q, %v, want \"\", %q", h, err, store.ErrConflict)
 	}
 	if mine.Version != before {
-		t.Errorf("a Replace that failed changed Version from %d to %d", before, mine.Version)
+		t.Errorf("a ReplaceSession that failed changed Version from %d to %d", before, mine.Version)
 	}
 	same(t, find(t, st, handle), theirs)
 
 	mine.Version = theirs.Version + 1
-	if _, err := st.Replace(t.Context(), handle, mine); !errors.Is(err, store.ErrConflict) {
-		t.Errorf("Replace of a version still to come: %v, want %q", err, store.ErrConflict)
+	if _, err := st.ReplaceSession(t.Context(), handle, mine); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("ReplaceSession of a version still to come: %v, want %q", err, store.ErrConflict)
 	}
 }
 
-func (o options) oneWins(t *testing.T, st store.Store) {
+func (o options) oneWins(t *testing.T, st store.Sessions) {
 	if o.stateless {
-		t.Skip("a stateless store sees no other writers")
+		t.Skip("a stateless store does not see other writers")
 	}
 	first := record(unique("user"))
 	handle := create(t, st, first)
 	errs := atOnce(20, func(i int) error {
-		r, err := st.Find(t.Context(), handle)
+		r, err := st.FindSession(t.Context(), handle)
 		if err != nil {
 			return err
 		}
 		r.Version = first.Version
 		r.Claims = []byte(strconv.Itoa(i))
-		_, err = st.Replace(t.Context(), handle, r)
+		_, err = st.ReplaceSession(t.Context(), handle, r)
 		return err
 	})
 	won := 0
@@ -89,7 +89,7 @@ func (o options) oneWins(t *testing.T, st store.Store) {
 		if err == nil {
 			won++
 		} else if !errors.Is(err, store.ErrConflict) {
-			t.Errorf("Replace: %v, want %q", err, store.ErrConflict)
+			t.Errorf("ReplaceSession: %v, want %q", err, store.ErrConflict)
 		}
 	}
 	if won != 1 {
@@ -97,9 +97,9 @@ func (o options) oneWins(t *testing.T, st store.Store) {
 	}
 }
 
-func (o options) noLostWrite(t *testing.T, st store.Store) {
+func (o options) noLostWrite(t *testing.T, st store.Sessions) {
 	if o.stateless {
-		t.Skip("a stateless store sees no other writers")
+		t.Skip("a stateless store does not see other writers")
 	}
 	r := record(unique("user"))
 	r.Claims = []byte("0")
@@ -115,10 +115,10 @@ func (o options) noLostWrite(t *testing.T, st store.Store) {
 	}
 }
 
-// increment counts the claims of a session up, again while others do it too.
-func increment(ctx context.Context, st store.Store, handle string) error {
+// increment increments the claims of a session, again after a conflict.
+func increment(ctx context.Context, st store.Sessions, handle string) error {
 	for {
-		r, err := st.Find(ctx, handle)
+		r, err := st.FindSession(ctx, handle)
 		if err != nil {
 			return err
 		}
@@ -127,48 +127,48 @@ func increment(ctx context.Context, st store.Store, handle string) error {
 			return err
 		}
 		r.Claims = []byte(strconv.Itoa(n + 1))
-		if _, err = st.Replace(ctx, handle, r); !errors.Is(err, store.ErrConflict) {
+		if _, err = st.ReplaceSession(ctx, handle, r); !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 	}
 }
 
-func (o options) deleted(t *testing.T, st store.Store) {
+func (o options) deleted(t *testing.T, st store.Sessions) {
 	handle := create(t, st, record(unique("user")))
 	if o.stateless {
-		if err := st.Delete(t.Context(), handle); !errors.Is(err, store.ErrUnsupported) {
-			t.Fatalf("Delete = %v, want %q", err, store.ErrUnsupported)
+		if err := st.DeleteSession(t.Context(), handle); !errors.Is(err, store.ErrUnsupported) {
+			t.Fatalf("DeleteSession = %v, want %q", err, store.ErrUnsupported)
 		}
 		return
 	}
 	for range 2 {
-		if err := st.Delete(t.Context(), handle); err != nil {
-			t.Fatalf("Delete: %v", err)
+		if err := st.DeleteSession(t.Context(), handle); err != nil {
+			t.Fatalf("DeleteSession: %v", err)
 		}
 		gone(t, st, handle)
 	}
 }
 
-func (o options) noResurrection(t *testing.T, st store.Store) {
+func (o options) noResurrection(t *testing.T, st store.Sessions) {
 	if o.stateless {
 		t.Skip("a stateless store can't end a session")
 	}
 	handle := create(t, st, record(unique("user")))
 	r := find(t, st, handle)
-	if err := st.Delete(t.Context(), handle); err != nil {
+	if err := st.DeleteSession(t.Context(), handle); err != nil {
 		t.Fatal(err)
 	}
 	for _, version := range []int64{0, r.Version, r.Version + 1} {
 		late := *r
 		late.Version = version
-		if h, err := st.Replace(t.Context(), handle, &late); h != "" || !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("Replace = %q, %v, want \"\", %q", h, err, store.ErrNotFound)
+		if h, err := st.ReplaceSession(t.Context(), handle, &late); h != "" || !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("ReplaceSession = %q, %v, want \"\", %q", h, err, store.ErrNotFound)
 		}
 		gone(t, st, handle)
 	}
 }
 
-func (o options) lateWrite(t *testing.T, st store.Store) {
+func (o options) lateWrite(t *testing.T, st store.Sessions) {
 	if o.stateless {
 		t.Skip("a stateless store can't end a session")
 	}
@@ -180,7 +180,7 @@ func (o options) lateWrite(t *testing.T, st store.Store) {
 		errs := atOnce(4, func(i int) error {
 			if i == 0 {
 				defer ended.Store(true)
-				return st.Delete(t.Context(), handle)
+				return st.DeleteSession(t.Context(), handle)
 			}
 			for {
 				late := ended.Load()
@@ -203,27 +203,11 @@ func (o options) lateWrite(t *testing.T, st store.Store) {
 	}
 }
 
-func (o options) deleteOne(t *testing.T, st store.Store) {
+func (o options) deleteOne(t *testing.T, st store.Sessions) {
 	subject := unique("user")
 	first, second := create(t, st, record(subject)), create(t, st, record(subject))
-	if err := st.Delete(t.Context(), first); err != nil && !o.stateless {
+	if err := st.DeleteSession(t.Context(), first); err != nil && !o.stateless {
 		t.Fatal(err)
 	}
 	find(t, st, second)
-}
-
-// atOnce calls f n times at the same time and returns what it returned.
-func atOnce(n int, f func(i int) error) []error {
-	errs := make([]error, n)
-	start := make(chan struct{})
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() {
-			<-start
-			errs[i] = f(i)
-		})
-	}
-	close(start)
-	wg.Wait()
-	return errs
 }

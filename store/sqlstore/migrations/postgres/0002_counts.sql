@@ -3,7 +3,7 @@
 CREATE TABLE nuxtauth_counts (
     key        bytea PRIMARY KEY,                    -- the SHA-256 of the name
     value      bigint NOT NULL,                      -- 0: as if there were no row
-    last       text COLLATE "C" NOT NULL,            -- the call that counted last
+    last       text COLLATE "C" NOT NULL,            -- the latest call that changed it
     expires_at bigint NOT NULL
 );
 

@@ -1,5 +1,5 @@
 -- +goose Up
--- Needs SQLite 3.35 or later. Times are milliseconds since 1970, in UTC.
+-- Needs SQLite 3.35 or later. Times are milliseconds since 1970, unless a comment says otherwise.
 
 CREATE TABLE nuxtauth_schema (
     version INTEGER PRIMARY KEY
@@ -9,6 +9,7 @@ CREATE TABLE nuxtauth_sessions (
     key              BLOB PRIMARY KEY NOT NULL,      -- the SHA-256 of the handle in the cookie
     id               TEXT NOT NULL UNIQUE,
     version          INTEGER NOT NULL,
+    realm            TEXT NOT NULL,
     subject          TEXT NOT NULL,
     provider         TEXT NOT NULL,
     provider_subject TEXT NOT NULL,
@@ -21,14 +22,14 @@ CREATE TABLE nuxtauth_sessions (
     user_agent       TEXT NOT NULL
 );
 
-CREATE INDEX nuxtauth_sessions_subject ON nuxtauth_sessions (subject);
-CREATE INDEX nuxtauth_sessions_provider_subject ON nuxtauth_sessions (provider_subject, provider) WHERE provider_subject <> '';
-CREATE INDEX nuxtauth_sessions_provider_session ON nuxtauth_sessions (provider_session, provider) WHERE provider_session <> '';
+CREATE INDEX nuxtauth_sessions_subject ON nuxtauth_sessions (subject, realm);
+CREATE INDEX nuxtauth_sessions_provider_subject ON nuxtauth_sessions (provider_subject, provider, realm) WHERE provider_subject <> '';
+CREATE INDEX nuxtauth_sessions_provider_session ON nuxtauth_sessions (provider_session, provider, realm) WHERE provider_session <> '';
 CREATE INDEX nuxtauth_sessions_expires ON nuxtauth_sessions (expires_at);
 
 CREATE TABLE nuxtauth_marks (
     key        BLOB PRIMARY KEY NOT NULL,            -- the SHA-256 of the name
-    value      INTEGER NOT NULL,
+    marked_at  INTEGER NOT NULL,                     -- microseconds since 1970
     first      TEXT NOT NULL,                        -- the call that made the mark
     expires_at INTEGER NOT NULL
 );

@@ -3,7 +3,7 @@
 CREATE TABLE nuxtauth_counts (
     key        BLOB PRIMARY KEY NOT NULL,            -- the SHA-256 of the name
     value      INTEGER NOT NULL,                     -- 0: as if there were no row
-    last       TEXT NOT NULL,                        -- the call that counted last
+    last       TEXT NOT NULL,                        -- the latest call that changed it
     expires_at INTEGER NOT NULL
 );
 

@@ -26,7 +26,7 @@ var (
 	config   nuxtauth.Config[Token, Session]
 	auth     *nuxtauth.Auth[Token, Session]
 	r        = gin.New()
-	sessions store.Store
+	sessions store.Sessions
 	marks    store.Marks
 	file     = "sessions.db"
 	user     struct{ ID string }

@@ -1,0 +1,170 @@
+package cookie
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// ErrIncomplete means that a chunk is missing before another one.
+var ErrIncomplete = errors.New("cookie: a chunk is missing")
+
+// maxCandidates bounds the values that Chunked.Read returns.
+const maxCandidates = 4
+
+// Found is what a request carries of a [Chunked]. It carries several values if
+// the browser has cookies of one name in several scopes: those of the host and
+// of a parent domain, or those of before Cookies.Domain was changed.
+type Found struct {
+	// Value is the first candidate, "" if there is none.
+	Value string
+
+	// More are further candidates that differ from Value and from one another,
+	// in order of preference, three at most.
+	More []string
+
+	// Incomplete means that there were more candidates than these, or may have
+	// been. They were not read, so the cookies must not be cleared because none
+	// of these is good.
+	Incomplete bool
+
+	// Repeated says that a name came more than once, or that the cookie with the
+	// name itself came beside chunks: the cookies are not all of one scope.
+	Repeated bool
+
+	// Present says which cookies the request carried, whatever their values.
+	Present Present
+}
+
+// Read returns the values of c in the Cookie lines of a request header. The
+// candidates are, in this order: each value of the cookie with the name itself,
+// which is whole, then the joined chunks of the first cookie of each chunk's
+// name, then of the second ones, and so on. Empty cookies do not count.
+//
+// The error is [ErrIncomplete] or [ErrTooLarge] if there is no candidate
+// because of it; Present is set nevertheless.
+//
+// Values are as the browser sent them, without percent decoding: tokens need
+// no escapes, and a value that has some is no token. Read makes one pass over
+// the header, and allocates nothing unless it has to join chunks or finds a
+// name twice.
+func (c Chunked) Read(h http.Header) (Found, error) {
+	var present Present
+	var first [slots]string
+	var more *repeats
+	repeated := false
+	for _, line := range h["Cookie"] {
+		for line != "" {
+			var name, value string
+			name, value, line = nextPair(line)
+			slot, ok := c.slot(name)
+			if !ok {
+				continue
+			}
+			present |= 1 << slot
+			switch {
+			case first[slot] == "":
+				first[slot] = value
+			case value == "":
+			case slot == 0 && value == first[slot]:
+				repeated = true
+			default:
+				repeated = true
+				if more == nil {
+					more = new(repeats)
+				}
+				more.add(slot, value)
+			}
+		}
+	}
+	if more != nil || present&^1 != 0 {
+		found, err := candidates(present, &first, more)
+		found.Repeated = repeated || present.has(0) && present&^1 != 0
+		return found, err
+	}
+	if len(first[0]) > MaxSize {
+		return Found{Present: present}, ErrTooLarge
+	}
+	return Found{Value: first[0], Repeated: repeated, Present: present}, nil
+}
+
+// repeats are the cookies of a request whose name an earlier one has too.
+type repeats struct {
+	values [maxCandidates - 1][slots]string
+	full   bool // there were more that can make a candidate
+}
+
+// add notes a further cookie of a slot.
+func (r *repeats) add(slot int, value string) {
+	for i := range r.values {
+		switch r.values[i][slot] {
+		case "":
+			r.values[i][slot] = value
+			return
+		case value:
+			if slot == 0 {
+				return
+			}
+		}
+	}
+	// Without its chunk 0 a further set of chunks is no value.
+	r.full = r.full || slot <= 1
+}
+
+// candidates returns the values that the cookies of a request make. The error
+// says why there is none.
+func candidates(present Present, first *[slots]string, more *repeats) (Found, error) {
+	if more == nil {
+		more = new(repeats)
+	}
+	found := Found{Incomplete: more.full, Present: present}
+	var err error
+	add := func(value string, problem error) {
+		if len(value) > MaxSize {
+			problem = ErrTooLarge
+		}
+		switch {
+		case problem != nil:
+			err = cmp.Or(err, problem)
+		case value == "" || value == found.Value || slices.Contains(found.More, value):
+		case found.Value == "":
+			found.Value = value
+		case len(found.More) < maxCandidates-1:
+			found.More = append(found.More, value)
+		default:
+			found.Incomplete = true
+		}
+	}
+	add(first[0], nil)
+	for i := range more.values {
+		add(more.values[i][0], nil)
+	}
+	add(join(first[1:]))
+	for i := range more.values {
+		add(join(more.values[i][1:]))
+	}
+	if found.Value != "" {
+		err = nil
+	}
+	return found, err
+}
+
+// join puts chunks together: a run from the first on, and nothing after it.
+func join(chunks []string) (string, error) {
+	n, size := 0, 0
+	for n < len(chunks) && chunks[n] != "" {
+		size += len(chunks[n])
+		n++
+	}
+	for _, chunk := range chunks[n:] {
+		if chunk != "" {
+			return "", ErrIncomplete
+		}
+	}
+	if size > MaxSize {
+		return "", ErrTooLarge
+	}
+	return strings.Join(chunks[:n], ""), nil
+}

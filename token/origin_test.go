@@ -1,0 +1,30 @@
+package token_test
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/nuxtauth/nuxtauth/token"
+)
+
+func TestOrigin_JSON(t *testing.T) {
+	all := token.Origin{AuthTime: 1, SessionID: "s", Provider: "p", ProviderSubject: "u", ProviderSession: "v", Since: 2}
+	if v := reflect.ValueOf(all); v.NumField() != 6 {
+		t.Errorf("%d fields, 6 are tested", v.NumField())
+	}
+	for want, o := range map[string]token.Origin{
+		`{}`: {},
+		`{"auth_time":1,"sid":"s","idp":"p","idp_sub":"u","idp_sid":"v","since":2}`: all,
+	} {
+		got, err := json.Marshal(o)
+		if err != nil || string(got) != want {
+			t.Errorf("%s, %v; want %s", got, err, want)
+		}
+		var back token.Origin
+		if err := json.Unmarshal(got, &back); err != nil || back != o {
+			t.Errorf("%s: read as %+v, %v", got, back, err)
+		}
+	}
+}

@@ -1,0 +1,376 @@
+package nuxtauth
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/nuxtauth/nuxtauth/internal/claims"
+	"github.com/nuxtauth/nuxtauth/internal/session"
+	"github.com/nuxtauth/nuxtauth/token"
+)
+
+// typed is the application's token and session types, for package session. No
+// other package knows them.
+type typed[T JWT, S Session] struct {
+	callbacks Callbacks[T, S] // guarded
+
+	user      claims.User  // of S
+	token     *claims.Type // of T, and
+	view      *claims.Type // of S; nil for types that go through the JSON library
+	snapshots sync.Pool    // of *T
+	buffers   sync.Pool    // of *bytes.Buffer
+}
+
+var _ session.Types = (*typed[DefaultJWT, DefaultSession[DefaultUser]])(nil)
+
+func newTyped[T JWT, S Session](c Callbacks[T, S]) *typed[T, S] {
+	user, _ := sessionDefaults(new(S))
+	return &typed[T, S]{
+		callbacks: c,
+		user:      claims.UserOf(reflect.TypeOf(user).Elem()),
+		token:     claims.NewType(reflect.TypeFor[T](), reflect.TypeFor[DefaultJWT]()),
+		view:      claims.NewType(reflect.TypeFor[S](), nil),
+	}
+}
+
+// New implements [session.Types], with one allocation for the session and its token.
+func (t *typed[T, S]) New() *session.Session {
+	var slot struct {
+		session.Slot
+		token T
+	}
+	s := slot.Session()
+	bind(s, &slot.token)
+	return s
+}
+
+// bind makes a token that of a session.
+func bind[T JWT](s *session.Session, t *T) {
+	s.Token = t
+	s.Claims = (*session.Claims)(defaultsOf(t))
+	s.ProviderTokens = (*session.ProviderTokens)(providerTokensOf(t))
+}
+
+// Decode implements [session.Types].
+func (t *typed[T, S]) Decode(claims string, s *session.Session) error {
+	into := s.Token.(*T)
+	if t.token.Decode(claims, into) {
+		return nil
+	}
+	*into = *new(T)
+	if err := json.Unmarshal([]byte(claims), into); err != nil {
+		return fmt.Errorf("%w: the claims do not fit %T: %w", token.ErrInvalid, *into, err)
+	}
+	return nil
+}
+
+// Encode implements [session.Types].
+func (t *typed[T, S]) Encode(b []byte, s *session.Session) ([]byte, error) {
+	return appendJSON(b, t.token, s.Token)
+}
+
+// EncodeView implements [session.Types].
+func (t *typed[T, S]) EncodeView(b []byte, s *session.Session) ([]byte, error) {
+	return appendJSON(b, t.view, s.View)
+}
+
+// appendJSON appends the JSON of a value, the same bytes every time. Its type is
+// known, or nil.
+func appendJSON(b []byte, known *claims.Type, v any) ([]byte, error) {
+	if b, ok := known.Append(b, v); ok {
+		return b, nil
+	}
+	return json.Marshal(v, json.Deterministic(true))
+}
+
+// CopyToken implements [session.Types].
+func (t *typed[T, S]) CopyToken(to, from *session.Session) {
+	*to.Token.(*T) = *from.Token.(*T)
+}
+
+var (
+	errNoToken   = errors.New("the JWT callback returned no token")
+	errNoSession = errors.New("the Session callback returned no session")
+)
+
+// JWT implements [session.Types].
+func (t *typed[T, S]) JWT(ctx context.Context, s *session.Session, p *session.Params) (changed bool, err error) {
+	if t.callbacks.JWT == nil {
+		return false, nil
+	}
+	current := s.Token.(*T)
+	beforeJSON, err := t.json(s)
+	if err != nil {
+		return false, err
+	}
+	before := t.snapshot(current)
+	defer t.release(before)
+	params := JWTParams[T]{Token: current}
+	if p != nil {
+		params.Trigger, params.Update = Trigger(p.Trigger), Update(p.Update)
+		params.User, params.Account, params.Profile, params.IsNewUser = p.User, p.Account, p.Profile, p.IsNewUser
+	}
+	got, err := t.callbacks.JWT(ctx, params)
+	if err == nil && got == nil {
+		err = errNoToken
+	}
+	if err != nil {
+		return false, err
+	}
+	if got != current {
+		bind(s, got)
+	}
+	s.Claims.RestoreReserved((*session.Claims)(defaultsOf(before)))
+	return t.changed(got, before, beforeJSON), nil
+}
+
+// json returns the JSON of the token of a session, "" if its type can be compared
+// without.
+func (t *typed[T, S]) json(s *session.Session) (string, error) {
+	if t.token.Comparable() || s.JSON() != "" {
+		return s.JSON(), nil
+	}
+	b, err := appendJSON(nil, t.token, s.Token)
+	return string(b), err
+}
+
+// snapshot returns a copy of a token, in which nothing changes when the callback
+// changes the token. Give it back to release.
+func (t *typed[T, S]) snapshot(from *T) *T {
+	s, ok := t.snapshots.Get().(*T)
+	if !ok {
+		s = new(T)
+	}
+	*s = *from
+	d := defaultsOf(s)
+	d.Extra = bytes.Clone(d.Extra)
+	if t.token.Comparable() {
+		t.token.Clone(s)
+	}
+	return s
+}
+
+func (t *typed[T, S]) release(s *T) {
+	*s = *new(T)
+	t.snapshots.Put(s)
+}
+
+// changed reports whether a token differs from what it was before, with this JSON.
+func (t *typed[T, S]) changed(now, before *T, beforeJSON string) bool {
+	if t.token.Comparable() {
+		d, was := defaultsOf(now), defaultsOf(before)
+		return d.Name != was.Name || d.Email != was.Email || d.Picture != was.Picture || d.Subject != was.Subject ||
+			!bytes.Equal(d.Extra, was.Extra) || !t.token.Equal(now, before)
+	}
+	buffer, ok := t.buffers.Get().(*bytes.Buffer)
+	if !ok {
+		buffer = new(bytes.Buffer)
+	}
+	defer t.buffers.Put(buffer)
+	buffer.Reset()
+	b, err := appendJSON(buffer.AvailableBuffer(), t.token, now)
+	buffer.Write(b)                              // it grows for the next token
+	return err != nil || string(b) != beforeJSON // an error comes up again, and into the log, when the token is written
+}
+
+// Session implements [session.Types].
+func (t *typed[T, S]) Session(ctx context.Context, s *session.Session, p *session.Params, expires time.Time) error {
+	view := new(S)
+	user, at := sessionDefaults(view)
+	*at = ISOTime(expires)
+	t.user.Set(user, s.Claims.Name, s.Claims.Email, s.Claims.Picture)
+	if t.callbacks.Session == nil {
+		s.View = view
+		return nil
+	}
+	params := SessionParams[T, S]{Session: view, Token: s.Token.(*T)}
+	if p != nil {
+		params.Trigger, params.Update = Trigger(p.Trigger), Update(p.Update)
+	}
+	got, err := t.callbacks.Session(ctx, params)
+	if err == nil && got == nil {
+		err = errNoSession
+	}
+	if err != nil {
+		return err
+	}
+	s.View = got
+	return nil
+}
+
+// SetExpires implements [session.Types].
+func (t *typed[T, S]) SetExpires(s *session.Session, expires time.Time) {
+	_, at := sessionDefaults(s.View.(*S))
+	*at = ISOTime(expires)
+}
+
+// sessionDefaults are the user of a session, as a pointer, and its expiry.
+func sessionDefaults[S Session](s *S) (user any, expires *ISOTime) {
+	return any(s).(interface{ defaultSession() (any, *ISOTime) }).defaultSession()
+}
+
+func defaultsOf[T JWT](t *T) *DefaultJWT {
+	return any(t).(interface{ defaultJWT() *DefaultJWT }).defaultJWT()
+}
+
+// providerTokensOf returns nil for a token type that does not embed them.
+func providerTokensOf[T JWT](t *T) *ProviderTokens {
+	if with, ok := any(t).(interface{ providerTokens() *ProviderTokens }); ok {
+		return with.providerTokens()
+	}
+	return nil
+}
+
+// checkTypes looks for mistakes in the user's types that compile.
+func checkTypes[T JWT, S Session]() error {
+	t, s := reflect.TypeFor[T](), reflect.TypeFor[S]()
+	problems := []error{
+		checkEmbedding(t, reflect.TypeFor[DefaultJWT](), "name", "email", "picture", "sub", "iat", "exp", "nbf", "jti", "nuxtauth"),
+		checkShadowing(t, reflect.TypeFor[DefaultJWT](), "Subject"),
+		checkProviderTokens(t),
+		checkEmbedding(s, nil, "user", "expires"),
+		checkShadowing(s, nil, "User", "Expires"),
+	}
+	if errors.Join(problems...) == nil {
+		problems = append(problems, checkJSON[T, S]())
+	}
+	return errors.Join(problems...)
+}
+
+// isDefault tells whether t is the embedded default of a user's type. All
+// instances of DefaultSession[U] are.
+func isDefault(t, def reflect.Type) bool {
+	if def != nil {
+		return t == def
+	}
+	return t.PkgPath() == reflect.TypeFor[DefaultJWT]().PkgPath() && strings.HasPrefix(t.Name(), "DefaultSession[")
+}
+
+// checkEmbedding refuses a default that is embedded by pointer or under a JSON
+// name, and fields beside it that take one of its names.
+func checkEmbedding(t, def reflect.Type, taken ...string) error {
+	if t.Kind() != reflect.Struct {
+		return fmt.Errorf("nuxtauth: %v must be a struct, not a pointer", t)
+	}
+	if isDefault(t, def) {
+		return nil
+	}
+	var problems []error
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		inner := f.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		switch {
+		case f.Anonymous && isDefault(inner, def):
+			if f.Type != inner {
+				problems = append(problems, fmt.Errorf("nuxtauth: %v embeds *%v by pointer: embed it by value, without the *", t, inner))
+			}
+			if name != "" {
+				problems = append(problems, fmt.Errorf("nuxtauth: %v gives the embedded %v a json tag: leave the tag out, its fields belong to the top level", t, inner))
+			}
+		case f.Anonymous && name == "" && inner.Kind() == reflect.Struct:
+			if f.Type != inner && (inner.Implements(reflect.TypeFor[JWT]()) || inner.Implements(reflect.TypeFor[Session]())) {
+				problems = append(problems, fmt.Errorf("nuxtauth: %v embeds *%v by pointer: embed it by value, without the *", t, inner))
+			}
+			problems = append(problems, checkEmbedding(inner, def, taken...))
+		case f.IsExported():
+			for _, n := range taken {
+				if n == name || name == "" && n == f.Name {
+					problems = append(problems, fmt.Errorf("nuxtauth: %v.%s has the JSON name %q, which is the library's: give it another name", t, f.Name, n))
+				}
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// checkShadowing refuses fields that hide those with which callbacks say who the
+// user is and what the front end sees: code that sets such a field sets another one
+// than it means.
+func checkShadowing(t, def reflect.Type, names ...string) error {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var problems []error
+	for _, name := range names {
+		f, ok := t.FieldByName(name)
+		if !ok {
+			continue
+		}
+		in := t // the struct that has the field
+		for _, i := range f.Index[:len(f.Index)-1] {
+			if in = in.Field(i).Type; in.Kind() == reflect.Pointer {
+				in = in.Elem()
+			}
+		}
+		if !isDefault(in, def) {
+			problems = append(problems, fmt.Errorf("nuxtauth: %v.%s hides the field of the embedded type, so that setting it has no effect there: give it another name", in, name))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// checkProviderTokens looks for them embedded in a way in which they would stay
+// empty, or be overwritten.
+func checkProviderTokens(t reflect.Type) error {
+	tokens := reflect.TypeFor[ProviderTokens]()
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var problems []error
+	for f := range t.Fields() {
+		if f.Anonymous && f.Type == reflect.PointerTo(tokens) {
+			problems = append(problems, fmt.Errorf("nuxtauth: %v embeds *ProviderTokens by pointer: embed it by value, without the *", t))
+		}
+		if f.Anonymous && f.Type == tokens {
+			problems = append(problems, checkEmbedding(t, tokens, "access_token", "refresh_token", "expires_at", "id_token"))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// checkJSON finds what JSON can't hold, tags in conflict, and methods that write
+// something else than the fields.
+func checkJSON[T JWT, S Session]() error {
+	t := new(T)
+	defaultsOf(t).Subject = "1"
+	b, err := json.Marshal(t)
+	if err == nil {
+		t = new(T)
+		err = json.Unmarshal(b, t)
+	}
+	if err == nil && defaultsOf(t).Subject != "1" {
+		err = errOwnJSON
+	}
+	if err != nil {
+		err = fmt.Errorf("nuxtauth: %T does not go through JSON: %w", *t, err)
+	}
+	s := new(S)
+	b, errS := json.Marshal(s)
+	if errS == nil {
+		var shown struct {
+			Expires *ISOTime `json:"expires"`
+		}
+		if err := json.Unmarshal(b, &shown); err != nil {
+			errS = fmt.Errorf("%w: %w", errOwnJSON, err)
+		} else if shown.Expires == nil {
+			errS = errOwnJSON
+		}
+	}
+	if errS != nil {
+		errS = fmt.Errorf("nuxtauth: %T does not go through JSON: %w", *s, errS)
+	}
+	return errors.Join(err, errS)
+}
+
+var errOwnJSON = errors.New("a method that writes its JSON, perhaps one of an embedded type, does not write what the library keeps there: remove the method, or give the type a field of its own")
