@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -160,9 +161,7 @@ func answerOf(r *http.Request, endpoint http.HandlerFunc) goodAnswer {
 // writeHeader sends the status and the header, with this Content-Length unless
 // it is negative.
 func (a goodAnswer) writeHeader(w http.ResponseWriter, length int) {
-	for name, values := range a.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.header)
 	w.Header().Del("Content-Length")
 	if length >= 0 {
 		w.Header().Set("Content-Length", strconv.Itoa(length))

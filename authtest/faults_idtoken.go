@@ -192,7 +192,7 @@ func (t *draft) signHS256(secret []byte) {
 // flipSignature flips a bit in the middle of the signature. The last character
 // would not do: some of its bits mean nothing.
 func flipSignature(compact string) string {
-	signed, encoded, _ := cutLast(compact)
+	signed, encoded := cutLast(compact)
 	signature, err := base64.RawURLEncoding.DecodeString(encoded)
 	if err != nil || len(signature) == 0 {
 		return compact
@@ -202,17 +202,17 @@ func flipSignature(compact string) string {
 }
 
 func cutSignature(compact string) string {
-	signed, _, _ := cutLast(compact)
+	signed, _ := cutLast(compact)
 	return signed + "."
 }
 
 // cutLast cuts a compact JWS before its signature.
-func cutLast(compact string) (signed, signature string, ok bool) {
+func cutLast(compact string) (signed, signature string) {
 	i := strings.LastIndexByte(compact, '.')
 	if i < 0 {
-		return compact, "", false
+		return compact, ""
 	}
-	return compact[:i], compact[i+1:], true
+	return compact[:i], compact[i+1:]
 }
 
 // der returns the public key as a SubjectPublicKeyInfo.

@@ -3,6 +3,7 @@ package authtest_test
 import (
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -71,9 +72,7 @@ func TestTheFormSignsABrowserInAfterAWrongPassword(t *testing.T) {
 	action := idp.Issuer() + formPattern.FindStringSubmatch(page)[1]
 
 	for _, wrong := range []url.Values{{"username": {"alice"}, "password": {"wrong"}}, {"username": {"nobody"}, "password": {""}}} {
-		for name, values := range wrong {
-			form[name] = values
-		}
+		maps.Copy(form, wrong)
 		res, err = browser.PostForm(action, form)
 		if err != nil {
 			t.Fatal(err)

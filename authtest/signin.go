@@ -3,6 +3,7 @@ package authtest
 import (
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -50,9 +51,7 @@ func (p *Provider) play(t testing.TB, authorizationURL string, fields url.Values
 		return back
 	}
 	action, form := formOf(t, page)
-	for name, values := range fields {
-		form[name] = values
-	}
+	maps.Copy(form, fields)
 	page = p.browse(t, http.MethodPost, resolve(t, authorizationURL, action), form)
 	if back := p.wayBack(t, page); back != nil {
 		return back

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -133,7 +134,7 @@ func (p *Provider) refreshTokens(w http.ResponseWriter, form url.Values) {
 		writeTokenError(w, http.StatusBadRequest, "invalid_grant", "the refresh token is unknown, expired or used")
 		return
 	}
-	for _, scope := range strings.Fields(form.Get("scope")) {
+	for scope := range strings.FieldsSeq(form.Get("scope")) {
 		if !g.has(scope) {
 			writeTokenError(w, http.StatusBadRequest, "invalid_scope", "the user has not granted that scope")
 			return
@@ -257,9 +258,7 @@ func (u User) claims(has func(scope string) bool) map[string]any {
 		set("email", u.Email)
 		claims["email_verified"] = u.EmailVerified
 	}
-	for name, value := range u.Claims {
-		claims[name] = value
-	}
+	maps.Copy(claims, u.Claims)
 	return claims
 }
 

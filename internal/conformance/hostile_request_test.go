@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -52,9 +53,7 @@ func TestRequest_ForeignHostHeadersAreIgnored(t *testing.T) {
 		}
 		send := func(method, path, contentType, body string) apptest.Response {
 			req := a.Request(method, path, contentType, body)
-			for name, values := range header {
-				req.Header[name] = values
-			}
+			maps.Copy(req.Header, header)
 			for _, c := range a.Cookies() { // the jar has none for another host
 				req.AddCookie(c)
 			}

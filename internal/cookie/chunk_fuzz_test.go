@@ -39,7 +39,7 @@ func FuzzRead(f *testing.F) {
 func simpleRead(name, header string) (values []string) {
 	found := map[string][]string{}
 	most := 0
-	for _, pair := range strings.Split(header, ";") {
+	for pair := range strings.SplitSeq(header, ";") {
 		key, val, ok := strings.Cut(pair, "=")
 		key, val = strings.Trim(key, " \t"), strings.Trim(val, " \t")
 		if len(val) > 1 && strings.HasPrefix(val, `"`) && strings.HasSuffix(val, `"`) {

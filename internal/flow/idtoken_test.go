@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"maps"
 	"strings"
 	"testing"
 
@@ -84,9 +85,7 @@ func TestIDTokenClaims(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newIDP()
-			for claim, value := range tt.claims {
-				i.claims[claim] = value
-			}
+			maps.Copy(i.claims, tt.claims)
 			_, err := i.signIn(t, i.flow(i.oidc(fromIDToken, func(p *provider.Provider) {
 				// Not the profile, the ID token has to be what is refused.
 				p.Profile = func(context.Context, provider.ProfileRequest) (*provider.User, error) {

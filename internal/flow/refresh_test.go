@@ -3,6 +3,7 @@ package flow_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -247,9 +248,7 @@ func TestRefreshedIDTokens(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newIDP()
-			for claim, value := range tt.claims {
-				i.claims[claim] = value
-			}
+			maps.Copy(i.claims, tt.claims)
 			account, err := refresh(i.flow(i.oidc()))
 			if tt.ok {
 				if err != nil {

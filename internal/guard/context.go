@@ -107,8 +107,9 @@ func (c *Context) Err() error {
 		return context.DeadlineExceeded
 	case stopped:
 		return context.Canceled
+	default:
+		return nil
 	}
-	return nil
 }
 
 // state returns how c has ended while there is no timer, and remembers it. The

@@ -1,0 +1,60 @@
+# What there is to run in this repository; CONTRIBUTING.md says when. Needs make, bash and Go, and
+# for the targets nuxt and e2e also Node 20 and Chromium.
+
+FUZZTIME = 5000x
+GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# npm writes this file into node_modules at the end of an installation.
+INSTALLED = node_modules/.package-lock.json
+
+.PHONY: all help test race lint modules fuzz bench deps nuxt e2e fmt tidy
+
+all: lint test ## lint and test
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
+
+test: ## all tests of all modules; FLAGS='-run TestRefresh' goes to go test
+	@.ci/each go test $(FLAGS) ./...
+
+race: ## the same with the race detector, in random order
+	@CGO_ENABLED=1 .ci/each go test -race -shuffle=on $(FLAGS) ./...
+
+lint: ## gofmt, go vet, golangci-lint, the words, the lock files
+	@.ci/check-files
+	@.ci/each go vet ./...
+	@.ci/each $(GOLANGCI_LINT) run ./...
+	@go test -run '^TestWords' ./internal/repotest
+
+modules: ## each module as its users get it, without the workspace
+	@GOWORK=off .ci/each go vet ./...
+	@GOWORK=off .ci/each go mod tidy -diff
+
+fuzz: ## each fuzz target for FUZZTIME, a number of runs such as 5000x
+	@.ci/each "$$PWD/.ci/fuzz" $(FUZZTIME)
+
+bench: ## processor time of a request, beside other libraries; two minutes
+	@go run ./bench
+
+deps: example/nuxt/$(INSTALLED) e2e/$(INSTALLED) ## download what the other targets need
+	@.ci/each go mod download
+	@$(GOLANGCI_LINT) version
+
+nuxt: example/nuxt/$(INSTALLED) ## check the types of the Nuxt front end, and build it
+	@NUXT_TELEMETRY_DISABLED=1 npm --prefix example/nuxt run typecheck
+	@NUXT_TELEMETRY_DISABLED=1 npm --prefix example/nuxt run build
+
+e2e: nuxt e2e/$(INSTALLED) ## the example and the Nuxt front end in Chromium
+	@npm --prefix e2e test
+
+fmt: ## format all Go files
+	@find . -name '*.go' ! -path '*/node_modules/*' -exec gofmt -l -w {} +
+
+tidy: ## go mod tidy in all modules
+	@GOWORK=off .ci/each go mod tidy
+
+example/nuxt/$(INSTALLED): example/nuxt/package-lock.json
+	@npm --prefix example/nuxt ci --ignore-scripts --no-audit --no-fund
+
+e2e/$(INSTALLED): e2e/package-lock.json
+	@npm --prefix e2e ci --ignore-scripts --no-audit --no-fund
