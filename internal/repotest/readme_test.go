@@ -64,6 +64,34 @@ func TestDocuments_AllGoBlocksListed(t *testing.T) {
 	}
 }
 
+// A path in code style, as in `internal/api`, exists. Only those are checked that
+// begin with a folder of the repository and have no placeholder.
+func TestDocuments_PathsExist(t *testing.T) {
+	decisions, err := filepath.Glob("docs/decisions/*.md")
+	if err != nil || len(decisions) < 12 {
+		t.Fatalf("%d decisions: %v", len(decisions), err)
+	}
+	checked := 0
+	for _, document := range append(decisions, "CONTRIBUTING.md") {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile("`([a-z0-9]+)(/[A-Za-z0-9_./-]+)`").FindAllStringSubmatch(string(text), -1) {
+			if info, err := os.Stat(m[1]); err != nil || !info.IsDir() {
+				continue
+			}
+			checked++
+			if _, err := os.Stat(m[1] + m[2]); err != nil {
+				t.Errorf("%s names %s%s: %v", document, m[1], m[2], err)
+			}
+		}
+	}
+	if checked < 20 {
+		t.Errorf("%d paths", checked)
+	}
+}
+
 // The table of the README has every field of Config, and no other.
 func TestDocuments_READMEListsConfiguration(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
