@@ -234,7 +234,7 @@ type NamedEmployee struct {
 	Name    string `json:"name"`
 }
 
-// sessionJSON is what the front end gets for a user type, for the user Ada.
+// sessionJSON is the answer of GET session for a user type and the user Ada.
 func sessionJSON[U any](t *testing.T) string {
 	t.Helper()
 	auth, err := nuxtauth.New(nuxtauth.Config[apptest.Token, nuxtauth.DefaultSession[U]]{Secret: apptest.Secret, URL: "http://localhost:3000"})

@@ -118,7 +118,7 @@ func TestCredentials_PanicOfAccountFailsSignIn(t *testing.T) {
 	}
 }
 
-// A panicCounter is a store whose Count panics once it is told to.
+// A panicCounter is a store whose next call of Count panics while on is set.
 type panicCounter struct {
 	*store.Memory
 	on atomic.Bool

@@ -16,8 +16,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 )
 
-// A firstLoad is what the first call of the Session callback of an application
-// with a cache does.
+// A firstLoad runs in the first call of the Session callback of an application
+// with a cache.
 type firstLoad func(ctx context.Context)
 
 // newLoadingApp starts an application with a cache, which is signed in.
@@ -95,7 +95,7 @@ func TestCache_LoadHasDeadline(t *testing.T) {
 }
 
 // The callback ignores its context, and returns at the end of the test.
-func TestCache_HangingLoadIsLeftBehind(t *testing.T) {
+func TestCache_HangingLoadBlocksNoRequest(t *testing.T) {
 	loading, release := make(chan struct{}), make(chan struct{})
 	a, ran := newLoadingApp(t, func(context.Context) { close(loading); <-release })
 	defer close(release)
@@ -116,19 +116,19 @@ func TestCache_HangingLoadIsLeftBehind(t *testing.T) {
 // heap is the size of the heap in bytes without garbage.
 func heap() int64 {
 	runtime.GC()
-	runtime.GC() // sync.Pool keeps what it has for one cycle more
+	runtime.GC() // sync.Pool keeps its values for one cycle more
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
 
-// The bound is 64 MB; half of it more is for what the bound can't count exactly.
-// Each case offers about 200 MB.
+// The bound is 64 MB; half of it more allows for sizes that are estimates.
+// Each case offers 100 to 200 MB.
 func TestCache_BoundsItsMemory(t *testing.T) {
 	const limit = 96 << 20
 	large := func(c *apptest.Config) {
 		c.Callbacks.Session = func(_ context.Context, p nuxtauth.SessionParams[apptest.Token, apptest.Session]) (*apptest.Session, error) {
-			p.Session.User.Avatar = strings.Repeat("x", 50_000)
+			p.Session.User.Avatar = strings.Repeat("x", 100_000)
 			return p.Session, nil
 		}
 	}
@@ -136,10 +136,10 @@ func TestCache_BoundsItsMemory(t *testing.T) {
 		requests, token, others int // the sizes are in bytes
 		change                  func(*apptest.Config)
 	}{
-		"large sessions":      {4000, 0, 0, large},
-		"large tokens":        {5000, 20_000, 0, func(*apptest.Config) {}},
-		"foreign cookies":     {10_000, 0, 20_000, func(*apptest.Config) {}},
-		"foreign, and tokens": {5000, 2000, 40_000, func(*apptest.Config) {}},
+		"large sessions":      {2000, 0, 0, large},
+		"large tokens":        {3000, 20_000, 0, func(*apptest.Config) {}},
+		"foreign cookies":     {2000, 0, 100_000, func(*apptest.Config) {}},
+		"foreign, and tokens": {2000, 2000, 100_000, func(*apptest.Config) {}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			auth := apptest.NewAuth(t, func(c *apptest.Config) { c.Session.CacheFor = time.Hour }, tt.change)
@@ -170,8 +170,8 @@ func TestCache_BoundsItsMemory(t *testing.T) {
 			if signedIn != tt.requests {
 				t.Fatalf("%d of %d requests are signed in", signedIn, tt.requests)
 			}
-			if held := heap() - before; held > limit {
-				t.Errorf("the cache holds %d MB", held>>20)
+			if size := heap() - before; size > limit {
+				t.Errorf("the cache has %d MB", size>>20)
 			}
 			runtime.KeepAlive(r)
 		})

@@ -122,7 +122,7 @@ func TestCookie_LeftOverDoesNotHideSession(t *testing.T) {
 				b.plant(left, domain, tt.chunks)
 			}
 			cookies := apptest.Issue(t, b.auth, "Ada")
-			b.jar.SetCookies(b.url, cookies) // without a sign-in, which clears what is left
+			b.jar.SetCookies(b.url, cookies) // without a sign-in, which would clear the other cookies
 			for i := range 3 {
 				if !b.signedIn() {
 					t.Fatalf("request %d is signed out", i)

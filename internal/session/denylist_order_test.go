@@ -9,8 +9,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// What follows a revocation, and what comes before it, is told apart without the
-// clock: it does not move in these tests, and replicas have different ones.
+// Sessions of before and of after a revocation are distinguished without the clock: it
+// does not move in these tests, and replicas have different ones.
 
 func mustRevoke(t *testing.T, a *apptest.App, subject string) {
 	t.Helper()

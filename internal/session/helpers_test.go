@@ -37,14 +37,14 @@ func listSessions[T nuxtauth.JWT](ctx context.Context, auth *nuxtauth.Auth[T, ap
 func isConflict(err error) bool { return errors.Is(err, store.ErrConflict) }
 
 // receive waits for a value, or for the channel to be closed, and fails the test
-// after ten seconds. what says what does not happen then.
-func receive[V any](t *testing.T, ch <-chan V, what string) V {
+// after ten seconds. event is the text of that failure.
+func receive[V any](t *testing.T, ch <-chan V, event string) V {
 	t.Helper()
 	select {
 	case v := <-ch:
 		return v
 	case <-time.After(10 * time.Second):
-		t.Fatal("it does not happen: " + what)
+		t.Fatal("it does not happen: " + event)
 		panic("unreachable")
 	}
 }

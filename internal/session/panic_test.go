@@ -150,7 +150,7 @@ func TestStore_PanicIsFault(t *testing.T) {
 	}
 }
 
-// A panicCodec panics when it is told to.
+// A panicCodec panics while the flag is set.
 type panicCodec struct {
 	token.Codec
 	seal, open atomic.Bool

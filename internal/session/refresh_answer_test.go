@@ -20,7 +20,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// answers are what the token endpoint of a provider says: to the code of a
+// answers are the members of the answers of a token endpoint: to the code of a
 // sign-in, which is request 0, and to the refresh tokens after it.
 type answers func(request int) map[string]any
 

@@ -76,7 +76,7 @@ func lateApp(t *testing.T, change ...func(*apptest.OpenIDConfig)) (a *apptest.Op
 	a = apptest.NewOpenIDApp(t, change...)
 	var token string
 	var got error
-	a.Router.GET("/late", func(c *gin.Context) {
+	a.Router.POST("/late", func(c *gin.Context) {
 		a.Clock.Advance(6 * time.Minute)
 		if c.Query("body") != "" {
 			c.String(http.StatusOK, "streaming")
@@ -91,7 +91,7 @@ func TestAccessToken_RefreshesDuringRequest(t *testing.T) {
 	apptest.EachOpenIDStorage(t, func(t *testing.T, storage func(*apptest.OpenIDConfig)) {
 		a, result := lateApp(t, storage)
 		before := a.AccessToken()
-		res := a.Get("/late")
+		res := a.Post("/late", nil)
 		token, err := result()
 		if err != nil || token == before || token == "" || a.Refreshes() != 1 {
 			t.Errorf("AccessToken returns %q, %v after %d token requests", token, err, a.Refreshes())
@@ -114,7 +114,7 @@ func TestAccessToken_RefreshesNoCookieAfterBody(t *testing.T) {
 	for _, storage := range []string{"cookie", "deny-list"} {
 		t.Run(storage, func(t *testing.T) {
 			a, result := lateApp(t, apptest.OpenIDStorages[storage])
-			a.Get("/late?body=begun")
+			a.Post("/late?body=begun", nil)
 			if token, err := result(); token != "" || !errors.Is(err, nuxtauth.ErrNoAccessToken) || a.Refreshes() != 0 {
 				t.Errorf("AccessToken returns %q, %v after %d token requests", token, err, a.Refreshes())
 			}
@@ -131,7 +131,7 @@ func TestAccessToken_RevokedDuringRequest(t *testing.T) {
 			t.Run(name+query, func(t *testing.T) {
 				a, result := lateApp(t, storage)
 				a.IDP.SetFaults(authtest.RefreshInvalidGrant)
-				a.Get("/late" + query)
+				a.Post("/late"+query, nil)
 				if token, err := result(); token != "" || !errors.Is(err, nuxtauth.ErrNoAccessToken) && !errors.Is(err, nuxtauth.ErrSignedOut) {
 					t.Errorf("AccessToken returns %q, %v", token, err)
 				}

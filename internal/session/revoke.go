@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,8 +18,7 @@ import (
 func (r *Reader) sessionName(id string) string { return r.Realm + ":session:" + id }
 
 // userSessionName names the session of a user by the ID that the user was shown:
-// whoever sends the ID of another user's session names a session that does not
-// exist.
+// together with another user's ID it names a session that does not exist.
 func (r *Reader) userSessionName(subject, id string) string {
 	return r.Realm + ":session:" + strconv.Itoa(len(subject)) + ":" + subject + ":" + id
 }
@@ -183,10 +183,8 @@ func (m *Manager) revoke(ctx context.Context, sel selection) (int, error) {
 
 // empty reports an argument that is empty, which would select more than is meant.
 func empty(what string, values ...string) error {
-	for _, v := range values {
-		if v == "" {
-			return errors.New("nuxtauth: " + what + " needs arguments that are not empty")
-		}
+	if slices.Contains(values, "") {
+		return errors.New("nuxtauth: " + what + " needs arguments that are not empty")
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func TestStore_RenewalRecordsClient(t *testing.T) {
 	}
 }
 
-// The session gets another subject while the store fails: it stays what it was,
+// The session gets another subject while the store fails: it stays as it was,
 // and the next request tries again.
 func TestStore_NewSubjectAfterFault(t *testing.T) {
 	for call, next := range map[string]string{"CreateSession": "DeleteSessionByID", "DeleteSessionByID": "DeleteSession"} {

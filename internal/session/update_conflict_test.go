@@ -48,7 +48,7 @@ func (s *busyStore) ReplaceSession(ctx context.Context, handle string, r *store.
 
 // newCountingApp starts an application with a counter in the token. Updates by
 // POST /count and those of the front end add one, and GET /count answers with it.
-// What Update returns goes to errs. Between the load of the session and the
+// The errors of Update go to errs. Between the load of the session and the
 // update, POST /count calls ready.
 func newCountingApp(t *testing.T, ready func()) (a *apptest.App, s *busyStore, errs chan error) {
 	s, errs = new(busyStore), make(chan error, 100)

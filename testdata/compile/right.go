@@ -34,6 +34,9 @@ var middleware = nuxtauth.Middleware(nuxtauth.Config[Token, Session]{
 	},
 })
 
-func handler(c *gin.Context) { _ = c.MustGet("session").(*Session).User.Role }
+// IsAdmin reports whether an administrator is signed in; s is nil when signed out.
+func (s *Session) IsAdmin() bool { return s != nil && s.User.Role == "admin" }
+
+func handler(c *gin.Context) { _ = c.MustGet("session").(*Session).IsAdmin() }
 
 func main() {}
