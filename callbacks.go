@@ -2,16 +2,11 @@ package nuxtauth
 
 import (
 	"context"
-	"log/slog"
-	"net/http"
 	"net/url"
 
-	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/nuxtauth/nuxtauth/internal/api"
-	"github.com/nuxtauth/nuxtauth/internal/clientip"
-	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/session"
 )
 
@@ -145,65 +140,3 @@ func Unavailable(err error) error { return session.Transient(err) }
 // RedirectTo is an error for the SignIn callback: it refuses the sign-in and
 // leads the browser to url, a path or URL that the Redirect rules allow.
 func RedirectTo(url string) error { return &api.RedirectError{URL: url} }
-
-// apiCallbacks are the callbacks and events that package api calls, guarded.
-func apiCallbacks[T JWT, S Session](c Callbacks[T, S], e Events[T, S]) (a api.Callbacks) {
-	if c.SignIn != nil {
-		a.SignIn = guard.Check("the SignIn callback", func(ctx context.Context, p *api.SignInParams) error {
-			return c.SignIn(ctx, SignInParams(*p))
-		})
-	}
-	if c.Redirect != nil {
-		redirect := guard.Func("the Redirect callback", c.Redirect)
-		a.Redirect = func(ctx context.Context, to, base string) (string, error) {
-			return redirect(ctx, RedirectParams{URL: to, BaseURL: base})
-		}
-	}
-	if e.SignIn != nil {
-		a.SignedIn = guard.Event("the SignIn event", func(ctx context.Context, ev *api.SignInEvent) {
-			e.SignIn(ctx, SignInEvent(*ev))
-		})
-	}
-	if e.Session != nil {
-		a.Read = guard.Event("the Session event", func(ctx context.Context, s *session.Session) {
-			e.Session(ctx, SessionEvent[T, S]{Session: s.View.(*S), Token: s.Token.(*T)})
-		})
-	}
-	return a
-}
-
-// signedOutEvent is the SignOut event, guarded.
-func signedOutEvent[T JWT](f func(context.Context, SignOutEvent[T])) func(context.Context, *session.Session) error {
-	if f == nil {
-		return nil
-	}
-	return guard.Event("the SignOut event", func(ctx context.Context, s *session.Session) {
-		f(ctx, SignOutEvent[T]{Token: s.Token.(*T)})
-	})
-}
-
-// guardSkip returns Config.Skip guarded: after a panic the request is not skipped.
-func guardSkip(skip func(*http.Request) bool, log *slog.Logger) func(*http.Request) bool {
-	if skip == nil {
-		return nil
-	}
-	guarded := guard.Func("Config.Skip", func(_ context.Context, r *http.Request) (bool, error) { return skip(r), nil })
-	return func(r *http.Request) bool {
-		ok, err := guarded(r.Context(), r)
-		guard.Report(r.Context(), log, "Config.Skip", err)
-		return ok && err == nil
-	}
-}
-
-// trustsAnyProxy reports whether gin believes the X-Forwarded-For of any address.
-// It asks about a request from an address for documentation (RFC 5737), which no
-// proxy has.
-func trustsAnyProxy(src clientip.Source) bool {
-	c, ok := src.(*gin.Context)
-	if !ok {
-		return false
-	}
-	probe := c.Copy()
-	probe.Request = &http.Request{RemoteAddr: "192.0.2.1:1", Header: http.Header{"X-Forwarded-For": {"192.0.2.2"}}}
-	return probe.ClientIP() == "192.0.2.2"
-}

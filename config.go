@@ -14,12 +14,8 @@ import (
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/internal/api"
-	"github.com/nuxtauth/nuxtauth/internal/clientip"
-	"github.com/nuxtauth/nuxtauth/internal/cookie"
-	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/origin"
-	"github.com/nuxtauth/nuxtauth/internal/page"
 	"github.com/nuxtauth/nuxtauth/internal/session"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
@@ -241,75 +237,6 @@ func (p *problems) addf(format string, args ...any) {
 	*p = append(*p, fmt.Errorf("nuxtauth: "+format, args...))
 }
 
-// New checks cfg and makes an [Auth] of it. It reports every mistake of cfg at
-// once, each with what to write instead.
-func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
-	var wrong problems
-	wrong.add(checkTypes[T, S]())
-	log := cfg.Logger
-	if log == nil {
-		log = slog.Default()
-	}
-	now := cfg.Now
-	if now == nil {
-		now = time.Now
-	}
-	protocol, err := cfg.Protocol.protocol()
-	wrong.add(err)
-	if err != nil {
-		protocol = api.NextAuth // to look for further mistakes
-	}
-	realm := cfg.Cookies.realm(protocol)
-	times := cfg.Session.withDefaults()
-	wrong.add(times.check())
-	providerTokens := providerTokensOf(new(T)) != nil
-	abilities := session.AbilitiesOf(cfg.Session.Store, cfg.Session.DenyList, cfg.Session.AdoptCookies)
-	wrong.add(abilities.Check(cfg.Session.DenyList, providerTokens))
-
-	secrets, err := secretsOf(cfg.Secret, cfg.OldSecrets, os.Getenv)
-	wrong.add(err)
-	var plain, secure session.CookieSet
-	if len(secrets) > 0 {
-		codec := guard.Codec(cfg.Session.Codec)
-		plain, err = api.NewCookieSet(protocol, cookie.Defaults(realm, false), cfg.Cookies.Domain, codec, secrets)
-		wrong.add(err)
-		secure, err = api.NewCookieSet(protocol, cookie.Defaults(realm, true), cfg.Cookies.Domain, codec, secrets)
-		wrong.add(err)
-	}
-	site, err := siteOf(cfg.URL, cfg.BasePath, cfg.TrustHost, cfg.TrustedOrigins)
-	wrong.add(err)
-	pages, err := page.New(page.Theme(cfg.Theme))
-	wrong.add(err)
-	wrong.add(cfg.Pages.check())
-	wrong.add(cfg.SignInLimit.check())
-	wrong.add(cfg.SignInLimit.checkFields(cfg.Providers))
-	providers, err := checkProviders(cfg.Providers, abilities)
-	wrong.add(err)
-	if len(wrong) > 0 {
-		return nil, errors.Join(wrong...)
-	}
-
-	types := newTyped(Callbacks[T, S]{
-		JWT:     guard.Func("the JWT callback", cfg.Callbacks.JWT),
-		Session: guard.Func("the Session callback", cfg.Callbacks.Session),
-	})
-	flows := flowsOf(providers, flow.Config{HTTPClient: guard.Client(cfg.HTTPClient), Now: now})
-	clients := clientip.New(trustsAnyProxy)
-	sessions := session.New(session.Config{
-		Types: types, SignedOut: signedOutEvent[T](cfg.Events.SignOut), Abilities: abilities, Realm: realm,
-		MaxAge: times.MaxAge, MaxLifetime: times.MaxLifetime, UpdateAge: times.UpdateAge, CacheFor: times.CacheFor,
-		Flows: flows, Clients: clients, Log: log, Now: now,
-	})
-	return &Auth[T, S]{types: types, sessions: sessions, api: api.New(api.Config{
-		Routes: routes, Protocol: protocol, Site: site, HTTP: &plain, HTTPS: &secure, CSRF: origin.NewCSRF(secrets...),
-		Sessions: sessions, Providers: providers, Flows: flows, Callbacks: apiCallbacks(cfg.Callbacks, cfg.Events),
-		Limit: cfg.SignInLimit.compile(abilities.Counter, now), Pages: pages, CustomPages: api.CustomPages(cfg.Pages),
-		Skip: guardSkip(cfg.Skip, log), LogoutReplay: abilities.LogoutReplay(now),
-		RecordOrigin: abilities.Store != nil || abilities.DenyList != nil || providerTokens, Realm: realm,
-		Clients: clients, Log: log, Now: now,
-	})}, nil
-}
-
 // realm tells the sessions of several Auths in one store apart: it begins the
 // names of the cookies.
 func (c Cookies) realm(p api.Protocol) string { return cmp.Or(c.Prefix, p.Prefix()) }
@@ -356,14 +283,17 @@ func (s SessionConfig) withDefaults() SessionConfig {
 func (s SessionConfig) check() error {
 	var wrong problems
 	for _, f := range []struct {
-		name   string
-		value  time.Duration
-		absent string
+		name       string
+		value, min time.Duration
+		absent     string
 	}{
-		{"MaxAge", s.MaxAge, "30 days"}, {"MaxLifetime", s.MaxLifetime, "90 days"}, {"UpdateAge", s.UpdateAge, "24 hours"}, {"CacheFor", s.CacheFor, "no cache"},
+		{"MaxAge", s.MaxAge, time.Second, "30 days"},
+		{"MaxLifetime", s.MaxLifetime, time.Second, "90 days"},
+		{"UpdateAge", s.UpdateAge, 0, "24 hours"},
+		{"CacheFor", s.CacheFor, 0, "no cache"},
 	} {
-		if f.value < 0 || f.value > maxDuration {
-			wrong.addf("Session.%s is %v: write a duration from 0 to %v, or leave it out for %s", f.name, f.value, maxDuration, f.absent)
+		if f.value < f.min || f.value > maxDuration { // 3600 without a unit is 3.6 µs
+			wrong.addf("Session.%s is %v: write a duration with its unit, such as 12*time.Hour, from %v to %v, or leave it out for %s", f.name, f.value, f.min, maxDuration, f.absent)
 		}
 	}
 	if s.MaxAge > 0 && s.UpdateAge >= s.MaxAge {
@@ -435,15 +365,4 @@ func checkProviders(all []provider.Provider, abilities session.Abilities) (check
 		checked = append(checked, guard.Provider(p))
 	}
 	return checked, errors.Join(wrong...)
-}
-
-// flowsOf makes the flows of the OAuth and OpenID providers, by ID.
-func flowsOf(providers []provider.Provider, cfg flow.Config) map[string]*flow.Flow {
-	flows := make(map[string]*flow.Flow)
-	for _, p := range providers {
-		if p.Type != provider.TypeCredentials {
-			flows[p.ID] = flow.New(p, cfg)
-		}
-	}
-	return flows
 }

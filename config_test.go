@@ -322,6 +322,18 @@ func TestNew_RefusesEndlessMaxAge(t *testing.T) {
 	}
 }
 
+// Seconds without a unit are nanoseconds.
+func TestNew_RefusesMaxAgeBelowSecond(t *testing.T) {
+	for name, s := range map[string]nuxtauth.SessionConfig{
+		"MaxAge": {MaxAge: 3600}, "MaxLifetime": {MaxLifetime: 86_400},
+	} {
+		err := configError[apptest.Token, apptest.Session](s)
+		if err == nil || !strings.Contains(err.Error(), "Session."+name) || !strings.Contains(err.Error(), "time.Hour") {
+			t.Errorf("%s: New returns %v", name, err)
+		}
+	}
+}
+
 // A lifetime without end is no overflow.
 func TestNew_EndlessMaxLifetimeEndsNoSession(t *testing.T) {
 	if configError[apptest.Token, apptest.Session](nuxtauth.SessionConfig{MaxLifetime: math.MaxInt64}) != nil {

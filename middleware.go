@@ -1,15 +1,26 @@
 package nuxtauth
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/nuxtauth/nuxtauth/internal/api"
+	"github.com/nuxtauth/nuxtauth/internal/clientip"
+	"github.com/nuxtauth/nuxtauth/internal/cookie"
+	"github.com/nuxtauth/nuxtauth/internal/flow"
+	"github.com/nuxtauth/nuxtauth/internal/guard"
+	"github.com/nuxtauth/nuxtauth/internal/origin"
+	"github.com/nuxtauth/nuxtauth/internal/page"
 	"github.com/nuxtauth/nuxtauth/internal/session"
+	"github.com/nuxtauth/nuxtauth/provider"
 )
 
 // SessionKey is the key of the session in the gin.Context: a *S, nil when signed
@@ -33,6 +44,75 @@ func Middleware[T JWT, S Session](cfg Config[T, S]) gin.HandlerFunc {
 		panic(err)
 	}
 	return a.Handler()
+}
+
+// New checks cfg and makes an [Auth] of it. It reports every mistake of cfg at
+// once, each with what to write instead.
+func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
+	var wrong problems
+	wrong.add(checkTypes[T, S]())
+	log := cfg.Logger
+	if log == nil {
+		log = slog.Default()
+	}
+	now := cfg.Now
+	if now == nil {
+		now = time.Now
+	}
+	protocol, err := cfg.Protocol.protocol()
+	wrong.add(err)
+	if err != nil {
+		protocol = api.NextAuth // to look for further mistakes
+	}
+	realm := cfg.Cookies.realm(protocol)
+	times := cfg.Session.withDefaults()
+	wrong.add(times.check())
+	providerTokens := providerTokensOf(new(T)) != nil
+	abilities := session.AbilitiesOf(cfg.Session.Store, cfg.Session.DenyList, cfg.Session.AdoptCookies)
+	wrong.add(abilities.Check(cfg.Session.DenyList, providerTokens))
+
+	secrets, err := secretsOf(cfg.Secret, cfg.OldSecrets, os.Getenv)
+	wrong.add(err)
+	var plain, secure session.CookieSet
+	if len(secrets) > 0 {
+		codec := guard.Codec(cfg.Session.Codec)
+		plain, err = api.NewCookieSet(protocol, cookie.Defaults(realm, false), cfg.Cookies.Domain, codec, secrets)
+		wrong.add(err)
+		secure, err = api.NewCookieSet(protocol, cookie.Defaults(realm, true), cfg.Cookies.Domain, codec, secrets)
+		wrong.add(err)
+	}
+	site, err := siteOf(cfg.URL, cfg.BasePath, cfg.TrustHost, cfg.TrustedOrigins)
+	wrong.add(err)
+	pages, err := page.New(page.Theme(cfg.Theme))
+	wrong.add(err)
+	wrong.add(cfg.Pages.check())
+	wrong.add(cfg.SignInLimit.check())
+	wrong.add(cfg.SignInLimit.checkFields(cfg.Providers))
+	providers, err := checkProviders(cfg.Providers, abilities)
+	wrong.add(err)
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
+	}
+
+	types := newTyped(Callbacks[T, S]{
+		JWT:     guard.Func("the JWT callback", cfg.Callbacks.JWT),
+		Session: guard.Func("the Session callback", cfg.Callbacks.Session),
+	})
+	flows := flowsOf(providers, flow.Config{HTTPClient: guard.Client(cfg.HTTPClient), Now: now})
+	clients := clientip.New(trustsAnyProxy)
+	sessions := session.New(session.Config{
+		Types: types, SignedOut: signedOutEvent[T](cfg.Events.SignOut), Abilities: abilities, Realm: realm,
+		MaxAge: times.MaxAge, MaxLifetime: times.MaxLifetime, UpdateAge: times.UpdateAge, CacheFor: times.CacheFor,
+		Flows: flows, Clients: clients, Log: log, Now: now,
+	})
+	return &Auth[T, S]{types: types, sessions: sessions, api: api.New(api.Config{
+		Routes: routes, Protocol: protocol, Site: site, HTTP: &plain, HTTPS: &secure, CSRF: origin.NewCSRF(secrets...),
+		Sessions: sessions, Providers: providers, Flows: flows, Callbacks: apiCallbacks(cfg.Callbacks, cfg.Events),
+		Limit: cfg.SignInLimit.compile(abilities.Counter, now), Pages: pages, CustomPages: api.CustomPages(cfg.Pages),
+		Skip: guardSkip(cfg.Skip, log), LogoutReplay: abilities.LogoutReplay(now),
+		RecordOrigin: abilities.Store != nil || abilities.DenyList != nil || providerTokens, Realm: realm,
+		Clients: clients, Log: log, Now: now,
+	})}, nil
 }
 
 // Handler is the middleware, for r.Use on the engine before routes are added.
@@ -193,4 +273,41 @@ func (a *Auth[T, S]) request(c *gin.Context) (session.Request, error) {
 func (a *Auth[T, S]) copied(c *gin.Context) bool {
 	s := a.session(c)
 	return s != nil && s.Owner != any(c)
+}
+
+// guardSkip returns Config.Skip guarded: after a panic the request is not skipped.
+func guardSkip(skip func(*http.Request) bool, log *slog.Logger) func(*http.Request) bool {
+	if skip == nil {
+		return nil
+	}
+	guarded := guard.Func("Config.Skip", func(_ context.Context, r *http.Request) (bool, error) { return skip(r), nil })
+	return func(r *http.Request) bool {
+		ok, err := guarded(r.Context(), r)
+		guard.Report(r.Context(), log, "Config.Skip", err)
+		return ok && err == nil
+	}
+}
+
+// trustsAnyProxy reports whether gin believes the X-Forwarded-For of any address.
+// It asks about a request from an address for documentation (RFC 5737), which no
+// proxy has.
+func trustsAnyProxy(src clientip.Source) bool {
+	c, ok := src.(*gin.Context)
+	if !ok {
+		return false
+	}
+	probe := c.Copy()
+	probe.Request = &http.Request{RemoteAddr: "192.0.2.1:1", Header: http.Header{"X-Forwarded-For": {"192.0.2.2"}}}
+	return probe.ClientIP() == "192.0.2.2"
+}
+
+// flowsOf makes the flows of the OAuth and OpenID providers, by ID.
+func flowsOf(providers []provider.Provider, cfg flow.Config) map[string]*flow.Flow {
+	flows := make(map[string]*flow.Flow)
+	for _, p := range providers {
+		if p.Type != provider.TypeCredentials {
+			flows[p.ID] = flow.New(p, cfg)
+		}
+	}
+	return flows
 }

@@ -12,7 +12,9 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/nuxtauth/nuxtauth/internal/api"
 	"github.com/nuxtauth/nuxtauth/internal/claims"
+	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/session"
 	"github.com/nuxtauth/nuxtauth/token"
 )
@@ -374,3 +376,39 @@ func checkJSON[T JWT, S Session]() error {
 }
 
 var errOwnJSON = errors.New("a method that writes its JSON, perhaps one of an embedded type, does not write what the library keeps there: remove the method, or give the type a field of its own")
+
+// apiCallbacks are the callbacks and events that package api calls, guarded.
+func apiCallbacks[T JWT, S Session](c Callbacks[T, S], e Events[T, S]) (a api.Callbacks) {
+	if c.SignIn != nil {
+		a.SignIn = guard.Check("the SignIn callback", func(ctx context.Context, p *api.SignInParams) error {
+			return c.SignIn(ctx, SignInParams(*p))
+		})
+	}
+	if c.Redirect != nil {
+		redirect := guard.Func("the Redirect callback", c.Redirect)
+		a.Redirect = func(ctx context.Context, to, base string) (string, error) {
+			return redirect(ctx, RedirectParams{URL: to, BaseURL: base})
+		}
+	}
+	if e.SignIn != nil {
+		a.SignedIn = guard.Event("the SignIn event", func(ctx context.Context, ev *api.SignInEvent) {
+			e.SignIn(ctx, SignInEvent(*ev))
+		})
+	}
+	if e.Session != nil {
+		a.Read = guard.Event("the Session event", func(ctx context.Context, s *session.Session) {
+			e.Session(ctx, SessionEvent[T, S]{Session: s.View.(*S), Token: s.Token.(*T)})
+		})
+	}
+	return a
+}
+
+// signedOutEvent is the SignOut event, guarded.
+func signedOutEvent[T JWT](f func(context.Context, SignOutEvent[T])) func(context.Context, *session.Session) error {
+	if f == nil {
+		return nil
+	}
+	return guard.Event("the SignOut event", func(ctx context.Context, s *session.Session) {
+		f(ctx, SignOutEvent[T]{Token: s.Token.(*T)})
+	})
+}

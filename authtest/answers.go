@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// hugeSize is how much a huge answer adds to the good one, and paddingSize how
-// much of it is written at once, in bytes.
+// hugeSize is the size of the padding in a huge response, and paddingSize that of the
+// parts in which it is written, in bytes.
 const (
 	hugeSize    = 64 << 20
 	paddingSize = 256 << 10
 )
 
-// dripInterval is the time between two bytes of a dripping answer.
+// dripInterval is the time between two bytes of a dripping response.
 const dripInterval = 20 * time.Millisecond
 
-// An answer takes the place of an endpoint. It may call it.
+// answer replaces an endpoint, which it may call.
 type answer = func(p *Provider, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc)
 
-// fixed answers always the same.
+// fixed returns an answer with a fixed response.
 func fixed(status int, contentType, body string) answer {
 	return func(_ *Provider, w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 		if contentType != "" {
@@ -35,7 +35,7 @@ func fixed(status int, contentType, body string) answer {
 	}
 }
 
-// onlyRefreshing answers a refresh token and leaves a code to the endpoint.
+// onlyRefreshing returns a for requests with a refresh token; the endpoint serves the others.
 func onlyRefreshing(a answer) answer {
 	return func(p *Provider, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
 		if r.PostForm.Get("grant_type") != "refresh_token" {
@@ -59,14 +59,14 @@ func unauthorized(_ *Provider, w http.ResponseWriter, r *http.Request, _ http.Ha
 	writeUnauthorized(w, r)
 }
 
-// redirect leads to where the endpoint answers well. Status 307 keeps the
-// method and the body, so a client that follows repeats its secrets.
+// redirect redirects to a URL at which the endpoint responds normally. Status 307 keeps
+// the method and the body, so that a client that follows it repeats its secrets.
 func redirect(p *Provider, w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 	w.Header().Set("Location", p.url(movedPath+r.URL.Path))
 	w.WriteHeader(http.StatusTemporaryRedirect)
 }
 
-// slow answers nothing until the client hangs up or the provider closes.
+// slow writes nothing until the client disconnects or the provider is closed.
 func slow(p *Provider, _ http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 	select {
 	case <-r.Context().Done():
@@ -74,8 +74,8 @@ func slow(p *Provider, _ http.ResponseWriter, r *http.Request, _ http.HandlerFun
 	}
 }
 
-// drip sends spaces, which are good JSON so far, until the client hangs up or
-// the provider closes.
+// drip writes spaces, a valid beginning of JSON, until the client disconnects or the
+// provider is closed.
 func drip(p *Provider, w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 	w.Header().Set("Content-Type", "application/json")
 	ticker := time.NewTicker(dripInterval)
@@ -95,47 +95,47 @@ func drip(p *Provider, w http.ResponseWriter, r *http.Request, _ http.HandlerFun
 	}
 }
 
-// truncated sends the first half of the good answer as the whole.
+// truncated writes the first half of the normal response as a complete response.
 func truncated(_ *Provider, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
-	good := answerOf(r, endpoint)
-	half := good.body[:len(good.body)/2]
-	good.writeHeader(w, len(half))
+	response := responseOf(r, endpoint)
+	half := response.body[:len(response.body)/2]
+	response.writeHeader(w, len(half))
 	w.Write(half)
 }
 
-// cutOff announces the good answer and breaks the connection halfway, as
-// net/http does when a handler writes less than it announced.
+// cutOff writes the header and the first half of the normal response. net/http then
+// closes the connection, because the body is shorter than its Content-Length.
 func cutOff(_ *Provider, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
-	good := answerOf(r, endpoint)
-	good.writeHeader(w, len(good.body))
-	w.Write(good.body[:len(good.body)/2])
+	response := responseOf(r, endpoint)
+	response.writeHeader(w, len(response.body))
+	w.Write(response.body[:len(response.body)/2])
 }
 
-// huge sends the good answer with 64 MB of a further member in front.
+// huge writes the normal response with an additional first member of 64 MB.
 func huge(p *Provider, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
-	good := answerOf(r, endpoint)
-	good.writeHeader(w, -1)
-	good.writePadded(p, func(part []byte) error {
+	response := responseOf(r, endpoint)
+	response.writeHeader(w, -1)
+	response.writePadded(p, func(part []byte) error {
 		_, err := w.Write(part)
 		return err
 	})
 }
 
-// gzipBomb is huge, compressed, whether or not the client has asked for gzip.
-// The answer is many gzip members in a row (RFC 1952 §2.2), because most of
-// them are the same and need compressing only once.
+// gzipBomb is huge compressed by gzip, even if the client does not accept that. The
+// body consists of many gzip members (RFC 1952 §2.2), most of them equal, so that each
+// is compressed once.
 func gzipBomb(p *Provider, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
-	good := answerOf(r, endpoint)
+	response := responseOf(r, endpoint)
 	w.Header().Set("Content-Encoding", "gzip")
-	good.writeHeader(w, -1)
+	response.writeHeader(w, -1)
 
 	var packed bytes.Buffer
 	var previous []byte
-	good.writePadded(p, func(part []byte) error {
+	response.writePadded(p, func(part []byte) error {
 		if !bytes.Equal(part, previous) {
 			packed.Reset()
 			packer := gzip.NewWriter(&packed)
-			packer.Write(part) // into memory: neither can fail
+			packer.Write(part) // into memory: no errors
 			packer.Close()
 			previous = part
 		}
@@ -144,23 +144,23 @@ func gzipBomb(p *Provider, w http.ResponseWriter, r *http.Request, endpoint http
 	})
 }
 
-// A goodAnswer is what an endpoint would have answered: a JSON object.
-type goodAnswer struct {
+// normal is the normal response of an endpoint, a JSON object.
+type normal struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// answerOf asks the endpoint.
-func answerOf(r *http.Request, endpoint http.HandlerFunc) goodAnswer {
+// responseOf returns the normal response of an endpoint.
+func responseOf(r *http.Request, endpoint http.HandlerFunc) normal {
 	recorder := httptest.NewRecorder()
 	endpoint(recorder, r)
-	return goodAnswer{recorder.Code, recorder.Header(), recorder.Body.Bytes()}
+	return normal{recorder.Code, recorder.Header(), recorder.Body.Bytes()}
 }
 
-// writeHeader sends the status and the header, with this Content-Length unless
-// it is negative.
-func (a goodAnswer) writeHeader(w http.ResponseWriter, length int) {
+// writeHeader writes the status and the header, with this Content-Length unless it is
+// negative.
+func (a normal) writeHeader(w http.ResponseWriter, length int) {
 	maps.Copy(w.Header(), a.header)
 	w.Header().Del("Content-Length")
 	if length >= 0 {
@@ -169,9 +169,9 @@ func (a goodAnswer) writeHeader(w http.ResponseWriter, length int) {
 	w.WriteHeader(a.status)
 }
 
-// writePadded writes the object with a huge member in front, part by part,
-// until the client or the provider has had enough.
-func (a goodAnswer) writePadded(p *Provider, write func(part []byte) error) {
+// writePadded writes the object with a huge first member, part by part, until the client
+// disconnects or the provider is closed.
+func (a normal) writePadded(p *Provider, write func(part []byte) error) {
 	parts := [][]byte{[]byte(`{"padding":"`)}
 	padding := bytes.Repeat([]byte("a"), paddingSize)
 	for range hugeSize / paddingSize {

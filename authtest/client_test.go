@@ -19,20 +19,20 @@ import (
 
 const callbackURL = "http://127.0.0.1:1/callback"
 
-// fastProvider starts a provider whose key takes no time to make.
+// fastProvider starts a provider with ES256, whose keys are fast to generate.
 func fastProvider(t *testing.T) *authtest.Provider {
 	t.Helper()
 	return authtest.ProviderConfig{SigningAlgorithm: "ES256"}.Start(t)
 }
 
-// A relyingParty is a careful application, made of go-oidc, x/oauth2 and the
-// checks that they leave to their caller.
+// relyingParty is an application that follows the standards: go-oidc, x/oauth2 and the
+// checks that these leave to the caller.
 type relyingParty struct {
 	t         *testing.T
 	idp       *authtest.Provider
 	client    *http.Client
 	scopes    []string
-	algorithm string // what ID tokens have to be signed with, whatever discovery says
+	algorithm string // required of ID tokens
 }
 
 func newRelyingParty(t *testing.T, idp *authtest.Provider) *relyingParty {
@@ -48,7 +48,7 @@ func newRelyingParty(t *testing.T, idp *authtest.Provider) *relyingParty {
 	}
 }
 
-// A cappedTransport ends every body after a megabyte.
+// cappedTransport ends every body after 1 MB.
 type cappedTransport struct{ http.RoundTripper }
 
 func (c cappedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -63,7 +63,7 @@ func (c cappedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// A signedIn is the result of a sign-in.
+// signedIn is the result of a sign-in.
 type signedIn struct {
 	config   *oauth2.Config
 	verifier *oidc.IDTokenVerifier
@@ -73,7 +73,7 @@ type signedIn struct {
 	userinfo map[string]any
 }
 
-// signIn signs a user in, or says why not.
+// signIn signs a user in.
 func (rp *relyingParty) signIn(username string) (*signedIn, error) {
 	rp.t.Helper()
 	ctx := oidc.ClientContext(rp.t.Context(), rp.client)
@@ -92,7 +92,7 @@ func (rp *relyingParty) signIn(username string) (*signedIn, error) {
 		Endpoint: endpoint, RedirectURL: callbackURL, Scopes: rp.scopes,
 	}
 
-	state, nonce, pkce := "state-of-this-flow", "nonce-of-this-flow", oauth2.GenerateVerifier()
+	state, nonce, pkce := "state-of-this-sign-in", "nonce-of-this-sign-in", oauth2.GenerateVerifier()
 	back := rp.idp.SignIn(rp.t, config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(pkce)), username)
 	response := back.URL.Query()
 	switch {
@@ -114,7 +114,7 @@ func (rp *relyingParty) signIn(username string) (*signedIn, error) {
 	result := &signedIn{
 		config: config,
 		token:  token,
-		// Clocks differ: what has just expired is still good.
+		// Tolerates clock skew.
 		verifier: provider.VerifierContext(ctx, &oidc.Config{
 			ClientID:             config.ClientID,
 			Now:                  func() time.Time { return time.Now().Add(-30 * time.Second) },
@@ -168,7 +168,7 @@ func (rp *relyingParty) verify(ctx context.Context, verifier *oidc.IDTokenVerifi
 	return idToken, claims, idToken.VerifyAccessToken(token.AccessToken)
 }
 
-// refresh uses the refresh token of a sign-in, or says why not.
+// refresh uses the refresh token of a sign-in.
 func (rp *relyingParty) refresh(in *signedIn) (*oauth2.Token, error) {
 	rp.t.Helper()
 	ctx := oidc.ClientContext(rp.t.Context(), rp.client)
@@ -186,8 +186,8 @@ func (rp *relyingParty) refresh(in *signedIn) (*oauth2.Token, error) {
 	return token, nil
 }
 
-// authorizationURL returns the URL of a good authorization request, changed by
-// pairs of a parameter's name and value. An empty value removes the parameter.
+// authorizationURL returns the URL of a valid authorization request, after changes: pairs
+// of a parameter's name and value. An empty value removes the parameter.
 func authorizationURL(idp *authtest.Provider, changes ...string) string {
 	params := url.Values{
 		"client_id": {idp.ClientID()}, "redirect_uri": {callbackURL}, "response_type": {"code"},
@@ -202,15 +202,15 @@ func authorizationURL(idp *authtest.Provider, changes ...string) string {
 	return strings.TrimSuffix(idp.Issuer(), "/") + "/authorize?" + params.Encode()
 }
 
-const testVerifier = "a-code-verifier-that-is-long-enough-for-everybody"
+const testVerifier = "a-code-verifier-that-has-more-than-43-characters-"
 
-// newCode signs alice in and returns the code.
+// newCode signs in as alice and returns the code.
 func newCode(t *testing.T, idp *authtest.Provider, changes ...string) string {
 	t.Helper()
 	return idp.SignIn(t, authorizationURL(idp, changes...), "alice").URL.Query().Get("code")
 }
 
-// codeForm returns the good form of a token request, for client_secret_post.
+// codeForm returns the form of a valid token request with client_secret_post.
 func codeForm(idp *authtest.Provider, code string) url.Values {
 	return url.Values{
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callbackURL}, "code_verifier": {testVerifier},

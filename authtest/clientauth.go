@@ -18,9 +18,9 @@ import (
 // assertionType is the client_assertion_type of RFC 7523 §2.2.
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// authenticateClient checks that the token request comes from the provider's
-// client, in exactly one way and in one that the configuration allows
-// (RFC 6749 §2.3, OpenID Connect Core §9). Its errors name no secret.
+// authenticateClient checks that a token request is of the provider's client, and that
+// it uses exactly one method of client authentication, which the configuration allows
+// (RFC 6749 §2.3, OpenID Connect Core §9). Its errors contain no secret.
 func (p *Provider) authenticateClient(r *http.Request) error {
 	form := r.PostForm
 	if id := form.Get("client_id"); id != "" && id != p.cfg.ClientID {
@@ -33,7 +33,7 @@ func (p *Provider) authenticateClient(r *http.Request) error {
 	var err error
 	switch {
 	case hasHeader && (hasSecret || hasAssertion) || hasSecret && hasAssertion:
-		return errors.New("the client authenticates in more than one way")
+		return errors.New("the request has more than one method of client authentication")
 	case hasHeader:
 		method, err = provider.ClientSecretBasic, p.checkBasic(r)
 	case hasSecret:
@@ -49,13 +49,13 @@ func (p *Provider) authenticateClient(r *http.Request) error {
 		return err
 	}
 	if !slices.Contains(p.cfg.AuthMethods, method) {
-		return fmt.Errorf("the client may not authenticate with %q", method)
+		return fmt.Errorf("the method %q is not allowed", method)
 	}
 	return nil
 }
 
-// checkBasic checks an Authorization header, whose two halves are form-encoded
-// (RFC 6749 §2.3.1).
+// checkBasic checks an Authorization header, in which ID and secret are form-encoded (RFC
+// 6749 §2.3.1).
 func (p *Provider) checkBasic(r *http.Request) error {
 	id, secret, ok := r.BasicAuth()
 	if !ok {
@@ -76,8 +76,8 @@ func (p *Provider) checkSecret(id, secret string) error {
 	return nil
 }
 
-// checkAssertion checks a signed client assertion (RFC 7523 §3). Its algorithm
-// says which method it is.
+// checkAssertion checks a signed client assertion (RFC 7523 §3), and returns its method,
+// which depends on the algorithm.
 func (p *Provider) checkAssertion(form url.Values) (provider.AuthMethod, error) {
 	if form.Get("client_assertion_type") != assertionType {
 		return "", errors.New("client_assertion_type is unknown")
@@ -122,8 +122,8 @@ func (p *Provider) checkAssertion(form url.Values) (provider.AuthMethod, error) 
 	return method, nil
 }
 
-// assertionAlgorithms returns what a client assertion may be signed with: the
-// one that fits ClientKey, and HS256.
+// assertionAlgorithms returns the algorithms of client assertions: HS256 and, with a
+// ClientKey, that of the key.
 func (p *Provider) assertionAlgorithms() []string {
 	switch p.cfg.ClientKey.(type) {
 	case *rsa.PublicKey:

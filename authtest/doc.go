@@ -1,8 +1,7 @@
-// Package authtest helps to test an application that signs its users in with
-// nuxtauth.
+// Package authtest supports tests of applications that use nuxtauth.
 //
-// A request of a signed-in user takes one line. It needs no provider and no
-// network, and it goes through the application's real middleware:
+// [Request] returns a request of a signed-in user. It needs no provider and no network,
+// and is served by the application's own middleware:
 //
 //	func TestProfile(t *testing.T) {
 //		auth, router := app.New() // *nuxtauth.Auth[app.Token, app.Session], http.Handler
@@ -12,15 +11,15 @@
 //		router.ServeHTTP(w, authtest.Request(t, auth, token, "GET", "/profile", nil))
 //
 //		if w.Code != http.StatusOK {
-//			t.Errorf("GET /profile answered %d", w.Code)
+//			t.Errorf("GET /profile: status %d", w.Code)
 //		}
 //	}
 //
 // [Jar] does the same for an http.Client.
 //
-// A whole sign-in takes an OpenID provider. [StartProvider] starts one on the
-// loopback interface and stops it when the test ends; its [Provider.SignIn]
-// plays the person at the sign-in form:
+// A complete sign-in needs an OpenID provider. [StartProvider] starts one on the
+// loopback interface and stops it at the end of the test. [Provider.SignIn] submits its
+// sign-in form:
 //
 //	idp := authtest.StartProvider(t)
 //	app := startApp(t, nuxtauth.Config[Token, Session]{
@@ -29,14 +28,15 @@
 //	authorizationURL := app.beginSignIn("test") // POST /api/auth/signin/test
 //	res, err := client.Do(idp.SignIn(t, authorizationURL, "alice"))
 //
-// [Provider.LogoutToken] is what the provider sends to an application when
-// somebody signs out elsewhere, and [Provider.Sessions] knows who could.
+// [Provider.LogoutToken] returns the logout token that the provider sends to an
+// application when a user signs out elsewhere, and [Provider.Sessions] lists the
+// sessions at the provider.
 //
-// The provider can be made to misbehave, one [Fault] at a time or several at
-// once, so that a test can show what the application does with a forged ID
-// token or a token endpoint that never answers.
+// [Provider.SetFaults] makes the provider misbehave, by one or several [Fault] values,
+// so that a test can check how the application handles a forged ID token or a token
+// endpoint that does not respond.
 //
-// A Provider is also a plain http.Handler, for a demo that needs no account
-// anywhere. It is not an identity provider for real people: it compares
-// passwords as they are, limits no attempts and forgets everything at exit.
+// A Provider is also an http.Handler for demos. It is not an identity provider for
+// production: it stores passwords in clear text, does not limit attempts, and keeps
+// everything in memory.
 package authtest

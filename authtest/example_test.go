@@ -10,8 +10,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/authtest"
 )
 
-// A test of a page that only a signed-in user may see. In an application, auth
-// is its *nuxtauth.Auth and t the *testing.T of the test.
+// A test of a page for signed-in users. In an application, auth is its *nuxtauth.Auth and
+// t the *testing.T of the test.
 func ExampleRequest() {
 	t, auth := exampleT{}, newAuth(false)
 	router := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +30,7 @@ func ExampleRequest() {
 	// Output: 200 Welcome back
 }
 
-// A provider below a path of a server, for a demo that needs no account anywhere.
+// A provider below a path of a server, for a demo.
 func ExampleNewProvider() {
 	idp, err := authtest.NewProvider(authtest.ProviderConfig{
 		Issuer:       "http://localhost:8080/idp",
@@ -50,7 +50,7 @@ func ExampleNewProvider() {
 	// Output: demo oidc http://localhost:8080/idp
 }
 
-// exampleT stands in for the *testing.T that an example does not have.
+// exampleT replaces the *testing.T that an example does not have.
 type exampleT struct{ testing.TB }
 
 func (exampleT) Helper()                  {}

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// A Fault is one way in which a [Provider] misbehaves. Set it with
-// [Provider.SetFaults]; range over all of them with [Faults]:
+// Fault is a deviation of a [Provider] from the standards. [Provider.SetFaults] sets
+// faults, and [Faults] returns all of them:
 //
 //	for _, fault := range authtest.Faults() {
 //		t.Run(fault.String(), func(t *testing.T) {
@@ -25,39 +25,39 @@ type Fault int
 // Faults of the ID token: its header and its signature.
 const (
 	IDTokenBadSignature      Fault = iota + 1 // one bit of the signature is flipped
-	IDTokenNoSignature                        // the signature is cut off, "alg" stays
-	IDTokenForeignKey                         // signed by a key that was never published, under the published "kid"
+	IDTokenNoSignature                        // no signature, with the normal "alg"
+	IDTokenForeignKey                         // signed by an unpublished key, with the "kid" of the published one
 	IDTokenAlgNone                            // "alg":"none", no signature
 	IDTokenAlgNoneUpperCase                   // "alg":"NONE", no signature
 	IDTokenAlgNoneMixedCase                   // "alg":"nOnE", no signature
-	IDTokenAlgUnannounced                     // well signed by a published key, with an algorithm that discovery does not name
+	IDTokenAlgUnannounced                     // signed by a published key, with an algorithm that the metadata do not contain
 	IDTokenHS256PEM                           // HS256 with the public key's PEM as the secret
 	IDTokenHS256DER                           // HS256 with the public key's DER as the secret
-	IDTokenHS256Number                        // HS256 with the public key's bare number (RSA modulus, point of the curve) as the secret
+	IDTokenHS256Number                        // HS256 with the public key's number (RSA modulus, point of the curve) as the secret
 	IDTokenHS256ClientSecret                  // HS256 with the client secret
-	IDTokenKidUnknown                         // "kid" names a key that is not in the key set
+	IDTokenKidUnknown                         // "kid" is not in the key set
 	IDTokenKidAbsent                          // no "kid"; the key set has a single key
 	IDTokenKidAbsentManyKeys                  // no "kid"; the key set has three keys
-	IDTokenHeaderJWK                          // the key that verifies it is in its header, as "jwk"
-	IDTokenHeaderJKU                          // "jku" leads to the key that verifies it
-	IDTokenHeaderX5C                          // the key that verifies it is in its header, in a certificate
-	IDTokenHeaderX5U                          // "x5u" leads to the certificate with the key that verifies it
-	IDTokenCritUnknown                        // "crit" names an extension that nobody knows (RFC 7515 §4.1.11)
+	IDTokenHeaderJWK                          // signed by an unpublished key, which is in the header as "jwk"
+	IDTokenHeaderJKU                          // signed by an unpublished key, which is at the URL in "jku"
+	IDTokenHeaderX5C                          // signed by an unpublished key, whose certificate is in the header as "x5c"
+	IDTokenHeaderX5U                          // signed by an unpublished key, whose certificate is at the URL in "x5u"
+	IDTokenCritUnknown                        // "crit" has an unknown extension (RFC 7515 §4.1.11)
 )
 
 // Faults of the ID token: its claims.
 const (
 	IDTokenWrongIssuer          Fault = iota + 101 // "iss" is another provider
-	IDTokenIssuerSlash                             // "iss" has a trailing slash too many
+	IDTokenIssuerSlash                             // "iss" has an additional slash at its end
 	IDTokenNoIssuer                                // no "iss"
 	IDTokenWrongAudience                           // "aud" is another application
-	IDTokenAudiencePrefix                          // "aud" begins with the client ID and goes on
+	IDTokenAudiencePrefix                          // "aud" has the client ID as prefix
 	IDTokenAudienceNumber                          // "aud" is a number
 	IDTokenNoAudience                              // no "aud"
-	IDTokenAudienceArray                           // "aud" is an array with the client ID alone, which is fine
-	IDTokenAudienceArrayNoAzp                      // "aud" has two applications, and no "azp" says whose it is
+	IDTokenAudienceArray                           // "aud" is an array with the client ID alone, to be tolerated
+	IDTokenAudienceArrayNoAzp                      // "aud" has two applications, without an "azp"
 	IDTokenWrongAzp                                // "azp" is another application
-	IDTokenWrongNonce                              // "nonce" is that of another flow
+	IDTokenWrongNonce                              // "nonce" is that of another sign-in
 	IDTokenNoNonce                                 // no "nonce"
 	IDTokenEmptyNonce                              // "nonce" is ""
 	IDTokenNullNonce                               // "nonce" is null
@@ -73,21 +73,21 @@ const (
 	IDTokenNotBeforeFuture                         // "nbf" is an hour ahead
 	IDTokenClockAhead                              // "iat" and "nbf" are five seconds ahead: a fast clock, to be tolerated
 	IDTokenWrongAccessTokenHash                    // "at_hash" is that of another access token
-	IDTokenNoAccessTokenHash                       // no "at_hash", which the code flow allows
+	IDTokenNoAccessTokenHash                       // no "at_hash", to be tolerated in the code flow
 	RefreshWrongIssuer                             // "iss" of a refreshed ID token is another provider
 	RefreshWrongSubject                            // "sub" of a refreshed ID token is another user
 )
 
 // Faults of the authorization response.
 const (
-	AuthorizationWrongIssuer   Fault = iota + 201 // "iss" is another provider: a mix-up (RFC 9207)
-	AuthorizationNoIssuer                         // no "iss", although discovery announces it
-	AuthorizationErrorWithCode                    // an "error" beside a good code
+	AuthorizationWrongIssuer   Fault = iota + 201 // "iss" is another provider: a mix-up attack (RFC 9207)
+	AuthorizationNoIssuer                         // no "iss", although the metadata announce it
+	AuthorizationErrorWithCode                    // an "error" beside a valid code
 	AuthorizationErrorMarkup                      // an error, no code, and a description that is a script
 	AuthorizationNoState                          // no "state"
 	AuthorizationWrongState                       // "state" is changed
 	AuthorizationNoCode                           // no "code" and no error
-	AuthorizationWrongCode                        // "code" is one that was never issued
+	AuthorizationWrongCode                        // "code" is unknown to the provider
 )
 
 // Faults of the token endpoint.
@@ -99,20 +99,20 @@ const (
 	TokenNoAccessToken                      // no "access_token"
 	TokenAccessNumber                       // "access_token" is a number
 	TokenTypeMAC                            // "token_type" is mac
-	TokenExpiresInString                    // "expires_in" is a string, as some providers have it
+	TokenExpiresInString                    // "expires_in" is a string, to be tolerated
 	TokenInvalidGrant                       // 400 with invalid_grant
 	TokenErrorStatusOK                      // an error with status 200
 	TokenServerError                        // 500
-	TokenHTML                               // 200 with a page
+	TokenHTML                               // 200 with an HTML page
 	TokenNull                               // 200 with null
 	TokenNoContent                          // 204
-	TokenTruncated                          // half of the JSON, as if that were all
-	TokenCutOff                             // half of the JSON, then the connection breaks
-	TokenHuge                               // good JSON of 64 MB
-	TokenGzipBomb                           // good JSON of 64 MB in less than 100 KB of gzip
-	TokenRedirect                           // 307 to a place that would answer well
-	TokenSlow                               // no answer, until the client hangs up or the provider closes
-	TokenDrip                               // a space every 20 ms, until the client hangs up or the provider closes
+	TokenTruncated                          // half of the JSON, as a complete response
+	TokenCutOff                             // half of the JSON, then the connection is closed
+	TokenHuge                               // valid JSON of 64 MB
+	TokenGzipBomb                           // valid JSON of 64 MB in less than 100 KB of gzip
+	TokenRedirect                           // 307 to a URL that responds normally
+	TokenSlow                               // no response until the client disconnects or the provider is closed
+	TokenDrip                               // a space every 20 ms until the client disconnects or the provider is closed
 )
 
 // Faults of the userinfo endpoint.
@@ -121,49 +121,49 @@ const (
 	UserinfoServerError                     // 500
 	UserinfoWrongSubject                    // "sub" is another user
 	UserinfoNoSubject                       // no "sub"
-	UserinfoHTML                            // 200 with a page
+	UserinfoHTML                            // 200 with an HTML page
 	UserinfoNull                            // 200 with null
-	UserinfoHuge                            // good JSON of 64 MB
-	UserinfoGzipBomb                        // good JSON of 64 MB in less than 100 KB of gzip
-	UserinfoRedirect                        // 307 to a place that would answer well
-	UserinfoSlow                            // no answer, as TokenSlow
-	UserinfoDrip                            // a space at a time, as TokenDrip
+	UserinfoHuge                            // valid JSON of 64 MB
+	UserinfoGzipBomb                        // valid JSON of 64 MB in less than 100 KB of gzip
+	UserinfoRedirect                        // 307 to a URL that responds normally
+	UserinfoSlow                            // no response, as TokenSlow
+	UserinfoDrip                            // spaces, as TokenDrip
 )
 
 // Faults of the key set.
 const (
 	JWKSServerError Fault = iota + 501 // 500
-	JWKSHTML                           // 200 with a page
+	JWKSHTML                           // 200 with an HTML page
 	JWKSEmpty                          // no keys
-	JWKSRotated                        // the key is exchanged just before each ID token is signed, to be tolerated
-	JWKSUnknownKeys                    // keys of unknown kinds and another good one beside the right one, to be tolerated
+	JWKSRotated                        // the key is replaced before each ID token is signed, to be tolerated
+	JWKSUnknownKeys                    // keys of unknown kinds and another valid one beside the right one, to be tolerated
 	JWKSBrokenKeys                     // malformed keys of known kinds beside the right one
-	JWKSHuge                           // good JSON of 64 MB
-	JWKSRedirect                       // 307 to a place that would answer well
-	JWKSSlow                           // no answer, as TokenSlow
-	JWKSDrip                           // a space at a time, as TokenDrip
+	JWKSHuge                           // valid JSON of 64 MB
+	JWKSRedirect                       // 307 to a URL that responds normally
+	JWKSSlow                           // no response, as TokenSlow
+	JWKSDrip                           // spaces, as TokenDrip
 )
 
-// Faults of discovery. An application that has discovered the provider before
-// may not notice them.
+// Faults of the provider's metadata. They have no effect on an application that has
+// cached the metadata.
 const (
 	DiscoveryIssuerMismatch Fault = iota + 601 // "issuer" is another provider
 	DiscoveryServerError                       // 500
-	DiscoveryHTML                              // 200 with a page
+	DiscoveryHTML                              // 200 with an HTML page
 	DiscoveryNull                              // 200 with null
 	DiscoveryNoEndpoints                       // no authorization and token endpoint
 	DiscoveryForeignHTTP                       // the endpoints are plain http on a foreign host
 	DiscoveryJavaScript                        // the endpoints are javascript: URLs
-	DiscoveryWeakAlgs                          // none and HS256 are announced too; the ID token stays good
-	DiscoveryNoPKCE                            // PKCE is not announced, and still required
-	DiscoveryHuge                              // good JSON of 64 MB
-	DiscoveryRedirect                          // 307 to a place that would answer well
-	DiscoverySlow                              // no answer, as TokenSlow
-	DiscoveryDrip                              // a space at a time, as TokenDrip
+	DiscoveryWeakAlgs                          // none and HS256 are announced too, to be tolerated
+	DiscoveryNoPKCE                            // PKCE is required but not announced, to be tolerated
+	DiscoveryHuge                              // valid JSON of 64 MB
+	DiscoveryRedirect                          // 307 to a URL that responds normally
+	DiscoverySlow                              // no response, as TokenSlow
+	DiscoveryDrip                              // spaces, as TokenDrip
 )
 
-// Hostile profiles, in the ID token and at the userinfo endpoint. A user needs
-// the scope "profile" to have one.
+// Hostile profiles, in the ID token and at the userinfo endpoint. They need the scope
+// "profile".
 const (
 	ProfileScript            Fault = iota + 701 // a script in the name
 	ProfileHugeName                             // a name of 500 KB, at the userinfo endpoint alone
@@ -172,22 +172,22 @@ const (
 	ProfileJavaScriptPicture                    // the picture is a javascript: URL
 )
 
-// Faults of the token endpoint when it gets a refresh token. None of them spends
-// it, and a code is exchanged as ever.
+// Faults of the token endpoint for requests with a refresh token, which stays valid.
+// They have no effect on requests with a code.
 const (
 	RefreshServerError   Fault = iota + 801 // 500
-	RefreshInvalidGrant                     // 400 with invalid_grant: the refresh token is revoked
-	RefreshInvalidClient                    // 401 with invalid_client, which says nothing of the refresh token
-	RefreshGarbage                          // 200 with a page
-	RefreshSlow                             // no answer, as TokenSlow
-	RefreshNotRotated                       // no new refresh token; the old one stays good, which is fine
+	RefreshInvalidGrant                     // 400 with invalid_grant
+	RefreshInvalidClient                    // 401 with invalid_client, which is not about the refresh token
+	RefreshGarbage                          // 200 with an HTML page
+	RefreshSlow                             // no response, as TokenSlow
+	RefreshNotRotated                       // no new refresh token, and the old one stays valid, to be tolerated
 )
 
-// Faults of a logout token. [LogoutFaults] has them, not Faults, and
-// [Provider.LogoutToken] shows them, not SetFaults.
+// Faults of a logout token. They are in [LogoutFaults] instead of [Faults], and are
+// arguments of [Provider.LogoutToken] instead of [Provider.SetFaults].
 const (
 	LogoutBadSignature       Fault = iota + 901 // one bit of the signature is flipped
-	LogoutForeignKey                            // signed by a key that was never published, under the published "kid"
+	LogoutForeignKey                            // signed by an unpublished key, with the "kid" of the published one
 	LogoutAlgNone                               // "alg":"none", no signature
 	LogoutWrongAlg                              // HS256 with the client secret
 	LogoutHS256PEM                              // HS256 with the public key's PEM as the secret
@@ -202,26 +202,26 @@ const (
 	LogoutExpired                               // "exp" was three minutes ago
 	LogoutNoExpiry                              // no "exp"
 	LogoutIssuedInFuture                        // "iat" is five minutes ahead
-	LogoutIssuedLongAgo                         // "iat" was a day ago, "exp" is still ahead
+	LogoutIssuedLongAgo                         // "iat" was a day ago, "exp" is in the future
 	LogoutNoIssuedAt                            // no "iat"
 	LogoutNoID                                  // no "jti"
 	LogoutNoSubjectNoSession                    // neither "sub" nor "sid"
 	LogoutSessionNumber                         // "sid" is a number
 	LogoutIDToken                               // an ID token of the user
 	LogoutWrongType                             // "typ" is that of an access token (RFC 9068)
-	LogoutTypeJWT                               // "typ" is JWT, as older providers have it, to be tolerated
+	LogoutTypeJWT                               // "typ" is JWT, as of older providers, to be tolerated
 	LogoutClockAhead                            // "iat" is five seconds ahead: a fast clock, to be tolerated
 )
 
-// An Outcome is what a careful application makes of a sign-in with a fault, or
-// of a logout token with one.
+// Outcome is the result of a sign-in, or of a logout token, with a fault in an
+// application that follows the standards.
 type Outcome int
 
 // The outcomes.
 const (
-	Refused  Outcome = iota // nobody is signed in, or out
+	Refused  Outcome = iota // no user is signed in, or out
 	Accepted                // the user is signed in, or out
-	Either                  // both are sound; hanging or crashing is not
+	Either                  // both are correct, as long as the application responds
 )
 
 // String returns "refused", "accepted" or "either".
@@ -229,30 +229,29 @@ func (o Outcome) String() string {
 	return [...]string{Refused: "refused", Accepted: "accepted", Either: "either"}[o]
 }
 
-// A fault's effects are functions of these types, one for each place where the
-// provider lets itself be disturbed.
+// The effects of a fault are functions of these types.
 type (
 	onSigning       func(p *Provider)                                         // before the key for an ID token is chosen
 	onLogoutToken   func(p *Provider, t *draft)                               // before a logout token is signed
 	onIDToken       func(p *Provider, t *draft)                               // before an ID token is signed
-	onProfile       func(claims map[string]any)                               // the user's claims, wherever they go
+	onProfile       func(claims map[string]any)                               // the user's claims, in the ID token and in the userinfo response
 	onAuthorization func(response url.Values)                                 // the authorization response
-	onTokens        func(response map[string]any)                             // the answer of the token endpoint
-	onUserinfo      func(response map[string]any)                             // the answer of the userinfo endpoint
+	onTokens        func(response map[string]any)                             // the response of the token endpoint
+	onUserinfo      func(response map[string]any)                             // the response of the userinfo endpoint
 	onDiscovery     func(metadata map[string]any)                             // the provider's metadata
 	onJWKS          func(p *Provider, keys []map[string]any) []map[string]any // the key set
 
-	// onEndpoint takes the place of an endpoint and may call it.
+	// onEndpoint replaces an endpoint, which it may call.
 	onEndpoint struct {
 		path   string
 		answer answer
 	}
 
-	// keepRefreshToken makes refresh tokens good for more than one use.
+	// keepRefreshToken keeps refresh tokens valid after their use.
 	keepRefreshToken struct{}
 )
 
-// A spec is what there is to know of a fault.
+// spec is the definition of a fault.
 type spec struct {
 	fault   Fault
 	name    string
@@ -269,7 +268,7 @@ func catalogue() []spec {
 	)
 }
 
-// specOf returns what there is to know of f.
+// specOf returns the definition of f.
 func specOf(f Fault) (spec, bool) {
 	all := catalogue()
 	i := slices.IndexFunc(all, func(s spec) bool { return s.fault == f })
@@ -279,14 +278,14 @@ func specOf(f Fault) (spec, bool) {
 	return all[i], true
 }
 
-// Faults returns all faults that [Provider.SetFaults] takes.
+// Faults returns all faults for [Provider.SetFaults].
 func Faults() []Fault {
 	logout := logoutFaults()
 	all := catalogue()
 	return faultsOf(all[:len(all)-len(logout)])
 }
 
-// LogoutFaults returns all faults that [Provider.LogoutToken] takes.
+// LogoutFaults returns all faults for [Provider.LogoutToken].
 func LogoutFaults() []Fault { return faultsOf(logoutFaults()) }
 
 func faultsOf(specs []spec) []Fault {
@@ -305,19 +304,18 @@ func (f Fault) String() string {
 	return "Fault(" + strconv.Itoa(int(f)) + ")"
 }
 
-// Outcome returns what a careful application makes of a sign-in with f: one
-// that follows OpenID Connect Core, RFC 9207 and RFC 8725 and asks the
-// userinfo endpoint. Of the Refresh faults it is the outcome of the refresh, of
-// the Logout faults that of the logout token.
+// Outcome returns the result of a sign-in with f in an application that follows OpenID
+// Connect Core, RFC 9207 and RFC 8725 and uses the userinfo endpoint. For the Refresh
+// faults it is the result of the refresh, for the Logout faults that of the logout
+// token.
 func (f Fault) Outcome() Outcome {
 	s, _ := specOf(f)
 	return s.outcome
 }
 
-// SetFaults makes the provider misbehave in these ways, and in no other, from
-// the next request on. Without arguments the provider is well again. Faults of
-// different places can be combined; of two that answer for the same endpoint
-// the first decides.
+// SetFaults replaces the faults of the provider, from the next request on. Without
+// arguments the provider has none. Faults can be combined; of several that replace one
+// endpoint, the first is used. Faults of logout tokens have no effect here.
 func (p *Provider) SetFaults(faults ...Fault) {
 	var specs []spec
 	for _, f := range faults {
@@ -330,7 +328,7 @@ func (p *Provider) SetFaults(faults ...Fault) {
 	p.faults = specs
 }
 
-// effects returns the effects of one type that the provider's faults have.
+// effects returns the effects of a type of the provider's faults.
 func effects[E any](p *Provider) []E {
 	p.mu.Lock()
 	faults := p.faults
@@ -347,7 +345,7 @@ func effects[E any](p *Provider) []E {
 	return found
 }
 
-// faulty returns the handler of an endpoint that faults can take the place of.
+// faulty returns the handler of an endpoint that faults can replace.
 func (p *Provider) faulty(path string, endpoint http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		for _, e := range effects[onEndpoint](p) {
@@ -360,13 +358,13 @@ func (p *Provider) faulty(path string, endpoint http.HandlerFunc) http.HandlerFu
 	}
 }
 
-// onlyWithFaults returns the handler of a place that a healthy provider lacks.
+// onlyWithFaults returns a handler that responds with 404 unless faults are set.
 func (p *Provider) onlyWithFaults(handler http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
-		healthy := len(p.faults) == 0
+		none := len(p.faults) == 0
 		p.mu.Unlock()
-		if healthy {
+		if none {
 			http.NotFound(w, r)
 			return
 		}

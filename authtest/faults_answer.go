@@ -23,7 +23,7 @@ func authorizationFaults() []spec {
 		response(AuthorizationNoState, "no-state", func(v url.Values) { v.Del("state") }),
 		response(AuthorizationWrongState, "wrong-state", func(v url.Values) { v.Set("state", v.Get("state")+"x") }),
 		response(AuthorizationNoCode, "no-code", func(v url.Values) { v.Del("code") }),
-		response(AuthorizationWrongCode, "wrong-code", func(v url.Values) { v.Set("code", "never-issued") }),
+		response(AuthorizationWrongCode, "wrong-code", func(v url.Values) { v.Set("code", "another-code") }),
 	}
 }
 
@@ -62,8 +62,7 @@ func tokenFaults() []spec {
 	}
 }
 
-// refreshFaults are the faults of the token endpoint that spare the
-// authorization code.
+// refreshFaults are the faults of the token endpoint for requests with a refresh token.
 func refreshFaults() []spec {
 	answer := func(f Fault, name string, a answer) spec {
 		return spec{f, "refresh/" + name, Refused, []any{onEndpoint{tokenPath, onlyRefreshing(a)}}}
@@ -89,7 +88,7 @@ func userinfoFaults() []spec {
 	return []spec{
 		answer(UserinfoUnauthorized, "unauthorized", unauthorized),
 		answer(UserinfoServerError, "server-error", serverError),
-		change(UserinfoWrongSubject, "wrong-subject", member("sub", "somebody-else")),
+		change(UserinfoWrongSubject, "wrong-subject", member("sub", "another-user")),
 		change(UserinfoNoSubject, "no-subject", without("sub")),
 		answer(UserinfoHTML, "html", htmlPage),
 		answer(UserinfoNull, "null", fixed(http.StatusOK, "application/json", "null")),
@@ -120,7 +119,7 @@ func jwksFaults() []spec {
 			unknown := []map[string]any{
 				{"kty": "AKP", "kid": "u1", "alg": "ML-DSA-87", "use": "sig", "pub": "AAAA"},
 				{"kty": "EC", "kid": "u2", "alg": "ES256K", "crv": "secp256k1", "use": "sig", "x": "AAAA", "y": "AAAA"},
-				{"kty": "a kind from the future", "kid": "u3"},
+				{"kty": "unknown", "kid": "u3"},
 				p.foreignKey().jwk(),
 			}
 			return append(unknown, keys...)
@@ -199,7 +198,7 @@ func without(names ...string) func(map[string]any) {
 	}
 }
 
-// endpointsAt moves all endpoints of the metadata.
+// endpointsAt sets all endpoints of the metadata.
 func endpointsAt(base string) func(map[string]any) {
 	return func(metadata map[string]any) {
 		metadata["authorization_endpoint"] = base + "authorize"

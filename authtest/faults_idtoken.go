@@ -48,7 +48,7 @@ func signatureFaults() []spec {
 		change(IDTokenHS256ClientSecret, "hs256-client-secret", Refused, func(p *Provider, t *draft) {
 			t.signHS256([]byte(p.cfg.ClientSecret))
 		}),
-		change(IDTokenKidUnknown, "kid-unknown", Refused, header("kid", "nobody-knows")),
+		change(IDTokenKidUnknown, "kid-unknown", Refused, header("kid", "unknown-key")),
 		change(IDTokenKidAbsent, "kid-absent", Accepted, withoutHeader("kid")),
 		change(IDTokenKidAbsentManyKeys, "kid-absent-many-keys", Either, withoutHeader("kid"),
 			onJWKS(func(p *Provider, keys []map[string]any) []map[string]any {
@@ -102,7 +102,7 @@ func claimFaults() []spec {
 			delete(t.claims, "azp")
 		}),
 		change(IDTokenWrongAzp, "wrong-azp", Refused, claim("azp", "another-application")),
-		change(IDTokenWrongNonce, "wrong-nonce", Refused, claim("nonce", "the-nonce-of-another-flow-altogether-12345")),
+		change(IDTokenWrongNonce, "wrong-nonce", Refused, claim("nonce", "the-nonce-of-another-sign-in-12345678901")),
 		change(IDTokenNoNonce, "no-nonce", Refused, withoutClaim("nonce")),
 		change(IDTokenEmptyNonce, "empty-nonce", Refused, claim("nonce", "")),
 		change(IDTokenNullNonce, "null-nonce", Refused, claim("nonce", nil)),
@@ -138,7 +138,7 @@ func claimFaults() []spec {
 		}),
 		change(IDTokenNoAccessTokenHash, "no-at-hash", Accepted, withoutClaim("at_hash")),
 		change(RefreshWrongIssuer, "refreshed-wrong-issuer", Refused, whenRefreshed("iss", "https://other.example")),
-		change(RefreshWrongSubject, "refreshed-wrong-subject", Refused, whenRefreshed("sub", "somebody-else")),
+		change(RefreshWrongSubject, "refreshed-wrong-subject", Refused, whenRefreshed("sub", "another-user")),
 	}
 }
 
@@ -177,20 +177,20 @@ func rewritten(rewrite func(compact string) string) onIDToken {
 	return func(_ *Provider, t *draft) { t.rewrite = rewrite }
 }
 
-// signWith signs the ID token with this key and says so in the header.
+// signWith sets the key of the ID token, and its algorithm and ID in the header.
 func (t *draft) signWith(k *signingKey) {
 	t.method, t.key = k.method, k.private
 	t.header["alg"], t.header["kid"] = k.method.Alg(), k.id
 }
 
-// signHS256 signs the ID token with a secret, under the key ID of the public key.
+// signHS256 makes the ID token one that is signed with a secret, with the key ID of the public key.
 func (t *draft) signHS256(secret []byte) {
 	t.method, t.key = jwt.SigningMethodHS256, secret
 	t.header["alg"] = t.method.Alg()
 }
 
-// flipSignature flips a bit in the middle of the signature. The last character
-// would not do: some of its bits mean nothing.
+// flipSignature flips a bit in the middle of the signature, since some bits of the last
+// character are padding.
 func flipSignature(compact string) string {
 	signed, encoded := cutLast(compact)
 	signature, err := base64.RawURLEncoding.DecodeString(encoded)
@@ -217,12 +217,12 @@ func cutLast(compact string) (signed, signature string) {
 
 // der returns the public key as a SubjectPublicKeyInfo.
 func (k *signingKey) der() []byte {
-	der, _ := x509.MarshalPKIXPublicKey(k.private.Public()) // knows every kind of key that newSigningKey makes
+	der, _ := x509.MarshalPKIXPublicKey(k.private.Public()) // no error for these kinds of keys
 	return der
 }
 
-// number returns the bytes that make the public key: the RSA modulus, the
-// point of the curve, or the Ed25519 key.
+// number returns the number of the public key: the RSA modulus, the point of the curve,
+// or the Ed25519 key.
 func (k *signingKey) number() []byte {
 	switch public := k.private.Public().(type) {
 	case *rsa.PublicKey:
@@ -236,7 +236,7 @@ func (k *signingKey) number() []byte {
 	return nil
 }
 
-// certificate returns a certificate that the key has signed for itself, as DER.
+// certificate returns a self-signed certificate of the key, as DER.
 func (k *signingKey) certificate(now time.Time) []byte {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
@@ -248,12 +248,12 @@ func (k *signingKey) certificate(now time.Time) []byte {
 	return der
 }
 
-// attackerKeys serves the key set to which a forged "jku" leads.
+// attackerKeys serves the key set at the URL of a forged "jku".
 func (p *Provider) attackerKeys(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"keys": []any{p.foreignKey().jwk()}})
 }
 
-// attackerCert serves the certificate to which a forged "x5u" leads.
+// attackerCert serves the certificate at the URL of a forged "x5u".
 func (p *Provider) attackerCert(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/x-pem-file")
 	pem.Encode(w, &pem.Block{Type: "CERTIFICATE", Bytes: p.foreignKey().certificate(p.now())})

@@ -12,8 +12,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/authtest"
 )
 
-// heldBack are the faults that hold an answer back, with their paths.
-func heldBack() map[authtest.Fault]string {
+// stalled returns the faults that delay a response, with their paths.
+func stalled() map[authtest.Fault]string {
 	return map[authtest.Fault]string{
 		authtest.TokenSlow: "/token", authtest.TokenDrip: "/token",
 		authtest.UserinfoSlow: "/userinfo", authtest.UserinfoDrip: "/userinfo",
@@ -23,25 +23,25 @@ func heldBack() map[authtest.Fault]string {
 	}
 }
 
-func TestEachFaultShowsOnTheWireAndOnlyWhenItIsSet(t *testing.T) {
-	seen := sightings()
+func TestFault_Detected(t *testing.T) {
+	detects := detectors()
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
 		t.Run(alg, func(t *testing.T) {
 			idp := authtest.ProviderConfig{SigningAlgorithm: alg}.Start(t)
 			for _, fault := range authtest.Faults() {
-				sees, ok := seen[fault]
+				detected, ok := detects[fault]
 				if !ok || alg != "RS256" && !strings.HasPrefix(fault.String(), "id-token/") {
-					continue // one algorithm is enough for what has nothing to do with keys
+					continue // these do not depend on the algorithm
 				}
 				t.Run(fault.String(), func(t *testing.T) {
 					w := wire{t, idp}
-					if sees(w) {
-						t.Error("a healthy provider shows it, too")
+					if detected(w) {
+						t.Error("detected without faults")
 					}
 					idp.SetFaults(fault)
 					defer idp.SetFaults()
-					if !sees(w) {
-						t.Error("it does not show")
+					if !detected(w) {
+						t.Error("not detected")
 					}
 				})
 			}
@@ -49,29 +49,29 @@ func TestEachFaultShowsOnTheWireAndOnlyWhenItIsSet(t *testing.T) {
 	}
 }
 
-func TestNoFaultIsLeftUntested(t *testing.T) {
-	seen, held := sightings(), heldBack()
+func TestFaults_HaveDetectors(t *testing.T) {
+	detects, delays := detectors(), stalled()
 	names := map[string]bool{}
 	for _, fault := range authtest.Faults() {
-		if seen[fault] == nil && held[fault] == "" {
-			t.Errorf("%s is not looked for", fault)
+		if detects[fault] == nil && delays[fault] == "" {
+			t.Errorf("%s has no detector", fault)
 		}
 		if name := fault.String(); names[name] || !strings.Contains(name, "/") {
-			t.Errorf("the name %q is there twice or says nothing", name)
+			t.Errorf("the name %q is not unique, or has no prefix", name)
 		}
 		names[fault.String()] = true
 	}
-	if len(names) != len(seen)+len(held) {
-		t.Errorf("%d faults are listed and %d are looked for", len(names), len(seen)+len(held))
+	if len(names) != len(detects)+len(delays) {
+		t.Errorf("%d faults, %d detectors", len(names), len(detects)+len(delays))
 	}
 	if got := authtest.Fault(0).String(); got != "Fault(0)" {
-		t.Errorf("no fault is called %q", got)
+		t.Errorf("the name of no fault is %q", got)
 	}
 }
 
-func TestAnAnswerIsHeldBackUntilSomebodyHasEnough(t *testing.T) {
-	for fault, path := range heldBack() {
-		for _, end := range []string{"the client hangs up", "the provider closes"} {
+func TestFault_StalledResponse(t *testing.T) {
+	for fault, path := range stalled() {
+		for _, end := range []string{"client disconnects", "provider is closed"} {
 			t.Run(fault.String()+" until "+end, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					idp, err := authtest.NewProvider(authtest.ProviderConfig{Issuer: "http://idp.test", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256"})
@@ -79,8 +79,8 @@ func TestAnAnswerIsHeldBackUntilSomebodyHasEnough(t *testing.T) {
 						t.Fatal(err)
 					}
 					idp.SetFaults(fault)
-					ctx, hangUp := context.WithCancel(t.Context())
-					defer hangUp()
+					ctx, disconnect := context.WithCancel(t.Context())
+					defer disconnect()
 					method := http.MethodGet
 					if path == "/token" {
 						method = http.MethodPost
@@ -98,19 +98,19 @@ func TestAnAnswerIsHeldBackUntilSomebodyHasEnough(t *testing.T) {
 					synctest.Wait()
 					select {
 					case <-answered:
-						t.Fatalf("it answered %d %q", w.Code, w.Body)
+						t.Fatalf("status %d: %q", w.Code, w.Body)
 					default:
 					}
 					want := 0
 					if strings.HasSuffix(fault.String(), "/drip") {
-						want = 51 // one at once, and fifty in a second
+						want = 51 // one at the start, and fifty in a second
 					}
 					if got := w.Body.String(); got != strings.Repeat(" ", want) {
-						t.Errorf("in a second came %q, want %d spaces", got, want)
+						t.Errorf("after a second: %q, want %d spaces", got, want)
 					}
 
-					if end == "the client hangs up" {
-						hangUp()
+					if end == "client disconnects" {
+						disconnect()
 					} else {
 						idp.Close()
 					}
@@ -121,11 +121,11 @@ func TestAnAnswerIsHeldBackUntilSomebodyHasEnough(t *testing.T) {
 	}
 }
 
-func TestARedirectedRequestWouldSucceedIfFollowed(t *testing.T) {
+func TestFault_RedirectTargetsRespond(t *testing.T) {
 	idp := fastProvider(t)
 	idp.SetFaults(authtest.TokenRedirect, authtest.UserinfoRedirect, authtest.JWKSRedirect, authtest.DiscoveryRedirect)
 	rp := newRelyingParty(t, idp)
-	rp.client.CheckRedirect = nil // a careless client
+	rp.client.CheckRedirect = nil // follows redirects
 	if _, err := rp.signIn("alice"); err != nil {
 		t.Error(err)
 	}
@@ -135,26 +135,26 @@ func TestARedirectedRequestWouldSucceedIfFollowed(t *testing.T) {
 	}
 }
 
-func TestAHealthyProviderHasNoTraps(t *testing.T) {
+func TestProvider_NoFaultPathsWithoutFaults(t *testing.T) {
 	idp := fastProvider(t)
 	for _, path := range []string{"/attacker/jwks", "/attacker/cert", "/moved/jwks"} {
 		if got := (wire{t, idp}).get(path); got.StatusCode != http.StatusNotFound {
-			t.Errorf("%s answered %d", path, got.StatusCode)
+			t.Errorf("%s: status %d", path, got.StatusCode)
 		}
 	}
 }
 
-func TestACarefulClientMeetsTheOutcomeOfEachFault(t *testing.T) {
+func TestFault_Outcome(t *testing.T) {
 	idp := fastProvider(t)
-	held := heldBack()
+	delays := stalled()
 	for _, fault := range authtest.Faults() {
 		t.Run(fault.String(), func(t *testing.T) {
 			idp.SetFaults(fault)
 			defer idp.SetFaults()
 			rp := newRelyingParty(t, idp)
 			refreshing := strings.Contains(fault.String(), "refresh")
-			if held[fault] != "" && !refreshing {
-				rp.client.Timeout = 100 * time.Millisecond // too long or too short, it is refused
+			if delays[fault] != "" && !refreshing {
+				rp.client.Timeout = 100 * time.Millisecond // of a request without a response
 			}
 			if refreshing {
 				rp.scopes = append(rp.scopes, "offline_access")
@@ -163,9 +163,9 @@ func TestACarefulClientMeetsTheOutcomeOfEachFault(t *testing.T) {
 			in, err := rp.signIn("alice")
 			if refreshing {
 				if err != nil {
-					t.Fatalf("the sign-in was refused: %v", err)
+					t.Fatalf("sign-in: %v", err)
 				}
-				if held[fault] != "" {
+				if delays[fault] != "" {
 					rp.client.Timeout = 100 * time.Millisecond
 				}
 				_, err = rp.refresh(in)
@@ -179,11 +179,11 @@ func TestACarefulClientMeetsTheOutcomeOfEachFault(t *testing.T) {
 		})
 	}
 	if followed := idp.Requests("/attacker/jwks", "/attacker/cert", "/moved/token", "/moved/userinfo", "/moved/jwks"); len(followed) != 0 {
-		t.Errorf("a careful client followed %v", followed)
+		t.Errorf("the client sent %v", followed)
 	}
 }
 
-func TestFaultsOfDifferentPlacesCombine(t *testing.T) {
+func TestSetFaults_Combined(t *testing.T) {
 	idp := fastProvider(t)
 	idp.SetFaults(authtest.DiscoveryWeakAlgs, authtest.IDTokenAlgNone, authtest.UserinfoNoSubject)
 	w := wire{t, idp}
@@ -199,10 +199,10 @@ func TestFaultsOfDifferentPlacesCombine(t *testing.T) {
 	}
 }
 
-func TestOutcomesHaveNames(t *testing.T) {
+func TestOutcome_String(t *testing.T) {
 	for outcome, want := range map[authtest.Outcome]string{authtest.Refused: "refused", authtest.Accepted: "accepted", authtest.Either: "either"} {
 		if outcome.String() != want {
-			t.Errorf("%d is called %q", outcome, outcome)
+			t.Errorf("the name of %d is %q", outcome, outcome)
 		}
 	}
 }

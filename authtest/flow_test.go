@@ -24,7 +24,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-func TestACarefulClientSignsInWithEveryAlgorithm(t *testing.T) {
+func TestSignIn_EachAlgorithm(t *testing.T) {
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
 		t.Run(alg, func(t *testing.T) {
 			idp := authtest.ProviderConfig{SigningAlgorithm: alg}.Start(t)
@@ -58,7 +58,7 @@ func TestACarefulClientSignsInWithEveryAlgorithm(t *testing.T) {
 	}
 }
 
-func TestScopesDecideWhatIsKnownOfTheUser(t *testing.T) {
+func TestUserinfo_ClaimsOfScopes(t *testing.T) {
 	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256", Users: []authtest.User{{
 		Username: "carol", Name: "Carol", Email: "carol@example.com", Claims: map[string]any{"role": "admin", "iss": "https://evil.example"},
 	}}}.Start(t)
@@ -71,7 +71,7 @@ func TestScopesDecideWhatIsKnownOfTheUser(t *testing.T) {
 	} {
 		rp := newRelyingParty(t, idp)
 		rp.scopes = strings.Fields(tc.scopes)
-		in, err := rp.signIn("carol") // fails if the user's own iss got into the ID token
+		in, err := rp.signIn("carol") // fails if the user's iss is in the ID token
 		if err != nil {
 			t.Fatalf("%s: %v", tc.scopes, err)
 		}
@@ -81,7 +81,7 @@ func TestScopesDecideWhatIsKnownOfTheUser(t *testing.T) {
 	}
 }
 
-func TestWithoutOpenIDThereIsNoIDToken(t *testing.T) {
+func TestToken_WithoutOpenIDScope(t *testing.T) {
 	idp := fastProvider(t)
 	status, body := postToken(t, idp, codeForm(idp, newCode(t, idp, "scope", "profile")), nil)
 	if status != http.StatusOK || body["access_token"] == nil || body["id_token"] != nil {
@@ -89,8 +89,8 @@ func TestWithoutOpenIDThereIsNoIDToken(t *testing.T) {
 	}
 }
 
-// postToken sends a token request, prepared by a function that may be nil, and
-// returns the status and the JSON object.
+// postToken sends a token request and returns the status and the JSON object of the
+// response. prepare, which may be nil, changes the request before.
 func postToken(t *testing.T, idp *authtest.Provider, form url.Values, prepare func(*http.Request, url.Values)) (int, map[string]any) {
 	t.Helper()
 	r, err := http.NewRequest(http.MethodPost, strings.TrimSuffix(idp.Issuer(), "/")+"/token", nil)
@@ -106,22 +106,22 @@ func postToken(t *testing.T, idp *authtest.Provider, form url.Values, prepare fu
 	idp.ServeHTTP(w, r)
 	var body map[string]any
 	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
-		t.Fatalf("the token endpoint answered %d %q", w.Code, w.Body)
+		t.Fatalf("token endpoint: status %d: %q", w.Code, w.Body)
 	}
 	if w.Header().Get("Cache-Control") != "no-store" {
-		t.Error("tokens could be cached")
+		t.Error("the response can be cached")
 	}
 	return w.Code, body
 }
 
-func TestACodeIsGoodForOneHonestRequest(t *testing.T) {
+func TestCode_TokenRequest(t *testing.T) {
 	other := "another-code-verifier-that-is-long-enough-too-123"
 	for _, tc := range []struct {
 		name      string
 		change    func(url.Values)
 		wantError string
 	}{
-		{"as it should be", func(url.Values) {}, ""},
+		{"valid", func(url.Values) {}, ""},
 		{"another code", func(f url.Values) { f.Set("code", "another") }, "invalid_grant"},
 		{"no code", func(f url.Values) { f.Del("code") }, "invalid_grant"},
 		{"another verifier", func(f url.Values) { f.Set("code_verifier", other) }, "invalid_grant"},
@@ -140,29 +140,29 @@ func TestACodeIsGoodForOneHonestRequest(t *testing.T) {
 			status, body := postToken(t, idp, form, nil)
 			got, _ := body["error"].(string)
 			if got != tc.wantError || (status == http.StatusOK) != (tc.wantError == "") {
-				t.Errorf("answered %d %q, want error %q", status, got, tc.wantError)
+				t.Errorf("status %d, error %q, want error %q", status, got, tc.wantError)
 			}
 		})
 	}
 }
 
-func TestAStolenCodeKillsTheTokensThatCameOfIt(t *testing.T) {
+func TestCode_SecondUseRevokesTokens(t *testing.T) {
 	idp := fastProvider(t)
 	form := codeForm(idp, newCode(t, idp, "scope", "openid offline_access"))
 	_, first := postToken(t, idp, form, nil)
 	if status := userinfoStatus(t, idp, first["access_token"]); status != http.StatusOK {
-		t.Fatalf("userinfo answered %d to a new token", status)
+		t.Fatalf("userinfo with a new token: status %d", status)
 	}
 
 	if status, body := postToken(t, idp, form, nil); status != http.StatusBadRequest || body["error"] != "invalid_grant" {
-		t.Errorf("the second use of a code answered %d %v", status, body)
+		t.Errorf("second use of the code: status %d: %v", status, body)
 	}
 	if status := userinfoStatus(t, idp, first["access_token"]); status != http.StatusUnauthorized {
-		t.Errorf("userinfo answered %d after the code was used twice", status)
+		t.Errorf("userinfo after the second use: status %d", status)
 	}
 }
 
-func TestOneOfManySimultaneousUsesOfACodeSucceeds(t *testing.T) {
+func TestCode_ConcurrentUses(t *testing.T) {
 	idp := fastProvider(t)
 	form := codeForm(idp, newCode(t, idp))
 	statuses := make([]int, 8)
@@ -171,25 +171,25 @@ func TestOneOfManySimultaneousUsesOfACodeSucceeds(t *testing.T) {
 		all.Go(func() { statuses[i], _ = postToken(t, idp, form, nil) })
 	}
 	all.Wait()
-	good := 0
+	successes := 0
 	for _, status := range statuses {
 		if status == http.StatusOK {
-			good++
+			successes++
 		}
 	}
-	if good != 1 {
-		t.Errorf("%d uses of one code succeeded", good)
+	if successes != 1 {
+		t.Errorf("%d uses of one code succeeded", successes)
 	}
 }
 
-func TestCodesAndTokensExpire(t *testing.T) {
+func TestToken_Expires(t *testing.T) {
 	now := time.Now()
 	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256", TokenLifetime: 5 * time.Minute, Now: func() time.Time { return now }}.Start(t)
 
 	code := newCode(t, idp)
 	now = now.Add(60 * time.Second)
 	if status, body := postToken(t, idp, codeForm(idp, code), nil); status != http.StatusBadRequest {
-		t.Errorf("a code of 60 s answered %d %v", status, body)
+		t.Errorf("a code after 60 s: status %d: %v", status, body)
 	}
 
 	code = newCode(t, idp)
@@ -200,11 +200,11 @@ func TestCodesAndTokensExpire(t *testing.T) {
 	}
 	now = now.Add(5*time.Minute - time.Second)
 	if status := userinfoStatus(t, idp, tokens["access_token"]); status != http.StatusOK {
-		t.Errorf("userinfo answered %d to a token of less than its lifetime", status)
+		t.Errorf("userinfo before the expiry: status %d", status)
 	}
 	now = now.Add(time.Second)
 	if status := userinfoStatus(t, idp, tokens["access_token"]); status != http.StatusUnauthorized {
-		t.Errorf("userinfo answered %d to an expired token", status)
+		t.Errorf("userinfo with an expired token: status %d", status)
 	}
 }
 
@@ -219,7 +219,7 @@ func userinfoStatus(t *testing.T, idp *authtest.Provider, accessToken any) int {
 	return w.Code
 }
 
-func TestUserinfoWantsTheTokenInTheHeader(t *testing.T) {
+func TestUserinfo_TokenInHeader(t *testing.T) {
 	idp := fastProvider(t)
 	_, tokens := postToken(t, idp, codeForm(idp, newCode(t, idp)), nil)
 	accessToken := tokens["access_token"].(string)
@@ -236,12 +236,12 @@ func TestUserinfoWantsTheTokenInTheHeader(t *testing.T) {
 		w := httptest.NewRecorder()
 		idp.ServeHTTP(w, r)
 		if w.Code != want {
-			t.Errorf("Authorization %q answered %d, want %d", header, w.Code, want)
+			t.Errorf("Authorization %q: status %d, want %d", header, w.Code, want)
 		}
 	}
 }
 
-func TestRefreshTokensRotate(t *testing.T) {
+func TestRefresh_Rotates(t *testing.T) {
 	idp := fastProvider(t)
 	rp := newRelyingParty(t, idp)
 	rp.scopes = append(rp.scopes, "offline_access")
@@ -255,21 +255,21 @@ func TestRefreshTokensRotate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if second.RefreshToken == "" || second.RefreshToken == in.token.RefreshToken || second.AccessToken == in.token.AccessToken {
-		t.Error("the tokens were not exchanged for new ones")
+		t.Error("no new tokens")
 	}
 	if status := userinfoStatus(t, idp, second.AccessToken); status != http.StatusOK {
-		t.Errorf("userinfo answered %d to a refreshed token", status)
+		t.Errorf("userinfo with the new token: status %d", status)
 	}
 
 	if _, err := rp.refresh(in); err == nil {
-		t.Fatal("an old refresh token is still good")
+		t.Fatal("the old refresh token is still valid")
 	}
 	if status := userinfoStatus(t, idp, second.AccessToken); status != http.StatusUnauthorized {
-		t.Error("a refresh token that was used twice left the grant alive")
+		t.Error("the grant is still valid after a second use of the refresh token")
 	}
 }
 
-func TestARefreshCannotWidenTheScope(t *testing.T) {
+func TestRefresh_Scope(t *testing.T) {
 	idp := fastProvider(t)
 	_, tokens := postToken(t, idp, codeForm(idp, newCode(t, idp, "scope", "openid offline_access")), nil)
 	status, body := postToken(t, idp, url.Values{
@@ -277,11 +277,11 @@ func TestARefreshCannotWidenTheScope(t *testing.T) {
 		"client_id": {idp.ClientID()}, "client_secret": {idp.ClientSecret()},
 	}, nil)
 	if status != http.StatusBadRequest || body["error"] != "invalid_scope" {
-		t.Errorf("answered %d %v", status, body)
+		t.Errorf("status %d: %v", status, body)
 	}
 }
 
-func TestEachClientAuthenticationMethod(t *testing.T) {
+func TestClientAuth_Methods(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -387,15 +387,15 @@ func TestEachClientAuthenticationMethod(t *testing.T) {
 			status, body := postToken(t, idp, form, tc.prepare)
 			switch {
 			case tc.ok && status != http.StatusOK:
-				t.Errorf("refused: %v", body)
+				t.Errorf("rejected: %v", body)
 			case !tc.ok && (status != http.StatusUnauthorized || body["error"] != "invalid_client"):
-				t.Errorf("answered %d %v", status, body)
+				t.Errorf("status %d: %v", status, body)
 			}
 		})
 	}
 }
 
-func TestAClientAssertionIsGoodForOneRequest(t *testing.T) {
+func TestClientAuth_AssertionUsedOnce(t *testing.T) {
 	idp := fastProvider(t)
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
 		"iss": idp.ClientID(), "sub": idp.ClientID(), "aud": idp.Issuer(), "jti": "once", "exp": time.Now().Add(time.Minute).Unix(),
@@ -409,25 +409,25 @@ func TestAClientAssertionIsGoodForOneRequest(t *testing.T) {
 		form.Set("client_assertion", signed)
 		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
 		if status, body := postToken(t, idp, form, nil); status != want {
-			t.Errorf("use %d answered %d %v, want %d", i+1, status, body, want)
+			t.Errorf("use %d: status %d: %v, want %d", i+1, status, body, want)
 		}
 	}
 }
 
-func TestAWrongClientDoesNotUseUpTheCode(t *testing.T) {
+func TestClientAuth_FailureKeepsCode(t *testing.T) {
 	idp := fastProvider(t)
 	form := codeForm(idp, newCode(t, idp))
 	form.Set("client_secret", "wrong")
 	if status, _ := postToken(t, idp, form, nil); status != http.StatusUnauthorized {
-		t.Fatalf("a wrong secret answered %d", status)
+		t.Fatalf("a wrong secret: status %d", status)
 	}
 	form.Set("client_secret", idp.ClientSecret())
 	if status, body := postToken(t, idp, form, nil); status != http.StatusOK {
-		t.Errorf("the right client was refused afterwards: %v", body)
+		t.Errorf("the right secret afterwards: %v", body)
 	}
 }
 
-func TestRotationWithdrawsTheOldKey(t *testing.T) {
+func TestRotateKey_RemovesOldKey(t *testing.T) {
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
 		t.Run(alg, func(t *testing.T) {
 			idp := authtest.ProviderConfig{SigningAlgorithm: alg}.Start(t)
@@ -442,7 +442,7 @@ func TestRotationWithdrawsTheOldKey(t *testing.T) {
 			if err != nil {
 				t.Fatalf("after the rotation: %v", err)
 			}
-			// The verifier of the first sign-in knows only the old key, and has to fetch.
+			// The verifier of the first sign-in has cached the old key, and has to fetch the new one.
 			if _, err := before.verifier.Verify(t.Context(), after.token.Extra("id_token").(string)); err != nil {
 				t.Errorf("the new key is not published: %v", err)
 			}

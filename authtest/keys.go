@@ -16,14 +16,14 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// A signingKey signs ID tokens.
+// signingKey signs ID tokens and logout tokens.
 type signingKey struct {
 	id      string // "kid"
 	method  jwt.SigningMethod
 	private crypto.Signer
 }
 
-// newSigningKey makes a key for RS256, ES256 or EdDSA.
+// newSigningKey generates a key for RS256, ES256 or EdDSA.
 func newSigningKey(alg string) (*signingKey, error) {
 	k := &signingKey{id: rand.Text()[:10]}
 	var err error
@@ -41,7 +41,7 @@ func newSigningKey(alg string) (*signingKey, error) {
 		return nil, fmt.Errorf("SigningAlgorithm %q is not RS256, ES256 or EdDSA", alg)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("make a %s key: %w", alg, err)
+		return nil, fmt.Errorf("generate a %s key: %w", alg, err)
 	}
 	return k, nil
 }
@@ -55,9 +55,9 @@ func (k *signingKey) jwk() map[string]any {
 		jwk["n"] = base64URL(public.N.Bytes())
 		jwk["e"] = base64URL(big.NewInt(int64(public.E)).Bytes())
 	case *ecdsa.PublicKey:
-		point, _ := public.Bytes() // fails only for a key without a point; this one was generated
+		point, _ := public.Bytes() // no error for a generated key
 		jwk["kty"], jwk["crv"] = "EC", "P-256"
-		jwk["x"] = base64URL(point[1:33]) // after the byte that says "uncompressed" (SEC 1 §2.3.3)
+		jwk["x"] = base64URL(point[1:33]) // after the byte for "uncompressed" (SEC 1 §2.3.3)
 		jwk["y"] = base64URL(point[33:])
 	case ed25519.PublicKey:
 		jwk["kty"], jwk["crv"] = "OKP", "Ed25519"
@@ -66,9 +66,9 @@ func (k *signingKey) jwk() map[string]any {
 	return jwk
 }
 
-// accessTokenHash is the "at_hash" for an ID token signed by this key: the left
-// half of the access token's hash (OpenID Connect Core §3.1.3.6). Ed25519
-// hashes with SHA-512.
+// accessTokenHash returns the "at_hash" for an ID token that this key signs: the left
+// half of the access token's hash (OpenID Connect Core §3.1.3.6), which is SHA-512 for
+// Ed25519.
 func (k *signingKey) accessTokenHash(accessToken string) string {
 	if k.method == jwt.SigningMethodEdDSA {
 		sum := sha512.Sum512([]byte(accessToken))
@@ -78,20 +78,19 @@ func (k *signingKey) accessTokenHash(accessToken string) string {
 	return base64URL(sum[:len(sum)/2])
 }
 
-// RotateKey makes the provider sign with a new key from now on. The old one is
-// withdrawn: it leaves the key set at once, and so do the ID tokens that it
-// signed for everybody who fetches the set anew.
+// RotateKey replaces the signing key. The old key is removed from the key set at once,
+// so that a client that fetches the set again can't verify tokens of the old key.
 func (p *Provider) RotateKey() {
 	key, err := newSigningKey(p.cfg.SigningAlgorithm)
 	if err != nil {
-		return // NewProvider has made a key for the same algorithm
+		return // not possible: NewProvider has generated a key for the same algorithm
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.key = key
 }
 
-// signer returns the key that signs now.
+// signer returns the current signing key.
 func (p *Provider) signer() *signingKey {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,7 +100,7 @@ func (p *Provider) signer() *signingKey {
 // foreignKey returns a key of the same algorithm that is not the provider's.
 func (p *Provider) foreignKey() *signingKey { return p.extraKey(p.cfg.SigningAlgorithm) }
 
-// otherKey returns a key of an algorithm that the provider does not announce.
+// otherKey returns a key of an algorithm that is not in the provider's metadata.
 func (p *Provider) otherKey() *signingKey {
 	if p.cfg.SigningAlgorithm == "ES256" {
 		return p.extraKey("EdDSA")
@@ -109,12 +108,12 @@ func (p *Provider) otherKey() *signingKey {
 	return p.extraKey("ES256")
 }
 
-// extraKey returns the key for this algorithm that faults use, always the same.
+// extraKey returns the key of an algorithm for faults, which is generated once.
 func (p *Provider) extraKey(alg string) *signingKey {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.extraKeys[alg] == nil {
-		p.extraKeys[alg], _ = newSigningKey(alg) // alg is known to be one that newSigningKey can make
+		p.extraKeys[alg], _ = newSigningKey(alg) // no error for these algorithms
 	}
 	return p.extraKeys[alg]
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// requestParams are the parameters of an authorization request that the
-// provider uses; the sign-in form carries them along.
+// requestParams are the parameters of an authorization request that the provider uses,
+// and that are hidden fields of the sign-in form.
 var requestParams = [...]string{
 	"client_id", "redirect_uri", "response_type", "response_mode",
 	"scope", "state", "nonce", "code_challenge", "code_challenge_method",
@@ -18,18 +18,18 @@ var requestParams = [...]string{
 
 // authorize serves the authorization endpoint (OpenID Connect Core §3.1.2).
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
-	params := r.Form // a GET has them in the URL, a POST in its body
+	params := r.Form // of the URL of a GET, or the body of a POST
 	if !p.checkAuthorization(w, params) {
 		return
 	}
 	if slices.Contains(strings.Fields(params.Get("prompt")), "none") {
-		p.respondError(w, params, "login_required", "nobody is signed in")
+		p.respondError(w, params, "login_required", "no user is signed in")
 		return
 	}
 	p.showLogin(w, http.StatusOK, params, params.Get("login_hint"), "")
 }
 
-// login takes the sign-in form.
+// login serves the sign-in form's POST.
 func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	form := r.PostForm
 	if !p.checkAuthorization(w, form) {
@@ -40,14 +40,14 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	user, known := p.user(form.Get("username"))
-	if !equal(form.Get("password"), user.Password) || !known {
+	user, found := p.user(form.Get("username"))
+	if !equal(form.Get("password"), user.Password) || !found {
 		p.showLogin(w, http.StatusForbidden, form, form.Get("username"), "That username and password don’t match.")
 		return
 	}
 
 	now, session := p.now(), rand.Text()
-	p.remember(Session{ID: session, Subject: user.Subject, Username: user.Username})
+	p.addSession(Session{ID: session, Subject: user.Subject, Username: user.Username})
 	p.mu.Lock()
 	code := p.codes.issue(&grant{
 		user:        user,
@@ -62,16 +62,16 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	p.respond(w, form, url.Values{"code": {code}})
 }
 
-// checkAuthorization checks an authorization request. It answers a bad one: on
-// a page while the redirect URI can't be trusted, to the application
+// checkAuthorization checks an authorization request. It responds to an invalid one: by
+// an error page if the client or the redirect URI is invalid, and by an error response
 // otherwise (RFC 6749 §4.1.2.1).
 func (p *Provider) checkAuthorization(w http.ResponseWriter, params url.Values) bool {
 	switch redirectURI := params.Get("redirect_uri"); {
 	case len(params["client_id"]) != 1 || params.Get("client_id") != p.cfg.ClientID:
-		p.pages.showProblem(w, "The application that sent you here is unknown.", "client_id")
+		p.pages.showProblem(w, "The application is unknown.", "client_id")
 		return false
 	case len(params["redirect_uri"]) != 1 || !p.isRegistered(redirectURI):
-		p.pages.showProblem(w, "The application wants you sent to an address that is not registered for it.", "redirect_uri")
+		p.pages.showProblem(w, "The redirect URI of the application is not registered.", "redirect_uri")
 		return false
 	}
 
@@ -83,7 +83,7 @@ func (p *Provider) checkAuthorization(w http.ResponseWriter, params url.Values) 
 	return true
 }
 
-// isRegistered reports whether the application may be answered at this URL.
+// isRegistered reports whether a redirect URI is registered.
 func (p *Provider) isRegistered(redirectURI string) bool {
 	if len(p.cfg.RedirectURIs) == 0 {
 		return isWebURL(redirectURI)
@@ -91,12 +91,12 @@ func (p *Provider) isRegistered(redirectURI string) bool {
 	return slices.Contains(p.cfg.RedirectURIs, redirectURI)
 }
 
-// checkParams returns the error code and its description for an authorization
-// request, or two empty strings for a good one.
+// checkParams returns the error code and the description for an authorization request,
+// or two empty strings for a valid one.
 func checkParams(params url.Values) (code, description string) {
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		if len(params[name]) > 1 {
-			return "invalid_request", "a parameter is there twice"
+			return "invalid_request", "a parameter occurs more than once"
 		}
 	}
 	mode := params.Get("response_mode")
@@ -117,15 +117,14 @@ func checkParams(params url.Values) (code, description string) {
 	return "", ""
 }
 
-// respondError sends the browser back with an error. The description is for
-// developers, in the characters that RFC 6749 allows.
+// respondError writes an error response. The description is for developers, in the
+// characters that RFC 6749 §4.1.2.1 allows.
 func (p *Provider) respondError(w http.ResponseWriter, params url.Values, code, description string) {
 	p.respond(w, params, url.Values{"error": {code}, "error_description": {description}})
 }
 
-// respond sends the browser back to the application with the authorization
-// response: by redirect, or by a form that sends itself (OAuth 2.0 Form Post
-// Response Mode).
+// respond writes the authorization response: a redirect to the application, or a form
+// that submits itself (OAuth 2.0 Form Post Response Mode).
 func (p *Provider) respond(w http.ResponseWriter, params, response url.Values) {
 	response.Set("iss", p.cfg.Issuer) // RFC 9207 §2
 	if state := params.Get("state"); state != "" {
@@ -142,10 +141,10 @@ func (p *Provider) respond(w http.ResponseWriter, params, response url.Values) {
 	}
 	w.Header().Set("Location", withQuery(redirectURI, response))
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	w.WriteHeader(http.StatusSeeOther) // never 307: it would repeat the password (RFC 9700 §4.12)
+	w.WriteHeader(http.StatusSeeOther) // a 307 would repeat the form with the password (RFC 9700 §4.12)
 }
 
-// showLogin shows the sign-in form, with a problem unless it is empty.
+// showLogin writes the sign-in form, with the message problem unless it is empty.
 func (p *Provider) showLogin(w http.ResponseWriter, status int, params url.Values, username, problem string) {
 	client := p.cfg.ClientName
 	if client == "" {

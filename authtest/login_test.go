@@ -15,7 +15,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/authtest"
 )
 
-// A browser follows redirects only as far as the application's callback.
+// newBrowser returns a client that follows redirects except to the application's callback.
 func newBrowser(t *testing.T) *http.Client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -54,7 +54,7 @@ func read(t *testing.T, res *http.Response) string {
 	return string(body)
 }
 
-func TestTheFormSignsABrowserInAfterAWrongPassword(t *testing.T) {
+func TestLogin_FormAfterWrongPassword(t *testing.T) {
 	idp := fastProvider(t)
 	browser := newBrowser(t)
 	res, err := browser.Get(authorizationURL(idp, "login_hint", "alice", "state", `"><script>x</script>`))
@@ -63,7 +63,7 @@ func TestTheFormSignsABrowserInAfterAWrongPassword(t *testing.T) {
 	}
 	page := read(t, res)
 	if res.StatusCode != http.StatusOK || strings.Contains(page, "<script") {
-		t.Fatalf("answered %d:\n%s", res.StatusCode, page)
+		t.Fatalf("status %d:\n%s", res.StatusCode, page)
 	}
 	form := fields(page)
 	if form.Get("username") != "alice" {
@@ -71,7 +71,7 @@ func TestTheFormSignsABrowserInAfterAWrongPassword(t *testing.T) {
 	}
 	action := idp.Issuer() + formPattern.FindStringSubmatch(page)[1]
 
-	for _, wrong := range []url.Values{{"username": {"alice"}, "password": {"wrong"}}, {"username": {"nobody"}, "password": {""}}} {
+	for _, wrong := range []url.Values{{"username": {"alice"}, "password": {"wrong"}}, {"username": {"mallory"}, "password": {""}}} {
 		maps.Copy(form, wrong)
 		res, err = browser.PostForm(action, form)
 		if err != nil {
@@ -79,11 +79,11 @@ func TestTheFormSignsABrowserInAfterAWrongPassword(t *testing.T) {
 		}
 		page = read(t, res)
 		if res.StatusCode != http.StatusForbidden || !strings.Contains(page, `role="alert"`) {
-			t.Fatalf("a wrong password answered %d:\n%s", res.StatusCode, page)
+			t.Fatalf("a wrong password: status %d:\n%s", res.StatusCode, page)
 		}
 		form = fields(page)
 		if form.Get("username") != wrong.Get("username") {
-			t.Error("the username has to be typed again")
+			t.Error("the form has lost the username")
 		}
 	}
 
@@ -96,18 +96,18 @@ func TestTheFormSignsABrowserInAfterAWrongPassword(t *testing.T) {
 	defer res.Body.Close()
 	location, err := res.Location()
 	if err != nil {
-		t.Fatalf("the right password answered %d: %v", res.StatusCode, err)
+		t.Fatalf("the right password: status %d: %v", res.StatusCode, err)
 	}
 	query := location.Query()
 	if res.StatusCode != http.StatusSeeOther || query.Get("state") != `"><script>x</script>` || query.Get("iss") != idp.Issuer() || query.Get("code") == "" {
-		t.Errorf("answered %d %v", res.StatusCode, query)
+		t.Errorf("status %d: %v", res.StatusCode, query)
 	}
 	if status, body := postToken(t, idp, codeForm(idp, query.Get("code")), nil); status != http.StatusOK {
-		t.Errorf("the code is no good: %v", body)
+		t.Errorf("the code is not valid: %v", body)
 	}
 }
 
-func TestTheFormIsAccessibleAndLocksScriptsOut(t *testing.T) {
+func TestLogin_Page(t *testing.T) {
 	idp, err := authtest.NewProvider(authtest.ProviderConfig{
 		Issuer: "http://idp.test", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256",
 		Name: "Acme <b>", ClientName: "Shop & Co", Hint: "Try <i>alice</i>",
@@ -123,24 +123,24 @@ func TestTheFormIsAccessibleAndLocksScriptsOut(t *testing.T) {
 		`lang="en"`, "Acme &lt;b&gt;", "Shop &amp; Co", "Try &lt;i&gt;alice&lt;/i&gt;",
 	} {
 		if !strings.Contains(page, want) {
-			t.Errorf("the page lacks %s", want)
+			t.Errorf("the page has no %s", want)
 		}
 	}
 	policy := w.Header().Get("Content-Security-Policy")
 	for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "style-src 'sha256-", "script-src 'sha256-"} {
 		if !strings.Contains(policy, want) {
-			t.Errorf("the policy lacks %s", want)
+			t.Errorf("the policy has no %s", want)
 		}
 	}
 	if strings.Contains(policy, "form-action") {
-		t.Error("form-action would keep Chromium from following the redirect to the application")
+		t.Error("with form-action Chromium would block the redirect to the application")
 	}
 	if strings.Contains(policy, "unsafe-inline") {
 		t.Error("the policy allows any inline script or style")
 	}
 }
 
-func TestTheBrowserIsSentBackWithAnError(t *testing.T) {
+func TestAuthorize_ErrorResponse(t *testing.T) {
 	long := strings.Repeat("x", 43)
 	for _, tc := range []struct {
 		name    string
@@ -167,7 +167,7 @@ func TestTheBrowserIsSentBackWithAnError(t *testing.T) {
 		})
 	}
 
-	t.Run("a parameter that is there twice", func(t *testing.T) {
+	t.Run("a parameter twice", func(t *testing.T) {
 		idp := fastProvider(t)
 		query := idp.SignIn(t, authorizationURL(idp)+"&scope=openid", "alice").URL.Query()
 		if query.Get("error") != "invalid_request" {
@@ -184,7 +184,7 @@ func TestTheBrowserIsSentBackWithAnError(t *testing.T) {
 	})
 }
 
-func TestAnUnknownApplicationIsNotAnswered(t *testing.T) {
+func TestAuthorize_UnknownClient(t *testing.T) {
 	idp, err := authtest.NewProvider(authtest.ProviderConfig{
 		Issuer: "http://idp.test", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256", RedirectURIs: []string{callbackURL},
 	})
@@ -209,12 +209,12 @@ func TestAnUnknownApplicationIsNotAnswered(t *testing.T) {
 		w := httptest.NewRecorder()
 		request.idp.ServeHTTP(w, httptest.NewRequest(http.MethodGet, request.url, nil))
 		if w.Code != http.StatusBadRequest || w.Header().Get("Location") != "" {
-			t.Errorf("%s: answered %d, Location %q", name, w.Code, w.Header().Get("Location"))
+			t.Errorf("%s: status %d, Location %q", name, w.Code, w.Header().Get("Location"))
 		}
 	}
 }
 
-func TestTheFormCannotBeSentForAnotherApplication(t *testing.T) {
+func TestLogin_OtherRedirectURI(t *testing.T) {
 	idp, err := authtest.NewProvider(authtest.ProviderConfig{
 		Issuer: "http://idp.test", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256", RedirectURIs: []string{callbackURL},
 	})
@@ -234,11 +234,11 @@ func TestTheFormCannotBeSentForAnotherApplication(t *testing.T) {
 	w := httptest.NewRecorder()
 	idp.ServeHTTP(w, r)
 	if w.Code != http.StatusBadRequest || w.Header().Get("Location") != "" {
-		t.Errorf("answered %d, Location %q", w.Code, w.Header().Get("Location"))
+		t.Errorf("status %d, Location %q", w.Code, w.Header().Get("Location"))
 	}
 }
 
-func TestFormPostReachesTheApplication(t *testing.T) {
+func TestAuthorize_FormPost(t *testing.T) {
 	idp := fastProvider(t)
 	for _, tc := range []struct {
 		name string
@@ -261,7 +261,7 @@ func TestFormPostReachesTheApplication(t *testing.T) {
 	}
 }
 
-func TestARedirectURIKeepsItsQuery(t *testing.T) {
+func TestAuthorize_RedirectURIWithQuery(t *testing.T) {
 	idp := fastProvider(t)
 	query := idp.SignIn(t, authorizationURL(idp, "redirect_uri", callbackURL+"?tenant=a%26b"), "alice").URL.Query()
 	if query.Get("tenant") != "a&b" || query.Get("code") == "" {
@@ -269,7 +269,7 @@ func TestARedirectURIKeepsItsQuery(t *testing.T) {
 	}
 }
 
-func TestAnAuthorizationRequestMayBePosted(t *testing.T) {
+func TestAuthorize_PostedRequest(t *testing.T) {
 	idp := fastProvider(t)
 	request, err := url.Parse(authorizationURL(idp))
 	if err != nil {
@@ -281,6 +281,6 @@ func TestAnAuthorizationRequestMayBePosted(t *testing.T) {
 	}
 	page := read(t, res)
 	if got := fields(page).Get("state"); got != "s1" {
-		t.Errorf("the form carries state %q:\n%s", got, page)
+		t.Errorf("the form has the state %q:\n%s", got, page)
 	}
 }

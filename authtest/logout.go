@@ -13,24 +13,24 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// A Session is what a sign-in at the provider began: one per sign-in form.
+// Session is a session at the provider. Each sign-in starts one.
 type Session struct {
 	ID       string // "sid" of its ID tokens
 	Subject  string // "sub" of the user
 	Username string
-	Ended    bool // by a sign-out at the provider
+	Ended    bool // by a logout at the provider
 }
 
-// Sessions returns the sessions of everybody who signed in, oldest first. A
-// provider made by NewProvider records them only with RecordRequests.
+// Sessions returns the sessions of all sign-ins, the oldest first. A provider of
+// [NewProvider] records them only with RecordRequests.
 func (p *Provider) Sessions() []Session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.sessions)
 }
 
-// remember records a session.
-func (p *Provider) remember(s Session) {
+// addSession records a session.
+func (p *Provider) addSession(s Session) {
 	if !p.cfg.RecordRequests {
 		return
 	}
@@ -39,29 +39,28 @@ func (p *Provider) remember(s Session) {
 	p.sessions = append(p.sessions, s)
 }
 
-// logout serves the end-session endpoint (RP-Initiated Logout §2). The browser
-// has no session here, so it is the hint alone that says which one ends, and
-// nobody is asked.
+// logout serves the end-session endpoint (RP-Initiated Logout §2). The browser has no
+// session cookie: the hint alone selects the session to end, without a confirmation.
 func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
-	params := r.Form // a GET has them in the URL, a POST in its body
+	params := r.Form // of the URL of a GET, or the body of a POST
 	clientID, hint, back := params.Get("client_id"), params.Get("id_token_hint"), params.Get("post_logout_redirect_uri")
 	session := ""
 	if hint != "" {
 		var err error
 		if session, err = p.readHint(hint); err != nil {
-			p.pages.showProblem(w, "The application sent a hint that is not an ID token of this provider for it.", "id_token_hint")
+			p.pages.showProblem(w, "The hint is not an ID token of this provider for the application.", "id_token_hint")
 			return
 		}
 	}
 	switch {
 	case clientID != "" && clientID != p.cfg.ClientID:
-		p.pages.showProblem(w, "The application that sent you here is unknown.", "client_id")
+		p.pages.showProblem(w, "The application is unknown.", "client_id")
 		return
 	case back != "" && clientID == "" && hint == "":
-		p.pages.showProblem(w, "The application that sent you here did not say which one it is.", "client_id")
+		p.pages.showProblem(w, "The application is not identified.", "client_id")
 		return
 	case back != "" && !p.isRegisteredForLogout(back):
-		p.pages.showProblem(w, "The application wants you sent to an address that is not registered for it.", "post_logout_redirect_uri")
+		p.pages.showProblem(w, "The redirect URI of the application is not registered.", "post_logout_redirect_uri")
 		return
 	}
 
@@ -78,12 +77,12 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// readHint returns the "sid" of an ID token for the application. It may have
-// expired: RP-Initiated Logout §4.
+// readHint returns the "sid" of an ID token for the application, which may have expired
+// (RP-Initiated Logout §4).
 func (p *Provider) readHint(hint string) (sid string, err error) {
 	signer := p.signer()
 	claims := jwt.MapClaims{}
-	// The parser would refuse an expired token, so the claims are checked here.
+	// The parser would reject an expired token, so that the claims are checked here.
 	_, err = jwt.NewParser(jwt.WithValidMethods([]string{signer.method.Alg()}), jwt.WithoutClaimsValidation()).
 		ParseWithClaims(hint, claims, func(*jwt.Token) (any, error) { return signer.private.Public(), nil })
 	if err != nil {
@@ -121,11 +120,10 @@ const (
 	logoutTokenLifetime = 2 * time.Minute
 )
 
-// LogoutToken returns what the provider would send to the application when
-// somebody signs out elsewhere: the logout_token of OpenID Connect Back-Channel
-// Logout §2.4, fresh each time. [Provider.Sessions] knows the subject and the
-// sid of a sign-in; an empty one is left out. The faults must be among
-// [LogoutFaults].
+// LogoutToken returns a new logout token (OpenID Connect Back-Channel Logout §2.4), as
+// the provider sends it to the application when a user signs out elsewhere.
+// [Provider.Sessions] has the subject and the sid of each sign-in; an empty one is left
+// out of the token. The faults must be in [LogoutFaults].
 //
 //	s := idp.Sessions()[0]
 //	form := url.Values{"logout_token": {idp.LogoutToken(t, s.Subject, s.ID)}}
@@ -164,7 +162,7 @@ func (p *Provider) LogoutToken(t testing.TB, subject, sid string, faults ...Faul
 	return compact
 }
 
-// first returns the first effect of one type.
+// first returns the first effect of a type.
 func first[E any](effects []any) (effect E, ok bool) {
 	for _, e := range effects {
 		if effect, ok = e.(E); ok {

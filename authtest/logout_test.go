@@ -19,7 +19,7 @@ func (w wire) logoutToken(faults ...authtest.Fault) compact {
 	return parse(object{"id_token": w.idp.LogoutToken(w.t, "user-alice", "s1", faults...)})
 }
 
-func TestALogoutTokenSaysWhoIsSignedOut(t *testing.T) {
+func TestLogoutToken_Claims(t *testing.T) {
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
 		w := wire{t, authtest.ProviderConfig{SigningAlgorithm: alg}.Start(t)}
 		token := w.logoutToken()
@@ -35,33 +35,33 @@ func TestALogoutTokenSaysWhoIsSignedOut(t *testing.T) {
 			t.Errorf("%s: the claims are %v", alg, token.claims)
 		}
 		if id, _ := token.claims["jti"].(string); id == "" || id == w.logoutToken().claims["jti"] {
-			t.Errorf("%s: jti is %q, each time", alg, id)
+			t.Errorf("%s: two tokens have the jti %q", alg, id)
 		}
 	}
 
 	w := wire{t, fastProvider(t)}
-	for _, who := range [][2]string{{"user-alice", ""}, {"", "s1"}} {
-		claims := parse(object{"id_token": w.idp.LogoutToken(t, who[0], who[1])}).claims
+	for _, ids := range [][2]string{{"user-alice", ""}, {"", "s1"}} {
+		claims := parse(object{"id_token": w.idp.LogoutToken(t, ids[0], ids[1])}).claims
 		sub, _ := claims["sub"].(string)
 		sid, _ := claims["sid"].(string)
-		if sub != who[0] || sid != who[1] {
-			t.Errorf("for %q it says sub %q and sid %q", who, sub, sid)
+		if sub != ids[0] || sid != ids[1] {
+			t.Errorf("for %q: sub %q and sid %q", ids, sub, sid)
 		}
 	}
 }
 
-// A logoutSighting reports whether a logout token shows a fault.
-type logoutSighting func(w wire, token compact) bool
+// logoutDetector reports whether a logout token has a fault.
+type logoutDetector func(w wire, token compact) bool
 
-// logoutClaim sees a well signed logout token whose claim passes the check.
-func logoutClaim(name string, check func(w wire, value any, present bool) bool) logoutSighting {
+// logoutClaim detects a signed logout token whose claim passes the check.
+func logoutClaim(name string, check func(w wire, value any, present bool) bool) logoutDetector {
 	return func(w wire, token compact) bool {
 		value, present := token.claims[name]
 		return token.signedBy(w.onlyKey()) && check(w, value, present)
 	}
 }
 
-// withEvent sees one event of this name, for which the check holds.
+// withEvent is a check for a single event of a name, whose value passes the check.
 func withEvent(name string, check func(event any) bool) func(wire, any, bool) bool {
 	return func(_ wire, value any, _ bool) bool {
 		events, _ := value.(object)
@@ -70,16 +70,16 @@ func withEvent(name string, check func(event any) bool) func(wire, any, bool) bo
 	}
 }
 
-func logoutSightings() map[authtest.Fault]logoutSighting {
-	notSignedByUs := func(w wire, token compact) bool {
+func logoutDetectors() map[authtest.Fault]logoutDetector {
+	otherSignature := func(w wire, token compact) bool {
 		return token.signature != "" && !token.signedBy(w.onlyKey()) && token.header["kid"] == w.keys()[0]["kid"] && token.header["alg"] == w.keys()[0]["alg"]
 	}
-	typ := func(want string) logoutSighting {
+	typ := func(want string) logoutDetector {
 		return func(w wire, token compact) bool { return token.signedBy(w.onlyKey()) && token.header["typ"] == want }
 	}
-	return map[authtest.Fault]logoutSighting{
-		authtest.LogoutBadSignature: notSignedByUs,
-		authtest.LogoutForeignKey:   notSignedByUs,
+	return map[authtest.Fault]logoutDetector{
+		authtest.LogoutBadSignature: otherSignature,
+		authtest.LogoutForeignKey:   otherSignature,
 		authtest.LogoutAlgNone: func(_ wire, token compact) bool {
 			return token.header["alg"] == "none" && token.signature == ""
 		},
@@ -117,29 +117,29 @@ func logoutSightings() map[authtest.Fault]logoutSighting {
 	}
 }
 
-func TestEachFaultOfALogoutTokenShows(t *testing.T) {
-	seen := logoutSightings()
+func TestLogoutToken_FaultsDetected(t *testing.T) {
+	detectors := logoutDetectors()
 	w := wire{t, fastProvider(t)}
 	for _, fault := range authtest.LogoutFaults() {
-		sees := seen[fault]
+		detects := detectors[fault]
 		switch {
-		case sees == nil:
-			t.Errorf("%v is not looked for", fault)
+		case detects == nil:
+			t.Errorf("%v has no detector", fault)
 		case !strings.HasPrefix(fault.String(), "logout-token/"):
-			t.Errorf("it is called %v", fault)
-		case sees(w, w.logoutToken()):
-			t.Errorf("%v: a good logout token shows it, too", fault)
-		case !sees(w, w.logoutToken(fault)):
-			t.Errorf("%v does not show", fault)
+			t.Errorf("the name is %v", fault)
+		case detects(w, w.logoutToken()):
+			t.Errorf("%v: detected in a token without faults", fault)
+		case !detects(w, w.logoutToken(fault)):
+			t.Errorf("%v: not detected", fault)
 		}
 	}
-	if len(seen) != len(authtest.LogoutFaults()) {
-		t.Errorf("%d faults are listed and %d are looked for", len(authtest.LogoutFaults()), len(seen))
+	if len(detectors) != len(authtest.LogoutFaults()) {
+		t.Errorf("%d faults, %d detectors", len(authtest.LogoutFaults()), len(detectors))
 	}
 }
 
-// A test of sign-ins goes through all faults of a sign-in, and no others.
-func TestFaultsOfSignInsAndOfLogoutTokensAreApart(t *testing.T) {
+// Tests of sign-ins use all faults in Faults, which must not contain those of logout tokens.
+func TestFaults_WithoutLogoutFaults(t *testing.T) {
 	of := map[authtest.Fault]bool{}
 	for _, fault := range authtest.Faults() {
 		of[fault] = true
@@ -151,7 +151,7 @@ func TestFaultsOfSignInsAndOfLogoutTokensAreApart(t *testing.T) {
 	}
 }
 
-// fatalT is a test that can fail without an end to this one.
+// fatalT records a fatal error instead of failing the test.
 type fatalT struct {
 	testing.TB
 	fatal string
@@ -163,17 +163,17 @@ func (f *fatalT) Fatalf(format string, _ ...any) {
 	panic(f)
 }
 
-func TestAnotherFaultIsNotTakenForOneOfALogoutToken(t *testing.T) {
+func TestLogoutToken_OtherFault(t *testing.T) {
 	inner := &fatalT{}
 	defer func() {
 		if r := recover(); r != inner || inner.fatal == "" {
-			t.Errorf("it passed, or ended with %v", r)
+			t.Errorf("no fatal error; recovered %v", r)
 		}
 	}()
 	fastProvider(t).LogoutToken(inner, "user-alice", "", authtest.IDTokenAlgNone)
 }
 
-func TestEachSignInHasASessionOfItsOwn(t *testing.T) {
+func TestSessions_OnePerSignIn(t *testing.T) {
 	idp := fastProvider(t)
 	rp := newRelyingParty(t, idp)
 	rp.scopes = append(rp.scopes, "offline_access")
@@ -189,42 +189,42 @@ func TestEachSignInHasASessionOfItsOwn(t *testing.T) {
 		}
 		_, refreshed, err := rp.verify(t.Context(), in.verifier, token)
 		if err != nil || refreshed["sid"] != in.claims["sid"] {
-			t.Errorf("refreshed, the session is %v and was %v (%v)", refreshed["sid"], in.claims["sid"], err)
+			t.Errorf("sid %v after the refresh, %v before: %v", refreshed["sid"], in.claims["sid"], err)
 		}
 		sids = append(sids, in.claims["sid"])
 	}
 	sessions := idp.Sessions()
 	if len(sessions) != 2 || sessions[0].ID == sessions[1].ID {
-		t.Fatalf("the sessions are %+v", sessions)
+		t.Fatalf("sessions %+v", sessions)
 	}
 	for i, s := range sessions {
 		if s.ID != sids[i] || s.Subject != "user-alice" || s.Username != "alice" || s.Ended {
-			t.Errorf("the session of sid %v is %+v", sids[i], s)
+			t.Errorf("sid %v: session %+v", sids[i], s)
 		}
 	}
 }
 
-func TestAccessTokensCanHaveAShortLifeOfTheirOwn(t *testing.T) {
+func TestToken_AccessTokenLife(t *testing.T) {
 	now := time.Now()
 	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256", AccessTokenLife: 30 * time.Second, Now: func() time.Time { return now }}.Start(t)
 	w := wire{t, idp}
 	tokens := w.tokens()
 	expiry, _ := parse(tokens).claims["exp"].(float64)
 	if tokens["expires_in"] != 30.0 || expiry != float64(now.Add(time.Hour).Unix()) {
-		t.Errorf("expires_in is %v, and the ID token lives until %v", tokens["expires_in"], expiry)
+		t.Errorf("expires_in is %v, and the ID token expires at %v", tokens["expires_in"], expiry)
 	}
 	now = now.Add(30 * time.Second)
 	if status := userinfoStatus(t, idp, tokens["access_token"]); status != http.StatusUnauthorized {
-		t.Errorf("userinfo answered %d to an expired token", status)
+		t.Errorf("userinfo with an expired token: status %d", status)
 	}
 
 	idp.SetAccessTokenLife(2 * time.Hour)
 	if got := w.refresh(tokens["refresh_token"]); decoded(got.body)["expires_in"] != 7200.0 {
-		t.Errorf("after the change the answer is %s", got.body)
+		t.Errorf("after the change: %s", got.body)
 	}
 }
 
-// endSession sends a browser to the end-session endpoint.
+// endSession sends a request to the end-session endpoint.
 func endSession(idp *authtest.Provider, method string, params url.Values) *httptest.ResponseRecorder {
 	target, body := "/logout?"+params.Encode(), ""
 	if method == http.MethodPost {
@@ -237,67 +237,67 @@ func endSession(idp *authtest.Provider, method string, params url.Values) *httpt
 	return w
 }
 
-func TestASignOutEndsTheSessionAndComesBack(t *testing.T) {
-	const bye = "https://app.example/bye?x=1"
+func TestLogout_EndsSessionAndRedirects(t *testing.T) {
+	const back = "https://app.example/signed-out?x=1"
 	now := time.Now()
-	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256", PostLogoutRedirectURIs: []string{bye}, Now: func() time.Time { return now }}.Start(t)
+	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256", PostLogoutRedirectURIs: []string{back}, Now: func() time.Time { return now }}.Start(t)
 	w := wire{t, idp}
 	if got := w.discovery(); got["end_session_endpoint"] != idp.Issuer()+"/logout" || got["backchannel_logout_supported"] != true || got["backchannel_logout_session_supported"] != true {
-		t.Errorf("discovery says %v", got)
+		t.Errorf("metadata %v", got)
 	}
 	for i, method := range []string{http.MethodGet, http.MethodPost} {
 		hint := w.idToken().raw
-		now = now.Add(2 * time.Hour) // the ID token has expired, and is still a hint
+		now = now.Add(2 * time.Hour) // an expired ID token is a valid hint
 		res := endSession(idp, method, url.Values{
-			"client_id": {idp.ClientID()}, "id_token_hint": {hint}, "post_logout_redirect_uri": {bye}, "state": {"a b"},
+			"client_id": {idp.ClientID()}, "id_token_hint": {hint}, "post_logout_redirect_uri": {back}, "state": {"a b"},
 		})
-		if got := res.Header().Get("Location"); res.Code != http.StatusSeeOther || got != bye+"&state=a+b" {
-			t.Errorf("%s: answered %d, to %q", method, res.Code, got)
+		if got := res.Header().Get("Location"); res.Code != http.StatusSeeOther || got != back+"&state=a+b" {
+			t.Errorf("%s: status %d, Location %q", method, res.Code, got)
 		}
 		if sessions := idp.Sessions(); len(sessions) != i+1 || !sessions[i].Ended {
-			t.Errorf("%s: the sessions are %+v", method, sessions)
+			t.Errorf("%s: sessions %+v", method, sessions)
 		}
 	}
-	if res := endSession(idp, http.MethodGet, url.Values{"client_id": {idp.ClientID()}, "post_logout_redirect_uri": {bye}}); res.Header().Get("Location") != bye {
-		t.Errorf("without state and hint: %d, to %q", res.Code, res.Header().Get("Location"))
+	if res := endSession(idp, http.MethodGet, url.Values{"client_id": {idp.ClientID()}, "post_logout_redirect_uri": {back}}); res.Header().Get("Location") != back {
+		t.Errorf("without state and hint: status %d, Location %q", res.Code, res.Header().Get("Location"))
 	}
 	if res := endSession(idp, http.MethodGet, nil); res.Code != http.StatusOK || !strings.Contains(res.Body.String(), "signed out") {
-		t.Errorf("without parameters: %d %s", res.Code, res.Body)
+		t.Errorf("without parameters: status %d: %s", res.Code, res.Body)
 	}
 }
 
-func TestASignOutLeadsNobodyAstray(t *testing.T) {
-	const bye = "https://app.example/bye"
-	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256", PostLogoutRedirectURIs: []string{bye}}.Start(t)
+func TestLogout_Rejected(t *testing.T) {
+	const back = "https://app.example/signed-out"
+	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256", PostLogoutRedirectURIs: []string{back}}.Start(t)
 	other := fastProvider(t)
 	hint := wire{t, idp}.idToken().raw
 	for name, params := range map[string]url.Values{
-		"address not registered": {"client_id": {idp.ClientID()}, "post_logout_redirect_uri": {bye + "/"}},
-		"nobody's address":       {"post_logout_redirect_uri": {bye}},
-		"another client":         {"client_id": {"another"}, "id_token_hint": {hint}, "post_logout_redirect_uri": {bye}},
-		"another's hint":         {"client_id": {idp.ClientID()}, "id_token_hint": {wire{t, other}.idToken().raw}, "post_logout_redirect_uri": {bye}},
+		"address not registered": {"client_id": {idp.ClientID()}, "post_logout_redirect_uri": {back + "/"}},
+		"no client":              {"post_logout_redirect_uri": {back}},
+		"another client":         {"client_id": {"another"}, "id_token_hint": {hint}, "post_logout_redirect_uri": {back}},
+		"another's hint":         {"client_id": {idp.ClientID()}, "id_token_hint": {wire{t, other}.idToken().raw}, "post_logout_redirect_uri": {back}},
 		"unsigned hint":          {"client_id": {idp.ClientID()}, "id_token_hint": {hint[:strings.LastIndex(hint, ".")+1]}},
 		"garbage for a hint":     {"client_id": {idp.ClientID()}, "id_token_hint": {"x"}},
 	} {
 		if res := endSession(idp, http.MethodGet, params); res.Code != http.StatusBadRequest || res.Header().Get("Location") != "" {
-			t.Errorf("%s: answered %d, to %q", name, res.Code, res.Header().Get("Location"))
+			t.Errorf("%s: status %d, Location %q", name, res.Code, res.Header().Get("Location"))
 		}
 	}
 	if s := idp.Sessions(); s[0].Ended {
 		t.Errorf("the session has ended: %+v", s)
 	}
 
-	// A server whose callback is registered does not become an open redirect.
+	// A provider with registered redirect URIs is no open redirect.
 	demo, err := authtest.NewProvider(authtest.ProviderConfig{
 		Issuer: "http://idp.test", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256", RedirectURIs: []string{callbackURL},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res := endSession(demo, http.MethodGet, url.Values{"client_id": {demo.ClientID()}, "post_logout_redirect_uri": {bye}}); res.Code != http.StatusBadRequest {
-		t.Errorf("an address that nobody registered answered %d", res.Code)
+	if res := endSession(demo, http.MethodGet, url.Values{"client_id": {demo.ClientID()}, "post_logout_redirect_uri": {back}}); res.Code != http.StatusBadRequest {
+		t.Errorf("an unregistered redirect URI: status %d", res.Code)
 	}
 	if demo.SignIn(t, authorizationURL(demo), "alice"); len(demo.Sessions()) != 0 {
-		t.Error("sessions are recorded although nobody asked for it")
+		t.Error("sessions are recorded without RecordRequests")
 	}
 }

@@ -18,8 +18,8 @@ var loginHTML string
 //go:embed login.css
 var loginCSS string
 
-// postScript sends the form of the page at once. It is the only script of the
-// provider; without it the page has a button.
+// postScript submits the form of the page. It is the only script of the provider;
+// browsers without scripts use the button on the page.
 const postScript = `document.forms[0].submit()`
 
 // pages are the provider's HTML pages.
@@ -28,12 +28,11 @@ type pages struct {
 	policy    string // Content-Security-Policy of all pages
 }
 
-// newPages returns the pages. Their one style sheet and their one script are
-// inline and allowed by hash.
+// newPages returns the pages. Their style sheet and their script are inline and allowed
+// by hash.
 //
-// The policy has no form-action: Chromium applies it to every redirect that
-// follows the form, and where the application sends the browser after the
-// callback is not known here.
+// The policy has no form-action: Chromium applies it to every redirect after the form,
+// and the target of the application's redirect after the callback is not known.
 func newPages() *pages {
 	return &pages{
 		templates: template.Must(template.New("").Parse(loginHTML)),
@@ -48,38 +47,38 @@ func hashSource(text string) string {
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// A loginForm is what the sign-in form shows.
+// loginForm is the content of the sign-in form.
 type loginForm struct {
 	Provider string
 	Client   string
 	Action   string
 	Params   []formParam // hidden fields
 	Username string
-	Problem  string // what was wrong with the last attempt
+	Problem  string // of the previous attempt
 	Hint     string
 }
 
 type formParam struct{ Name, Value string }
 
-// showLogin shows the sign-in form.
+// showLogin writes the sign-in form.
 func (p *pages) showLogin(w http.ResponseWriter, status int, form loginForm) {
 	p.show(w, status, "login", form)
 }
 
-// showProblem says that a request has no answer, and which parameter is to blame.
+// showProblem writes the error page about a parameter of a request.
 func (p *pages) showProblem(w http.ResponseWriter, text, parameter string) {
 	p.show(w, http.StatusBadRequest, "problem", struct{ Text, Parameter string }{text, parameter})
 }
 
-// showSignedOut says that the sign-out is done.
+// showSignedOut writes the page after a logout.
 func (p *pages) showSignedOut(w http.ResponseWriter, provider string) {
 	p.show(w, http.StatusOK, "signed-out", struct{ Provider string }{provider})
 }
 
-// showPost sends the authorization response to the application by a form.
+// showPost writes the form that submits the authorization response to the application.
 func (p *pages) showPost(w http.ResponseWriter, action string, response url.Values) {
-	// The default of the other pages would make the Origin header "null", and
-	// the application could not tell where the form comes from.
+	// With the policy of the other pages, the Origin header of the form would be
+	// "null".
 	w.Header().Set("Referrer-Policy", "strict-origin")
 	page := struct {
 		Action string
@@ -94,7 +93,7 @@ func (p *pages) showPost(w http.ResponseWriter, action string, response url.Valu
 	p.show(w, http.StatusOK, "post", page)
 }
 
-// show answers with a page.
+// show writes a page.
 func (p *pages) show(w http.ResponseWriter, status int, name string, data any) {
 	var body bytes.Buffer
 	page := struct {

@@ -23,11 +23,11 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// A User is somebody who can sign in at a [Provider].
+// User is a user of a [Provider].
 type User struct {
-	Subject  string // "sub", the stable name of the user; empty means Username
-	Username string // typed into the form; must be unique
-	Password string // empty means a random one, which only [Provider.SignIn] knows
+	Subject  string // "sub", the stable identifier of the user; empty means Username
+	Username string // for the sign-in form; must be unique
+	Password string // empty means a random one, see [Provider.Users]
 
 	// The profile. An empty field is left out of the claims.
 	Name          string
@@ -35,15 +35,15 @@ type User struct {
 	Picture       string // URL
 	EmailVerified bool
 
-	// Claims are further claims of the ID token and the userinfo endpoint,
-	// whatever the scope. They win over the profile, but not over what the
-	// protocol defines (iss, sub, aud, exp and so on).
+	// Claims are further claims of the ID token and of the userinfo response, with
+	// every scope. They replace those of the profile, but not those of the protocol
+	// (iss, sub, aud, exp and so on).
 	Claims map[string]any
 }
 
-// DefaultUsers returns the users of a [StartProvider] without users of its
-// own: alice, who has a whole profile, and bob, who has nothing but an e-mail
-// address that nobody verified. Their passwords are their usernames.
+// DefaultUsers returns the users of a [StartProvider] without arguments: alice, with a
+// complete profile, and bob, with an unverified e-mail address alone. Their passwords
+// equal their usernames.
 func DefaultUsers() []User {
 	return []User{
 		{
@@ -58,54 +58,53 @@ func DefaultUsers() []User {
 	}
 }
 
-// ProviderConfig says how a [Provider] is. Issuer and Users are required.
+// ProviderConfig is the configuration of a [Provider]. Issuer and Users are required.
 type ProviderConfig struct {
-	// Issuer is the provider's own URL, such as "http://localhost:8080/idp":
-	// http or https, no query, no fragment. The provider serves everything
-	// below its path.
+	// Issuer is the URL of the provider, such as "http://localhost:8080/idp":
+	// http or https, without query and fragment. The provider serves the paths
+	// below it.
 	Issuer string
 
-	// ClientID and ClientSecret are those of the one application that the
-	// provider knows. Empty means "authtest" and a random secret.
+	// ClientID and ClientSecret are those of the provider's only client. Empty
+	// means "authtest" and a random secret.
 	ClientID     string
 	ClientSecret string
 
-	// AuthMethods are the ways in which the application may authenticate at
-	// the token endpoint; [Provider.AsProvider] takes the first. Empty means
-	// client_secret_basic, client_secret_post and client_secret_jwt, and
-	// private_key_jwt when there is a ClientKey. "none" has to be named.
+	// AuthMethods are the accepted methods of client authentication, of which
+	// [Provider.AsProvider] uses the first. Empty means client_secret_basic,
+	// client_secret_post and client_secret_jwt, and with a ClientKey also
+	// private_key_jwt. "none" is accepted only if it is listed.
 	AuthMethods []provider.AuthMethod
 
 	// ClientKey verifies private_key_jwt: an RSA (RS256), ECDSA P-256 (ES256)
 	// or Ed25519 (EdDSA) public key.
 	ClientKey crypto.PublicKey
 
-	// RedirectURIs are the callback URLs of the application, compared to the
-	// letter. Empty means that any http or https URL will do: fine in a test,
-	// where the application's port is not known beforehand, and an open
-	// redirect anywhere else.
+	// RedirectURIs are the registered callback URLs of the client, compared
+	// exactly. Empty accepts every http or https URL, for tests, in which the port
+	// of the application is not known beforehand; elsewhere that is an open
+	// redirect.
 	RedirectURIs []string
 
-	// PostLogoutRedirectURIs are the URLs to which the application may have
-	// browsers sent after a sign-out, compared to the letter. Empty means none,
-	// or any http or https URL when RedirectURIs is empty, too.
+	// PostLogoutRedirectURIs are the registered URLs for redirects after a logout,
+	// compared exactly. Empty means none or, if RedirectURIs is empty too, every
+	// http or https URL.
 	PostLogoutRedirectURIs []string
 
-	// Users can sign in.
+	// Users are the users that can sign in.
 	Users []User
 
 	// SigningAlgorithm is that of the ID tokens: "RS256", "ES256" or "EdDSA".
-	// Empty means RS256. An RSA key takes a tenth of a second to make; ES256
-	// starts faster.
+	// Empty means RS256. Generating an RSA key takes about 0.1 s; ES256 is faster.
 	SigningAlgorithm string
 
-	// TokenLifetime is how long access tokens and ID tokens are good for. Zero
-	// means one hour.
+	// TokenLifetime is the lifetime of access tokens and ID tokens. Zero means one
+	// hour.
 	TokenLifetime time.Duration
 
-	// AccessTokenLife is how long access tokens are good for, and their
-	// "expires_in", where that is not TokenLifetime: whole seconds. Zero means
-	// TokenLifetime. [Provider.SetAccessTokenLife] changes it later.
+	// AccessTokenLife is the lifetime of access tokens and their "expires_in", in
+	// whole seconds. Zero means TokenLifetime. [Provider.SetAccessTokenLife]
+	// changes it.
 	AccessTokenLife time.Duration
 
 	// Name is the provider's name on the sign-in form. Empty means "Test ID".
@@ -115,28 +114,29 @@ type ProviderConfig struct {
 	// the host of the redirect URI.
 	ClientName string
 
-	// Hint is a line below the sign-in form, for a demo that tells its visitors
-	// which password to type. Empty means none.
+	// Hint is a line below the sign-in form, such as the password of a demo. Empty
+	// means none.
 	Hint string
 
-	// RecordRequests makes [Provider.Requests] and [Provider.Sessions] work. The
-	// record holds passwords and secrets and grows without bound.
+	// RecordRequests records requests and sessions for [Provider.Requests] and
+	// [Provider.Sessions]. The record contains passwords and secrets, and grows
+	// without bound.
 	RecordRequests bool
 
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
 
-// A Provider is an OpenID provider with one client and a list of users, for
-// tests and demos. It implements the authorization code flow with PKCE
-// (S256, always required), refresh tokens (scope offline_access, rotating),
-// userinfo, discovery, the "iss" of RFC 9207, and sign-out: RP-Initiated Logout,
-// and the tokens of Back-Channel Logout. It keeps no session of the browser:
-// everybody types a password each time, and each time is a "sid" of its own.
+// Provider is an OpenID provider with one client and a list of users, for tests and
+// demos. It implements the authorization code flow with PKCE (S256, always required),
+// refresh tokens (scope offline_access, rotating), userinfo, discovery, the "iss" of
+// RFC 9207, RP-Initiated Logout, and the logout tokens of Back-Channel Logout. It keeps
+// no session in the browser: each sign-in requires the password and has a "sid" of its
+// own.
 //
 // It serves these paths below that of its issuer: /.well-known/openid-configuration,
-// /jwks, /authorize, /login, /token, /userinfo and /logout. Its methods may be
-// called from several goroutines.
+// /jwks, /authorize, /login, /token, /userinfo and /logout. It is safe for concurrent
+// use.
 type Provider struct {
 	cfg     ProviderConfig
 	base    string // path of the issuer, without a trailing slash
@@ -147,20 +147,19 @@ type Provider struct {
 
 	mu              sync.Mutex
 	key             *signingKey
-	extraKeys       map[string]*signingKey // by algorithm; only faults use them
+	extraKeys       map[string]*signingKey // for faults, by algorithm
 	faults          []spec
 	accessTokenLife time.Duration
 	received        []Received
 	sessions        []Session
-	codes           tickets
-	access          tickets
-	refresh         tickets
-	assertions      map[string]time.Time // used "jti" of client assertions, until they expire
+	codes           grants
+	access          grants
+	refresh         grants
+	assertions      map[string]time.Time // expiry of the used client assertions, by "jti"
 }
 
-// NewProvider returns a provider for cfg, or an error that names every problem
-// of cfg. Mount it in a server so that it sees the whole path, the issuer's
-// included:
+// NewProvider returns a provider. The error joins all problems of cfg. Mount the
+// provider in a server so that it gets the whole path, including that of the issuer:
 //
 //	mux.Handle("/idp/", idp)                       // net/http
 //	router.Any("/idp/*path", gin.WrapH(idp))       // gin
@@ -185,16 +184,16 @@ func NewProvider(cfg ProviderConfig) (*Provider, error) {
 		key:             key,
 		extraKeys:       map[string]*signingKey{},
 		accessTokenLife: cfg.AccessTokenLife,
-		codes:           tickets{},
-		access:          tickets{},
-		refresh:         tickets{},
+		codes:           grants{},
+		access:          grants{},
+		refresh:         grants{},
 		assertions:      map[string]time.Time{},
 	}
 	p.handler = http.StripPrefix(p.base, p.routes())
 	return p, nil
 }
 
-// withDefaults fills in what cfg leaves empty. The result shares no slice with cfg.
+// withDefaults returns cfg with the defaults of empty fields. The result shares no slice with cfg.
 func (cfg ProviderConfig) withDefaults() ProviderConfig {
 	if cfg.ClientID == "" {
 		cfg.ClientID = "authtest"
@@ -239,7 +238,7 @@ func (cfg ProviderConfig) withDefaults() ProviderConfig {
 	return cfg
 }
 
-// validate returns every problem of cfg, joined.
+// validate returns all problems of cfg, joined.
 func (cfg ProviderConfig) validate() error {
 	var problems []error
 	problem := func(format string, args ...any) {
@@ -284,7 +283,7 @@ func (cfg ProviderConfig) validate() error {
 	}
 
 	if len(cfg.Users) == 0 {
-		problem("Users is empty, so nobody could sign in")
+		problem("Users is empty: add at least one user")
 	}
 	usernames, subjects := map[string]bool{}, map[string]bool{}
 	for _, u := range cfg.Users {
@@ -293,7 +292,7 @@ func (cfg ProviderConfig) validate() error {
 			continue
 		}
 		if usernames[u.Username] || subjects[u.Subject] {
-			problem("Users: %q is there twice, by Username or by Subject", u.Username)
+			problem("Users: the Username or the Subject of %q is not unique", u.Username)
 		}
 		usernames[u.Username], subjects[u.Subject] = true, true
 		if _, err := json.Marshal(u.Claims); err != nil {
@@ -309,17 +308,17 @@ func (cfg ProviderConfig) validate() error {
 	return errors.Join(problems...)
 }
 
-// StartProvider starts a provider on the loopback interface with these users,
-// or [DefaultUsers], and closes it when the test ends. Any redirect URI is
-// accepted, requests are recorded, and the client secret has characters that
-// a client must encode.
+// StartProvider starts a provider on the loopback interface with these users, by
+// default [DefaultUsers], and closes it at the end of the test. It accepts every
+// redirect URI, records requests, and has a client secret with characters that must be
+// encoded.
 func StartProvider(t testing.TB, users ...User) *Provider {
 	t.Helper()
 	return ProviderConfig{Users: users}.Start(t)
 }
 
-// Start is [StartProvider] for a configuration of one's own, such as another
-// signing algorithm. It chooses Issuer itself and always records requests.
+// Start is [StartProvider] with a configuration. It sets Issuer, which must be empty,
+// and RecordRequests.
 func (cfg ProviderConfig) Start(t testing.TB) *Provider {
 	t.Helper()
 	if cfg.Issuer != "" {
@@ -333,8 +332,7 @@ func (cfg ProviderConfig) Start(t testing.TB) *Provider {
 	}
 	cfg.RecordRequests = true
 
-	// The issuer is part of the provider, and the address is known only when
-	// the server listens.
+	// The provider needs its issuer, and so the address of the server.
 	var p *Provider
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.ServeHTTP(w, r) }))
 	cfg.Issuer = "http://" + server.Listener.Addr().String()
@@ -351,24 +349,24 @@ func (cfg ProviderConfig) Start(t testing.TB) *Provider {
 	return p
 }
 
-// Close ends the answers that a fault holds back, so that a server with this
-// handler can shut down. The provider needs no closing otherwise.
+// Close ends the responses that a fault delays, so that a server with this handler can
+// shut down. Without such faults it has no effect.
 func (p *Provider) Close() { p.close() }
 
 // Issuer returns the URL of the provider.
 func (p *Provider) Issuer() string { return p.cfg.Issuer }
 
-// ClientID returns the ID of the application at this provider.
+// ClientID returns the client ID.
 func (p *Provider) ClientID() string { return p.cfg.ClientID }
 
-// ClientSecret returns the secret of the application at this provider.
+// ClientSecret returns the client secret.
 func (p *Provider) ClientSecret() string { return p.cfg.ClientSecret }
 
-// Users returns who can sign in, with their subjects and passwords filled in.
+// Users returns the users, including generated subjects and passwords.
 func (p *Provider) Users() []User { return slices.Clone(p.cfg.Users) }
 
-// AsProvider returns the provider as an entry of nuxtauth's Config.Providers.
-// With private_key_jwt the caller still has to set SigningKey.
+// AsProvider returns the configuration of the provider for nuxtauth's
+// Config.Providers. With private_key_jwt the caller has to set SigningKey.
 func (p *Provider) AsProvider(id string) provider.Provider {
 	entry := provider.Provider{
 		ID:           id,
@@ -385,15 +383,15 @@ func (p *Provider) AsProvider(id string) provider.Provider {
 	return entry
 }
 
-// SetAccessTokenLife changes how long access tokens are good for, and their
-// "expires_in", from the next one on. Less than a second makes them of no use.
+// SetAccessTokenLife sets the lifetime of the access tokens that are issued from now
+// on. With less than a second, "expires_in" is 0.
 func (p *Provider) SetAccessTokenLife(life time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.accessTokenLife = life
 }
 
-// user returns the user with this username.
+// user returns the user with a username.
 func (p *Provider) user(username string) (User, bool) {
 	i := slices.IndexFunc(p.cfg.Users, func(u User) bool { return u.Username == username })
 	if i < 0 {
@@ -402,7 +400,7 @@ func (p *Provider) user(username string) (User, bool) {
 	return p.cfg.Users[i], true
 }
 
-// now is the time on the provider's clock.
+// now returns the time of the provider's clock.
 func (p *Provider) now() time.Time { return p.cfg.Now() }
 
 // url returns the absolute URL of a path below the issuer.
@@ -410,8 +408,8 @@ func (p *Provider) url(path string) string {
 	return strings.TrimSuffix(p.cfg.Issuer, "/") + path
 }
 
-// isWebURL reports whether uri is an absolute http or https URL without a
-// fragment, as RFC 6749 §3.1.2 asks of a redirect URI.
+// isWebURL reports whether uri is an absolute http or https URL without a fragment (RFC
+// 6749 §3.1.2).
 func isWebURL(uri string) bool {
 	u, err := url.Parse(uri)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && !strings.Contains(uri, "#")

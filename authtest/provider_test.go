@@ -15,26 +15,26 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-func TestAConfigurationIsToldAllItsProblemsAtOnce(t *testing.T) {
+func TestNewProvider_JoinsProblems(t *testing.T) {
 	_, err := authtest.NewProvider(authtest.ProviderConfig{
 		Issuer:                 "ftp://idp.example",
 		RedirectURIs:           []string{"/callback"},
-		PostLogoutRedirectURIs: []string{"/bye"}, AccessTokenLife: -time.Minute,
-		AuthMethods:   []provider.AuthMethod{"telepathy", provider.PrivateKeyJWT},
+		PostLogoutRedirectURIs: []string{"/signed-out"}, AccessTokenLife: -time.Minute,
+		AuthMethods:   []provider.AuthMethod{"unknown-method", provider.PrivateKeyJWT},
 		Users:         []authtest.User{{Username: "a"}, {Username: "a"}, {}, {Username: "b", Claims: map[string]any{"f": func() {}}}},
 		TokenLifetime: -time.Second,
 	})
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{`"ftp://idp.example"`, `"/callback"`, `"/bye"`, "-1m0s", `"telepathy"`, "ClientKey", `"a" is there twice`, "no Username", `Claims of "b"`, "-1s"} {
+	for _, want := range []string{`"ftp://idp.example"`, `"/callback"`, `"/signed-out"`, "-1m0s", `"unknown-method"`, "ClientKey", `of "a" is not unique`, "no Username", `Claims of "b"`, "-1s"} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("the error does not mention %s:\n%v", want, err)
+			t.Errorf("the error does not contain %s:\n%v", want, err)
 		}
 	}
 }
 
-func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
+func TestNewProvider_Problems(t *testing.T) {
 	users := authtest.DefaultUsers()
 	for name, cfg := range map[string]authtest.ProviderConfig{
 		"no users":           {Issuer: "https://idp.example"},
@@ -43,7 +43,7 @@ func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
 		"issuer with user":   {Issuer: "https://me@idp.example", Users: users},
 		"relative issuer":    {Issuer: "/idp", Users: users},
 		"unknown algorithm":  {Issuer: "https://idp.example", Users: users, SigningAlgorithm: "HS256"},
-		"a key of no use":    {Issuer: "https://idp.example", Users: users, ClientKey: []byte("secret")},
+		"unsupported key":    {Issuer: "https://idp.example", Users: users, ClientKey: []byte("secret")},
 		"the same subject":   {Issuer: "https://idp.example", Users: []authtest.User{{Username: "a", Subject: "1"}, {Username: "b", Subject: "1"}}},
 		"key method, no key": {Issuer: "https://idp.example", Users: users, AuthMethods: []provider.AuthMethod{provider.PrivateKeyJWT}},
 	} {
@@ -53,7 +53,7 @@ func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
 	}
 }
 
-func TestAProviderInventsSecretsThatNobodyCanGuess(t *testing.T) {
+func TestNewProvider_RandomSecrets(t *testing.T) {
 	cfg := authtest.ProviderConfig{Issuer: "https://idp.example", Users: []authtest.User{{Username: "a"}}, SigningAlgorithm: "ES256"}
 	one, err := authtest.NewProvider(cfg)
 	if err != nil {
@@ -67,7 +67,7 @@ func TestAProviderInventsSecretsThatNobodyCanGuess(t *testing.T) {
 		t.Errorf("client secrets %q and %q", one.ClientSecret(), two.ClientSecret())
 	}
 	if one.Users()[0].Password == two.Users()[0].Password || len(one.Users()[0].Password) < 20 {
-		t.Error("passwords can be guessed")
+		t.Error("the passwords are not random")
 	}
 	if one.Users()[0].Subject != "a" {
 		t.Errorf("subject %q", one.Users()[0].Subject)
@@ -77,7 +77,7 @@ func TestAProviderInventsSecretsThatNobodyCanGuess(t *testing.T) {
 	}
 }
 
-func TestStartProviderNeedsNoConfiguration(t *testing.T) {
+func TestStartProvider_Defaults(t *testing.T) {
 	idp := authtest.StartProvider(t)
 	rp := newRelyingParty(t, idp)
 	rp.algorithm = "RS256"
@@ -87,16 +87,16 @@ func TestStartProviderNeedsNoConfiguration(t *testing.T) {
 		}
 	}
 	if url.QueryEscape(idp.ClientSecret()) == idp.ClientSecret() {
-		t.Error("a client that forgets to encode its secret would go unnoticed")
+		t.Error("the client secret has no character that must be encoded")
 	}
 
 	other := authtest.StartProvider(t, authtest.User{Username: "carol"})
 	if users := other.Users(); len(users) != 1 || users[0].Username != "carol" {
-		t.Errorf("the users are %v", users)
+		t.Errorf("users %v", users)
 	}
 }
 
-func TestAProviderServesBelowThePathOfItsIssuer(t *testing.T) {
+func TestProvider_IssuerWithPath(t *testing.T) {
 	for _, path := range []string{"", "/", "/idp", "/idp/", "/a/b"} {
 		t.Run("path "+path, func(t *testing.T) {
 			var idp *authtest.Provider
@@ -114,7 +114,7 @@ func TestAProviderServesBelowThePathOfItsIssuer(t *testing.T) {
 				t.Error(err)
 			}
 			if len(idp.Requests()) != 0 {
-				t.Error("requests are recorded although nobody asked for it")
+				t.Error("requests are recorded without RecordRequests")
 			}
 			res, err := http.Get(server.URL + "/elsewhere")
 			if err != nil {
@@ -122,13 +122,13 @@ func TestAProviderServesBelowThePathOfItsIssuer(t *testing.T) {
 			}
 			res.Body.Close()
 			if res.StatusCode != http.StatusNotFound {
-				t.Errorf("/elsewhere answered %d", res.StatusCode)
+				t.Errorf("/elsewhere: status %d", res.StatusCode)
 			}
 		})
 	}
 }
 
-func TestAProviderCanBeMountedInGin(t *testing.T) {
+func TestProvider_InGin(t *testing.T) {
 	gin.SetMode(gin.TestMode)
 	idp, err := authtest.NewProvider(authtest.ProviderConfig{Issuer: "http://app.test/idp", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256"})
 	if err != nil {
@@ -140,12 +140,12 @@ func TestAProviderCanBeMountedInGin(t *testing.T) {
 		w := httptest.NewRecorder()
 		router.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {
-			t.Errorf("%s answered %d %s", path, w.Code, w.Body)
+			t.Errorf("%s: status %d: %s", path, w.Code, w.Body)
 		}
 	}
 }
 
-func TestDiscoverySaysWhatClientsDependOn(t *testing.T) {
+func TestDiscovery_Metadata(t *testing.T) {
 	idp := fastProvider(t)
 	w := httptest.NewRecorder()
 	idp.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/.well-known/openid-configuration", nil))
@@ -166,7 +166,7 @@ func TestDiscoverySaysWhatClientsDependOn(t *testing.T) {
 	}
 }
 
-func TestTheProviderFitsIntoAConfiguration(t *testing.T) {
+func TestAsProvider_Fields(t *testing.T) {
 	idp := fastProvider(t)
 	entry := idp.AsProvider("test")
 	if entry.ID != "test" || entry.Type != provider.TypeOIDC || entry.Issuer != idp.Issuer() ||
@@ -175,11 +175,11 @@ func TestTheProviderFitsIntoAConfiguration(t *testing.T) {
 	}
 	public := authtest.ProviderConfig{SigningAlgorithm: "ES256", AuthMethods: []provider.AuthMethod{provider.NoClientAuth}}.Start(t)
 	if entry := public.AsProvider("test"); entry.ClientSecret != "" || entry.AuthMethod != provider.NoClientAuth {
-		t.Errorf("a public client got %+v", entry)
+		t.Errorf("public client: got %+v", entry)
 	}
 }
 
-func TestRequestsShowWhatTheClientSent(t *testing.T) {
+func TestRequests_Recorded(t *testing.T) {
 	idp := fastProvider(t)
 	if _, err := newRelyingParty(t, idp).signIn("alice"); err != nil {
 		t.Fatal(err)
@@ -188,7 +188,7 @@ func TestRequestsShowWhatTheClientSent(t *testing.T) {
 	if len(authorize) != 1 || len(token) != 1 || len(userinfo) != 1 {
 		t.Fatalf("recorded %d, %d, %d requests", len(authorize), len(token), len(userinfo))
 	}
-	if authorize[0].Query.Get("nonce") != "nonce-of-this-flow" {
+	if authorize[0].Query.Get("nonce") != "nonce-of-this-sign-in" {
 		t.Errorf("authorize: %v", authorize[0].Query)
 	}
 	if token[0].Method != http.MethodPost || token[0].Form.Get("code_verifier") == "" || !strings.HasPrefix(token[0].Header.Get("Authorization"), "Basic ") {
@@ -202,13 +202,13 @@ func TestRequestsShowWhatTheClientSent(t *testing.T) {
 	}
 }
 
-func TestAnOversizedRequestIsRefused(t *testing.T) {
+func TestProvider_BodyTooLarge(t *testing.T) {
 	idp := fastProvider(t)
 	r := httptest.NewRequest(http.MethodPost, "/token", strings.NewReader("code="+strings.Repeat("x", 1<<20)))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := httptest.NewRecorder()
 	idp.ServeHTTP(w, r)
 	if w.Code != http.StatusBadRequest {
-		t.Errorf("answered %d", w.Code)
+		t.Errorf("status %d", w.Code)
 	}
 }

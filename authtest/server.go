@@ -21,15 +21,15 @@ const (
 	userinfoPath  = "/userinfo"
 	logoutPath    = "/logout"
 
-	movedPath        = "/moved"         // where the redirect faults lead: /moved/token and so on
-	attackerKeysPath = "/attacker/jwks" // where a forged "jku" leads
-	attackerCertPath = "/attacker/cert" // where a forged "x5u" leads
+	movedPath        = "/moved"         // prefix of the targets of redirect faults, such as /moved/token
+	attackerKeysPath = "/attacker/jwks" // target of a forged "jku"
+	attackerCertPath = "/attacker/cert" // target of a forged "x5u"
 )
 
-// maxBody is more than any honest request to the provider has, in bytes.
+// maxBody is the maximum size of a request body, in bytes.
 const maxBody = 64 << 10
 
-// routes returns the handler of all paths, without that of the issuer.
+// routes returns the handler of all paths, without the prefix of the issuer's path.
 func (p *Provider) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+authorizePath, p.authorize)
@@ -60,7 +60,7 @@ func (p *Provider) routes() http.Handler {
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if r.Body != nil { // a handler may be called without a server
+	if r.Body != nil { // nil in a request that no server has received
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	}
 	if err := r.ParseForm(); err != nil {
@@ -71,16 +71,16 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.handler.ServeHTTP(w, r)
 }
 
-// A Received is a request that the provider got.
+// Received is a request that the provider has received.
 type Received struct {
 	Method string
 	Path   string      // below the path of the issuer, such as "/token"
-	Query  url.Values  // parameters of the URL
-	Form   url.Values  // parameters of a form in the body, passwords and secrets included
-	Header http.Header // Authorization and cookies included
+	Query  url.Values  // of the URL
+	Form   url.Values  // of the body, including passwords and secrets
+	Header http.Header // including Authorization and cookies
 }
 
-// record remembers r.
+// record adds r to the recorded requests.
 func (p *Provider) record(r *http.Request) {
 	if !p.cfg.RecordRequests {
 		return
@@ -96,14 +96,14 @@ func (p *Provider) record(r *http.Request) {
 	})
 }
 
-// Requests returns what the provider received at these paths, or at all of
-// them when none is given, oldest first:
+// Requests returns the recorded requests for these paths, by default for all paths, the
+// oldest first:
 //
 //	idp.Requests("/token")[0].Form.Get("code_verifier")
 //
-// A provider made by NewProvider records only with RecordRequests. A client
-// that follows a redirect fault shows up below "/moved", and one that trusts
-// the header of a forged ID token below "/attacker".
+// A provider of [NewProvider] records requests only with RecordRequests. Requests below
+// "/moved" are of a client that follows redirects, requests below "/attacker" of a
+// client that uses the keys in the header of an ID token.
 func (p *Provider) Requests(paths ...string) []Received {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -165,7 +165,7 @@ func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"keys": keys})
 }
 
-// writeJSON answers with v, its members in a fixed order.
+// writeJSON writes v as JSON, with sorted members.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	var body bytes.Buffer
 	if err := json.MarshalWrite(&body, v, json.Deterministic(true)); err != nil {

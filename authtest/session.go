@@ -10,16 +10,14 @@ import (
 	"testing"
 )
 
-// An Issuer makes the cookies that carry a session with this token.
-// *nuxtauth.Auth is one.
+// Issuer issues the cookies of a session with a token. *nuxtauth.Auth implements it.
 type Issuer[T any] interface {
 	Issue(ctx context.Context, token *T) ([]*http.Cookie, error)
 }
 
-// Request returns a request of somebody who is signed in with this token, to
-// be given to the ServeHTTP method of the application. The target is a path
-// or an absolute URL, as for httptest.NewRequest; body may be nil. For a
-// request that goes over a network, use [Jar].
+// Request returns a request of a user who is signed in with token, for the ServeHTTP
+// method of the application. target is a path or an absolute URL, as in
+// httptest.NewRequest; body may be nil. Use [Jar] for requests over a network.
 func Request[T any](t testing.TB, auth Issuer[T], token *T, method, target string, body io.Reader) *http.Request {
 	t.Helper()
 	if _, err := url.ParseRequestURI(target); err != nil {
@@ -32,14 +30,14 @@ func Request[T any](t testing.TB, auth Issuer[T], token *T, method, target strin
 	return r
 }
 
-// Jar returns a cookie jar of somebody who is signed in with this token at
-// baseURL, such as the URL of an httptest.Server:
+// Jar returns a cookie jar of a user who is signed in with token at baseURL, such as
+// the URL of an httptest.Server:
 //
 //	client := server.Client()
 //	client.Jar = authtest.Jar(t, auth, token, server.URL)
 //
-// It fails the test when the cookies would not be sent there, as those of an
-// application configured for https are not sent to another machine over http.
+// It fails the test if a client would not send the cookies to baseURL: for example, the
+// cookies of an application whose URL is https are not sent over http.
 func Jar[T any](t testing.TB, auth Issuer[T], token *T, baseURL string) http.CookieJar {
 	t.Helper()
 	base, err := url.Parse(baseURL)
@@ -65,11 +63,11 @@ func Jar[T any](t testing.TB, auth Issuer[T], token *T, baseURL string) http.Coo
 	return jar
 }
 
-// issue returns the cookies of a new session, without those that only delete.
+// issue returns the cookies of a new session, without those that clear others.
 func issue[T any](t testing.TB, auth Issuer[T], token *T) []*http.Cookie {
 	t.Helper()
 	if token == nil {
-		t.Fatal("authtest: token is nil; for somebody who is signed out, use httptest.NewRequest")
+		t.Fatal("authtest: the token is nil: use httptest.NewRequest for a request without a session")
 	}
 	all, err := auth.Issue(t.Context(), token)
 	if err != nil {

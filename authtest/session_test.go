@@ -13,8 +13,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/authtest"
 )
 
-// These have the shape of nuxtauth's own types: constraints that only an
-// embedded type satisfies, and an Auth with two parameters.
+// These types are like those of nuxtauth: constraints that embedding alone satisfies, and
+// an Auth with two type parameters.
 type (
 	jwtConstraint     interface{ isJWT() }
 	sessionConstraint interface{ isSession() }
@@ -33,7 +33,7 @@ type appToken struct {
 
 type appSession struct{ defaultSession }
 
-// A fakeAuth issues sessions as nuxtauth.Auth does.
+// fakeAuth issues sessions as nuxtauth.Auth does.
 type fakeAuth[T jwtConstraint, S sessionConstraint] struct {
 	cookies func(*T) ([]*http.Cookie, error)
 }
@@ -42,8 +42,8 @@ func (a *fakeAuth[T, S]) Issue(_ context.Context, token *T) ([]*http.Cookie, err
 	return a.cookies(token)
 }
 
-// newAuth returns a fakeAuth that puts the token into two cookies, as a long
-// one has to be, and clears a third.
+// newAuth returns a fakeAuth that writes the token to two cookies, as is done for a long
+// one, and clears a third.
 func newAuth(secure bool) *fakeAuth[appToken, appSession] {
 	return &fakeAuth[appToken, appSession]{func(token *appToken) ([]*http.Cookie, error) {
 		return []*http.Cookie{
@@ -54,7 +54,7 @@ func newAuth(secure bool) *fakeAuth[appToken, appSession] {
 	}}
 }
 
-// whoami answers with the session's cookies and the method.
+// whoami responds with the method, the URL, the cookies and the body of the request.
 func whoami(w http.ResponseWriter, r *http.Request) {
 	var parts []string
 	for _, c := range r.Cookies() {
@@ -64,8 +64,8 @@ func whoami(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s %s %s %s", r.Method, r.URL, strings.Join(parts, ";"), body)
 }
 
-func TestARequestIsSignedIn(t *testing.T) {
-	auth := newAuth(true) // a Request carries the cookies of an https application, too
+func TestRequest_SignedIn(t *testing.T) {
+	auth := newAuth(true) // a Request has Secure cookies too
 	token := &appToken{defaultJWT{"42"}, "admin"}
 	for _, tc := range []struct{ target, want string }{
 		{"/me?x=1", "POST /me?x=1 session.0=42;session.1=admin hello"},
@@ -79,7 +79,7 @@ func TestARequestIsSignedIn(t *testing.T) {
 	}
 }
 
-func TestAJarIsSignedIn(t *testing.T) {
+func TestJar_SignedIn(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprintf("https %t", secure), func(t *testing.T) {
 			server := httptest.NewUnstartedServer(http.HandlerFunc(whoami))
@@ -102,7 +102,7 @@ func TestAJarIsSignedIn(t *testing.T) {
 	}
 }
 
-// A failingT keeps a failure to itself.
+// failingT records a fatal error instead of failing the test.
 type failingT struct {
 	*testing.T
 	message string
@@ -110,12 +110,12 @@ type failingT struct {
 
 func (t *failingT) Fatalf(format string, args ...any) {
 	t.message = fmt.Sprintf(format, args...)
-	panic(t) // what runtime.Goexit is to a real test
+	panic(t) // instead of runtime.Goexit
 }
 
 func (t *failingT) Fatal(args ...any) { t.Fatalf("%s", fmt.Sprint(args...)) }
 
-// failure returns the message with which f fails the test, or "".
+// failure returns the message of a fatal error of f, or "".
 func failure(t *testing.T, f func(t testing.TB)) (message string) {
 	failing := &failingT{T: t}
 	defer func() {
@@ -128,7 +128,7 @@ func failure(t *testing.T, f func(t testing.TB)) (message string) {
 	return ""
 }
 
-func TestAMistakeInATestIsExplained(t *testing.T) {
+func TestHelpers_FatalMessages(t *testing.T) {
 	token := &appToken{defaultJWT{"42"}, "admin"}
 	broken := &fakeAuth[appToken, appSession]{func(*appToken) ([]*http.Cookie, error) { return nil, errors.New("the store is down") }}
 	empty := &fakeAuth[appToken, appSession]{func(*appToken) ([]*http.Cookie, error) { return nil, nil }}
@@ -147,11 +147,11 @@ func TestAMistakeInATestIsExplained(t *testing.T) {
 		"foreign URL":              {func(t testing.TB) { idp.SignIn(t, "https://other.example/authorize?x", "alice") }, "not an authorization URL"},
 		"unknown client": {func(t testing.TB) {
 			idp.SignIn(t, authorizationURL(idp, "client_id", "other"), "alice")
-		}, "shows no form"},
+		}, "has no form"},
 		"issuer given to Start": {func(t testing.TB) { authtest.ProviderConfig{Issuer: "https://idp.example"}.Start(t) }, "leave Issuer empty"},
 	} {
 		if got := failure(t, tc.run); !strings.Contains(got, tc.want) {
-			t.Errorf("%s: the test fails with %q, want %q", name, got, tc.want)
+			t.Errorf("%s: message %q, want %q", name, got, tc.want)
 		}
 	}
 }

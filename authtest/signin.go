@@ -12,55 +12,54 @@ import (
 	"testing"
 )
 
-// SignIn plays a user: it opens the authorization URL at the provider, types
-// the user's name and password into the form, and returns the request with
-// which a browser would go back to the application. That is a GET of the
-// callback URL or, with response_mode=form_post, a POST of the form to it:
+// SignIn opens the authorization URL at the provider, submits the sign-in form with the
+// username and the password of the user, and returns the browser's next request to the
+// application: a GET of the callback URL or, with response_mode=form_post, a POST to it:
 //
 //	res, err := client.Do(idp.SignIn(t, authorizationURL, "alice"))
 //
-// It works without a network. A provider that answers at once, because of
-// prompt=none or a request that it refuses, has that answer returned; one that
-// does not send the browser back fails the test.
+// It uses no network. If the provider responds without a form, as to prompt=none or an
+// invalid request, SignIn returns the request with that response. It fails the test if
+// the provider does not redirect to the application.
 func (p *Provider) SignIn(t testing.TB, authorizationURL, username string) *http.Request {
 	t.Helper()
 	user, ok := p.user(username)
 	if !ok {
 		t.Fatalf("authtest: the provider has no user %q", username)
 	}
-	return p.play(t, authorizationURL, url.Values{
+	return p.submit(t, authorizationURL, url.Values{
 		"username": {user.Username}, "password": {user.Password}, "decision": {"allow"},
 	})
 }
 
-// Deny is [Provider.SignIn] for a user who presses Deny.
+// Deny is [Provider.SignIn] for a user who denies access.
 func (p *Provider) Deny(t testing.TB, authorizationURL string) *http.Request {
 	t.Helper()
-	return p.play(t, authorizationURL, url.Values{"decision": {"deny"}})
+	return p.submit(t, authorizationURL, url.Values{"decision": {"deny"}})
 }
 
-// play opens the authorization URL and sends the form with these fields.
-func (p *Provider) play(t testing.TB, authorizationURL string, fields url.Values) *http.Request {
+// submit opens the authorization URL and submits the form with these fields.
+func (p *Provider) submit(t testing.TB, authorizationURL string, fields url.Values) *http.Request {
 	t.Helper()
 	if !strings.HasPrefix(authorizationURL, p.url(authorizePath)+"?") {
 		t.Fatalf("authtest: %q is not an authorization URL of %q", authorizationURL, p.cfg.Issuer)
 	}
 
 	page := p.browse(t, http.MethodGet, authorizationURL, nil)
-	if back := p.wayBack(t, page); back != nil {
+	if back := p.callback(t, page); back != nil {
 		return back
 	}
 	action, form := formOf(t, page)
 	maps.Copy(form, fields)
 	page = p.browse(t, http.MethodPost, resolve(t, authorizationURL, action), form)
-	if back := p.wayBack(t, page); back != nil {
+	if back := p.callback(t, page); back != nil {
 		return back
 	}
-	t.Fatalf("authtest: the provider did not send the browser back; it answered %d:\n%s", page.Code, page.Body)
+	t.Fatalf("authtest: the provider did not redirect to the application: status %d\n%s", page.Code, page.Body)
 	return nil
 }
 
-// browse sends a request to the provider as a browser would.
+// browse sends a request to the provider as a browser does.
 func (p *Provider) browse(t testing.TB, method, target string, form url.Values) *httptest.ResponseRecorder {
 	t.Helper()
 	var body io.Reader
@@ -79,9 +78,9 @@ func (p *Provider) browse(t testing.TB, method, target string, form url.Values) 
 	return page
 }
 
-// wayBack returns the request with which a browser leaves the page for the
-// application, or nil when the page wants to be filled in.
-func (p *Provider) wayBack(t testing.TB, page *httptest.ResponseRecorder) *http.Request {
+// callback returns the browser's next request to the application, nil if the page is
+// the sign-in form.
+func (p *Provider) callback(t testing.TB, page *httptest.ResponseRecorder) *http.Request {
 	t.Helper()
 	location := page.Header().Get("Location")
 	if location == "" && !strings.Contains(page.Body.String(), "<script>"+postScript+"</script>") {
@@ -106,14 +105,14 @@ func (p *Provider) wayBack(t testing.TB, page *httptest.ResponseRecorder) *http.
 	return back
 }
 
-// formOf returns the action and the hidden fields of the form on one of the
-// provider's own pages.
+// formOf returns the action and the hidden fields of the form on a page of the
+// provider.
 func formOf(t testing.TB, page *httptest.ResponseRecorder) (action string, fields url.Values) {
 	t.Helper()
 	body := page.Body.String()
 	found := regexp.MustCompile(`<form method="post" action="([^"]*)">`).FindStringSubmatch(body)
 	if found == nil {
-		t.Fatalf("authtest: the provider shows no form; it answered %d:\n%s", page.Code, body)
+		t.Fatalf("authtest: the page of the provider has no form: status %d\n%s", page.Code, body)
 	}
 	fields = url.Values{}
 	hidden := regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)

@@ -19,8 +19,8 @@ const (
 	refreshLifetime = 30 * 24 * time.Hour
 )
 
-// A grant is what a user has allowed the application. The tokens that come of
-// it die together when a code or a refresh token is used twice.
+// grant is the authorization of a user for the application. Its tokens are revoked
+// together if a code or a refresh token is used twice.
 type grant struct {
 	user        User
 	redirectURI string
@@ -32,50 +32,51 @@ type grant struct {
 	revoked     bool
 }
 
-// has reports whether the scope includes this one.
+// has reports whether the grant includes a scope.
 func (g *grant) has(scope string) bool { return slices.Contains(strings.Fields(g.scope), scope) }
 
-// A ticket is an authorization code, an access token or a refresh token.
-type ticket struct {
+// issued is an authorization code, an access token or a refresh token.
+type issued struct {
 	grant   *grant
 	expires time.Time
-	spent   bool
+	used    bool
 }
 
-// tickets are the tickets of one kind by their value. Provider.mu guards them.
-type tickets map[string]*ticket
+// grants maps the codes, or the tokens of one kind, to their grants. Provider.mu guards
+// it.
+type grants map[string]*issued
 
-// issue makes a ticket and forgets the expired ones.
-func (t tickets) issue(g *grant, now time.Time, lifetime time.Duration) string {
+// issue returns a new code or token, and removes expired ones.
+func (t grants) issue(g *grant, now time.Time, lifetime time.Duration) string {
 	for value, old := range t {
 		if !now.Before(old.expires) {
 			delete(t, value)
 		}
 	}
 	value := rand.Text()
-	t[value] = &ticket{grant: g, expires: now.Add(lifetime)}
+	t[value] = &issued{grant: g, expires: now.Add(lifetime)}
 	return value
 }
 
-// find returns the grant of a ticket that is still good.
-func (t tickets) find(value string, now time.Time) (*grant, bool) {
+// find returns the grant of a code or token that is valid.
+func (t grants) find(value string, now time.Time) (*grant, bool) {
 	found, ok := t[value]
-	if !ok || found.spent || found.grant.revoked || !now.Before(found.expires) {
+	if !ok || found.used || found.grant.revoked || !now.Before(found.expires) {
 		return nil, false
 	}
 	return found.grant, true
 }
 
-// spend is find for a ticket that may be used once. The second use revokes the
+// consume is find for a code or token that is valid once. The second use revokes the
 // grant (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
-func (t tickets) spend(value string, now time.Time) (*grant, bool) {
+func (t grants) consume(value string, now time.Time) (*grant, bool) {
 	found, ok := t[value]
-	if ok && found.spent {
+	if ok && found.used {
 		found.grant.revoked = true
 	}
 	g, ok := t.find(value, now)
 	if ok {
-		found.spent = true
+		found.used = true
 	}
 	return g, ok
 }
@@ -97,11 +98,11 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// exchangeCode answers with the tokens for an authorization code. A code that
-// was tried is used up, whatever comes of it.
+// exchangeCode responds with the tokens for an authorization code. The code is used up
+// even if the request fails.
 func (p *Provider) exchangeCode(w http.ResponseWriter, form url.Values) {
 	p.mu.Lock()
-	g, ok := p.codes.spend(form.Get("code"), p.now())
+	g, ok := p.codes.consume(form.Get("code"), p.now())
 	p.mu.Unlock()
 
 	verifier := form.Get("code_verifier")
@@ -119,10 +120,10 @@ func (p *Provider) exchangeCode(w http.ResponseWriter, form url.Values) {
 	}
 }
 
-// refreshTokens answers with new tokens for a refresh token and retires it,
-// unless a fault keeps it.
+// refreshTokens responds with new tokens for a refresh token, which is used up unless a
+// fault keeps it valid.
 func (p *Provider) refreshTokens(w http.ResponseWriter, form url.Values) {
-	use := p.refresh.spend
+	use := p.refresh.consume
 	if len(effects[keepRefreshToken](p)) > 0 {
 		use = p.refresh.find
 	}
@@ -143,7 +144,7 @@ func (p *Provider) refreshTokens(w http.ResponseWriter, form url.Values) {
 	p.writeTokens(w, g, true)
 }
 
-// writeTokens answers with the tokens for a grant.
+// writeTokens responds with new tokens for a grant.
 func (p *Provider) writeTokens(w http.ResponseWriter, g *grant, refreshed bool) {
 	now, kept := p.now(), refreshed && len(effects[keepRefreshToken](p)) > 0
 	p.mu.Lock()
@@ -174,7 +175,7 @@ func (p *Provider) writeTokens(w http.ResponseWriter, g *grant, refreshed bool) 
 	writeJSON(w, http.StatusOK, response)
 }
 
-// A draft is an ID token or a logout token before it is signed. Faults change it.
+// draft is an ID token or a logout token before it is signed. Faults change it.
 type draft struct {
 	header map[string]any
 	claims jwt.MapClaims
@@ -183,8 +184,8 @@ type draft struct {
 
 	signer    *signingKey // the provider's own
 	now       time.Time
-	refreshed bool                        // for a refresh token, not for a code
-	rewrite   func(compact string) string // changes what is sent; nil changes nothing
+	refreshed bool                        // for a refresh token instead of a code
+	rewrite   func(compact string) string // changes the signed token; nil changes nothing
 }
 
 // signIDToken returns the ID token for a grant (OpenID Connect Core §2).
@@ -207,7 +208,7 @@ func (p *Provider) signIDToken(g *grant, accessToken string, refreshed bool) (st
 	claims["auth_time"] = g.authTime.Unix()
 	claims["sid"] = g.session
 	claims["at_hash"] = signer.accessTokenHash(accessToken)
-	if g.nonce != "" && !refreshed { // OpenID Connect Core §12.2 wants none in a refreshed one
+	if g.nonce != "" && !refreshed { // OpenID Connect Core §12.2
 		claims["nonce"] = g.nonce
 	}
 
@@ -219,7 +220,7 @@ func (p *Provider) signIDToken(g *grant, accessToken string, refreshed bool) (st
 	return token.sign()
 }
 
-// newDraft returns a token of this type, to be signed by this key.
+// newDraft returns a token of a type for a key.
 func newDraft(typ string, claims jwt.MapClaims, signer *signingKey, now time.Time) *draft {
 	return &draft{
 		header: map[string]any{"typ": typ, "alg": signer.method.Alg(), "kid": signer.id},
@@ -231,7 +232,7 @@ func newDraft(typ string, claims jwt.MapClaims, signer *signingKey, now time.Tim
 	}
 }
 
-// sign returns the token as it is sent.
+// sign returns the signed token.
 func (t *draft) sign() (string, error) {
 	compact, err := (&jwt.Token{Header: t.header, Claims: t.claims, Method: t.method}).SignedString(t.key)
 	if err != nil || t.rewrite == nil {
@@ -240,8 +241,8 @@ func (t *draft) sign() (string, error) {
 	return t.rewrite(compact), nil
 }
 
-// claims returns what the scopes let the application know of the user
-// (OpenID Connect Core §5.4), without "sub".
+// claims returns the claims of the user for the granted scopes (OpenID Connect Core
+// §5.4), without "sub".
 func (u User) claims(has func(scope string) bool) map[string]any {
 	claims := map[string]any{}
 	set := func(name, value string) {
@@ -262,8 +263,8 @@ func (u User) claims(has func(scope string) bool) map[string]any {
 	return claims
 }
 
-// userinfo serves the claims of the user to whom the access token belongs
-// (OpenID Connect Core §5.3). The token has to be in the Authorization header.
+// userinfo serves the claims of the access token's user (OpenID Connect Core §5.3). The
+// token must be in the Authorization header.
 func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 	scheme, accessToken, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	p.mu.Lock()
@@ -285,19 +286,19 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, claims)
 }
 
-// writeUnauthorized answers that the access token is no good (RFC 6750 §3).
+// writeUnauthorized responds to an invalid access token (RFC 6750 §3).
 func writeUnauthorized(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 	writeJSON(w, http.StatusUnauthorized, map[string]string{"error": "invalid_token"})
 }
 
-// writeTokenError answers with an error of the token endpoint (RFC 6749 §5.2).
+// writeTokenError writes an error response of the token endpoint (RFC 6749 §5.2).
 func writeTokenError(w http.ResponseWriter, status int, code, description string) {
 	w.Header().Set("Pragma", "no-cache")
 	writeJSON(w, status, map[string]string{"error": code, "error_description": description})
 }
 
-// isVerifier reports whether s is a code_verifier by RFC 7636 §4.1.
+// isVerifier reports whether s is a code_verifier (RFC 7636 §4.1).
 func isVerifier(s string) bool {
 	return len(s) >= 43 && len(s) <= 128 && !strings.ContainsFunc(s, func(c rune) bool {
 		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-._~", c))

@@ -21,7 +21,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/authtest"
 )
 
-// A wire looks at what a provider sends.
+// wire sends requests to a provider.
 type wire struct {
 	t   *testing.T
 	idp *authtest.Provider
@@ -29,15 +29,15 @@ type wire struct {
 
 type object = map[string]any
 
-// A reply is an answer of the provider, as far as it got.
+// reply is a response of the provider, which may be incomplete.
 type reply struct {
 	*http.Response
-	body []byte // without the middle, when it is huge
+	body []byte // without the middle if it is huge
 	size int    // of the whole body
-	err  error  // how the body broke off
+	err  error  // of reading the body
 }
 
-// send sends a request over the network, follows nothing and unpacks nothing.
+// send sends a request over the network, without following redirects or decompressing.
 func (w wire) send(method, path string, form url.Values, header http.Header) reply {
 	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.t.Context(), method, w.idp.Issuer()+path, strings.NewReader(form.Encode()))
@@ -61,7 +61,7 @@ func (w wire) send(method, path string, form url.Values, header http.Header) rep
 	return reply{res, body, size, err}
 }
 
-// readShort reads everything and keeps the first and the last of it.
+// readShort reads all of r and returns its beginning and its end.
 func readShort(r io.Reader) (kept []byte, size int, err error) {
 	const most = 2 << 20
 	buffer := make([]byte, 64<<10)
@@ -126,20 +126,20 @@ func (w wire) refresh(token any) reply {
 	}, nil)
 }
 
-// refreshed returns the tokens that a refresh token brings.
+// refreshed returns the tokens of a refresh.
 func (w wire) refreshed() object {
 	w.t.Helper()
 	return decoded(w.refresh(w.tokens()["refresh_token"]).body)
 }
 
-// askUserinfo signs in and asks the userinfo endpoint.
-func (w wire) askUserinfo() reply {
+// getUserinfo signs in and sends the userinfo request.
+func (w wire) getUserinfo() reply {
 	w.t.Helper()
 	accessToken, _ := w.tokens()["access_token"].(string)
 	return w.send(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + accessToken}})
 }
 
-func (w wire) userinfo() object { return decoded(w.askUserinfo().body) }
+func (w wire) userinfo() object { return decoded(w.getUserinfo().body) }
 
 // decoded returns the JSON object in data, or nil.
 func decoded(data []byte) object {
@@ -150,7 +150,7 @@ func decoded(data []byte) object {
 	return v
 }
 
-// A compact is an ID token, taken apart.
+// compact is a decoded token.
 type compact struct {
 	raw            string
 	header, claims object
@@ -175,14 +175,14 @@ func parse(tokens object) compact {
 	return compact{raw, segment(parts[0]), segment(parts[1]), parts[2]}
 }
 
-// signedBy reports whether this key, or secret, verifies the ID token. Nothing
-// but the signature is looked at.
+// signedBy reports whether a key, or a secret, verifies the signature of the token. The
+// claims are not checked.
 func (c compact) signedBy(key any) bool {
 	_, err := jwt.NewParser(jwt.WithoutClaimsValidation()).Parse(c.raw, func(*jwt.Token) (any, error) { return key, nil })
 	return err == nil
 }
 
-// published returns the provider's keys, as a client sees them, by their IDs.
+// published returns the provider's published keys, by ID.
 func (w wire) published() map[string]crypto.PublicKey {
 	w.t.Helper()
 	return publicKeys(w.get("/jwks").body)
@@ -201,8 +201,7 @@ func publicKeys(set []byte) map[string]crypto.PublicKey {
 	return keys
 }
 
-// onlyKey returns the one key of a healthy provider, or of one whose faults
-// leave the key set alone.
+// onlyKey returns the key of a provider without faults of the key set.
 func (w wire) onlyKey() crypto.PublicKey {
 	w.t.Helper()
 	keys := w.published()

@@ -12,7 +12,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestEveryScenarioAnswers(t *testing.T) {
+func TestScenario_Response(t *testing.T) {
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			if _, err := newClient(s); err != nil {
@@ -22,7 +22,7 @@ func TestEveryScenarioAnswers(t *testing.T) {
 	}
 }
 
-// BenchmarkMe is one request after the other. For two commits:
+// BenchmarkMe sends one request after the other. To compare two commits:
 //
 //	go test -run '^$' -bench Me/nuxtauth -count 10 >new.txt
 //	benchstat old.txt new.txt
@@ -43,8 +43,8 @@ func BenchmarkMe(b *testing.B) {
 	}
 }
 
-// BenchmarkParallel is as many requests at a time as -cpu says, and so shows
-// what waits for a lock.
+// BenchmarkParallel sends as many requests concurrently as the flag -cpu has CPUs, which
+// shows contention on locks.
 func BenchmarkParallel(b *testing.B) {
 	for _, s := range scenarios() {
 		b.Run(s.name, func(b *testing.B) {
@@ -55,9 +55,9 @@ func BenchmarkParallel(b *testing.B) {
 			b.ReportAllocs()
 			start := cpuTime()
 			b.RunParallel(func(pb *testing.PB) {
-				own := &client{scenario: c.scenario, handler: c.handler, request: c.request}
+				local := &client{scenario: c.scenario, handler: c.handler, request: c.request}
 				for pb.Next() {
-					own.send()
+					local.send()
 				}
 			})
 			b.ReportMetric(float64(cpuTime()-start)/float64(b.N), "cpu-ns/op")

@@ -17,13 +17,13 @@ import (
 	"time"
 )
 
-// overHTTP is the command that puts wrk before a bare Gin server and one of a
-// scenario, in turns.
+// overHTTP is the command that loads a bare Gin server and one of a scenario with wrk, in
+// turns.
 func overHTTP(args []string) error {
 	flags := flag.NewFlagSet("http", flag.ExitOnError)
-	name := flags.String("scenario", "nuxtauth/v4", "what is compared with bare Gin")
-	rounds := flags.Int("rounds", 3, "how often each server is loaded")
-	seconds := flags.Int("seconds", 5, "length of one load")
+	name := flags.String("scenario", "nuxtauth/v4", "the scenario to compare with bare Gin")
+	rounds := flags.Int("rounds", 3, "number of loads of each server")
+	seconds := flags.Int("seconds", 5, "duration of one load")
 	connections := flags.String("connections", "2,10,50", "numbers of connections")
 	procs := flags.Int("procs", 1, "GOMAXPROCS of the servers; wrk has one thread")
 	if err := flags.Parse(args); err != nil {
@@ -47,9 +47,9 @@ func overHTTP(args []string) error {
 		return err
 	}
 	defer other.stop()
-	bare.Headers = other.Headers // the same bytes reach both
+	bare.Headers = other.Headers // the same request for both
 
-	fmt.Printf("%s beside bare Gin: medians of %d rounds of %d s, GOMAXPROCS=%d, wrk with one thread.\n\n", *name, *rounds, *seconds, *procs)
+	fmt.Printf("%s compared with bare Gin: medians of %d rounds of %d s, GOMAXPROCS=%d, wrk with one thread.\n\n", *name, *rounds, *seconds, *procs)
 	fmt.Println("| connections | bare Gin, requests/s | requests/s | ratio | bare Gin p50, p99 | p50, p99 | ratios |")
 	fmt.Println("|--:|--:|--:|--:|--:|--:|--:|")
 	for _, n := range counts {
@@ -68,7 +68,7 @@ func overHTTP(args []string) error {
 	return nil
 }
 
-// row prints the medians of two servers, and of their ratios in each round.
+// row prints the medians of two servers, and those of the ratios in each round.
 func row(connections int, bare, other []load) {
 	rate := func(l load) float64 { return l.rate }
 	p50 := func(l load) float64 { return float64(l.p50) }
@@ -100,14 +100,14 @@ func numbers(list string) ([]int, error) {
 	for field := range strings.SplitSeq(list, ",") {
 		n, err := strconv.Atoi(field)
 		if err != nil || n < 1 {
-			return nil, fmt.Errorf("%q is no number of connections", field)
+			return nil, fmt.Errorf("%q is not a number of connections", field)
 		}
 		all = append(all, n)
 	}
 	return all, nil
 }
 
-// A server is a process of this program that serves one scenario.
+// server is a process of this program that serves one scenario.
 type server struct {
 	URL     string
 	Headers []string // of a signed-in request, "Name: value"
@@ -145,16 +145,16 @@ func start(name string, procs int) (*server, error) {
 	return s, nil
 }
 
-// stop ends the process, which lives for as long as its standard input.
+// stop ends the process by closing its standard input.
 func (s *server) stop() {
 	s.stdin.Close()
 	s.process.Wait()
 }
 
-// serve is that process.
+// serve is the command of a server's process.
 func serve(args []string) error {
 	if len(args) != 1 {
-		return errors.New("serve: want the name of a scenario")
+		return errors.New("serve: write the name of a scenario")
 	}
 	for _, s := range scenarios() {
 		if s.name != args[0] {
@@ -187,7 +187,7 @@ func serve(args []string) error {
 	return fmt.Errorf("there is no scenario %q", args[0])
 }
 
-// A load is what wrk says of one run.
+// load is the result of one run of wrk.
 type load struct {
 	rate     float64 // requests per second
 	p50, p99 time.Duration
@@ -210,11 +210,11 @@ func (s *server) load(wrk string, connections, seconds int) (load, error) {
 	return readLoad(string(out))
 }
 
-// readLoad reads the report of wrk. One with errors in it is no measurement.
+// readLoad parses the report of wrk. A report with failed requests is an error.
 func readLoad(report string) (load, error) {
 	var l load
 	if strings.Contains(report, "Non-2xx") || strings.Contains(report, "Socket errors") {
-		return l, fmt.Errorf("wrk met errors: %s", report)
+		return l, fmt.Errorf("wrk reports errors: %s", report)
 	}
 	for _, m := range latencyLine.FindAllStringSubmatch(report, -1) {
 		d, err := time.ParseDuration(m[2] + m[3])
@@ -228,10 +228,10 @@ func readLoad(report string) (load, error) {
 		}
 	}
 	if m := rateLine.FindStringSubmatch(report); m != nil {
-		l.rate, _ = strconv.ParseFloat(m[1], 64) // the pattern takes digits alone, and 0 is refused below
+		l.rate, _ = strconv.ParseFloat(m[1], 64) // an error leaves 0, which is rejected below
 	}
 	if l.rate == 0 || l.p50 == 0 || l.p99 == 0 {
-		return l, fmt.Errorf("wrk's report has no latency or rate: %s", report)
+		return l, fmt.Errorf("the report of wrk has no latency or rate: %s", report)
 	}
 	return l, nil
 }

@@ -1,12 +1,11 @@
-// Command bench measures what nuxtauth costs, beside the libraries that people
-// use for the same.
+// Command bench measures the cost of nuxtauth and of other libraries for the same purpose.
 //
 //	go run ./bench           # processor time, bytes and allocations of a request
-//	go run ./bench memory    # bytes of a session that is kept in memory
-//	go run ./bench many      # many people at once, and what stays of them in memory
+//	go run ./bench memory    # bytes of a session in memory
+//	go run ./bench many      # many users at the same time, and the memory afterwards
 //	go run ./bench http      # requests per second and latency over HTTP, with wrk
 //
-// The README says what the numbers mean.
+// The README explains the results.
 package main
 
 import (
@@ -24,7 +23,7 @@ func main() {
 		"memory":   memory,
 		"many":     many,
 		"http":     overHTTP,
-		"serve":    serve, // what http starts
+		"serve":    serve, // started by http
 	}
 	name, args := "requests", os.Args[1:]
 	if len(args) > 0 && commands[args[0]] != nil {
@@ -38,5 +37,5 @@ func main() {
 
 func scenarios() []scenario {
 	bare := scenario{name: "gin", title: "bare Gin", make: bareGin}
-	return slices.Concat([]scenario{bare}, ours, tokenPeers, sessionPeers)
+	return slices.Concat([]scenario{bare}, nuxtauthScenarios, tokenPeers, sessionPeers)
 }

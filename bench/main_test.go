@@ -21,7 +21,7 @@ Requests/sec:  13449.55
 Transfer/sec:      1.94MB
 `
 
-func TestReportOfWrkIsRead(t *testing.T) {
+func TestReadLoad_Report(t *testing.T) {
 	got, err := readLoad(wrkReport)
 	want := load{rate: 13449.55, p50: 500 * time.Microsecond, p99: 1020 * time.Millisecond}
 	if err != nil || got != want {
@@ -29,7 +29,7 @@ func TestReportOfWrkIsRead(t *testing.T) {
 	}
 }
 
-func TestFailedRequestsAreNoMeasurement(t *testing.T) {
+func TestReadLoad_FailedRequests(t *testing.T) {
 	for _, report := range []string{
 		wrkReport + "  Non-2xx or 3xx responses: 5\n",
 		wrkReport + "  Socket errors: connect 0, read 4, write 0, timeout 0\n",
@@ -42,33 +42,33 @@ func TestFailedRequestsAreNoMeasurement(t *testing.T) {
 	}
 }
 
-func TestWrongAnswerIsNoMeasurement(t *testing.T) {
+func TestNewClient_WrongResponse(t *testing.T) {
 	_, err := newClient(scenario{name: "wrong", make: bareGin, want: `{"name":"*","role":"user"}`})
 	if err == nil || !strings.Contains(err.Error(), "wrong") {
-		t.Errorf("got %v, want an error that names the scenario", err)
+		t.Errorf("got %v, want an error with the scenario", err)
 	}
 }
 
-func TestOutliersDoNotMoveTheMiddle(t *testing.T) {
+func TestQuartiles_Outliers(t *testing.T) {
 	got := quartiles([]float64{900, 3, 1, 2, 4})
 	if want := (spread{2, 3, 4}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
-func TestEveryKeeperKeepsWhatItIsGiven(t *testing.T) {
-	for _, k := range keepers {
+func TestMemoryStore_SignsIn(t *testing.T) {
+	for _, k := range memoryStores {
 		signIn, _ := k.open()
 		for i := range 3 {
-			if err := signIn(somebody(i)); err != nil {
+			if err := signIn(userAt(i)); err != nil {
 				t.Errorf("%s: %v", k.title, err)
 			}
 		}
 	}
 }
 
-func TestPeopleShareNoString(t *testing.T) {
-	a, b := somebody(1).values(), somebody(2).values()
+func TestUserAt_SharesNoString(t *testing.T) {
+	a, b := userAt(1).values(), userAt(2).values()
 	for name := range a {
 		if len(a[name]) != len(b[name]) || a[name] == b[name] && name != "role" {
 			t.Errorf("%s: %q and %q, want as many other characters", name, a[name], b[name])
@@ -76,8 +76,8 @@ func TestPeopleShareNoString(t *testing.T) {
 	}
 }
 
-func TestEveryCrowdGetsIn(t *testing.T) {
-	for _, c := range crowds {
+func TestWorkload_Succeeds(t *testing.T) {
+	for _, c := range workloads {
 		if err := c.run(10, 4); err != nil {
 			t.Errorf("%s: %v", c.title, err)
 		}

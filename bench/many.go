@@ -18,20 +18,20 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// many is the command that lets many people sign in at once, and then come
-// with their sessions, and says what stays of them in memory.
+// many is the command that measures concurrent sign-ins and concurrent requests with
+// sessions, and the memory afterwards.
 func many(args []string) error {
 	flags := flag.NewFlagSet("many", flag.ExitOnError)
-	atOnce := flags.Int("at-once", 1000, "how many people do the same at the same time")
-	signIns := flags.Int("sign-ins", 20_000, "how many sign in")
-	sessions := flags.Int("sessions", 100_000, "how many come with a session")
+	atOnce := flags.Int("at-once", 1000, "number of concurrent users")
+	signIns := flags.Int("sign-ins", 20_000, "number of sign-ins")
+	sessions := flags.Int("sessions", 100_000, "number of sessions")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	fmt.Printf("%s, %s/%s, %d CPUs, %d at a time.\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), *atOnce)
 	fmt.Println("| what | how many | a second | heap before, MB | after half | after all | goroutines left |")
 	fmt.Println("|---|--:|--:|--:|--:|--:|--:|")
-	for _, c := range crowds {
+	for _, c := range workloads {
 		n := *sessions
 		if c.signIn {
 			n = *signIns
@@ -43,22 +43,22 @@ func many(args []string) error {
 	return nil
 }
 
-// A crowd is many people who do the same.
-type crowd struct {
+// workload is a request of many users.
+type workload struct {
 	title  string
 	signIn bool
 	change func(*config)
 }
 
-var crowds = []crowd{
+var workloads = []workload{
 	{"sign in with OAuth", true, nil},
 	{"`GET /me`, sessions in cookies", false, nil},
 	{"`GET /me`, `CacheFor`", false, func(c *config) { c.Session.CacheFor = time.Minute }},
 	{"`GET /me`, `store.Memory`", false, func(c *config) { c.Session.Store = store.NewMemory(store.MemoryOptions{}) }},
 }
 
-// run lets n people in, so many at a time, and prints a line of the table.
-func (c crowd) run(n, atOnce int) error {
+// run sends the requests of n users, atOnce of them concurrently, and prints a line of the table.
+func (c workload) run(n, atOnce int) error {
 	idp := httptest.NewServer(http.HandlerFunc(identity))
 	defer idp.Close()
 	auth, h, err := newAuth(func(cfg *config) {
@@ -76,30 +76,30 @@ func (c crowd) run(n, atOnce int) error {
 	one := func(int) error { return signInWithOAuth(h) }
 	if !c.signIn {
 		one = func(i int) error {
-			cookies, err := auth.Issue(context.Background(), tokenOf(*somebody(i)))
+			cookies, err := auth.Issue(context.Background(), tokenOf(*userAt(i)))
 			if err != nil {
 				return err
 			}
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, get("/me", cookies...))
 			if !strings.Contains(w.Body.String(), ada.Role) {
-				return fmt.Errorf("answered %d %s", w.Code, w.Body)
+				return fmt.Errorf("status %d: %s", w.Code, w.Body)
 			}
 			return nil
 		}
 	}
-	if err := one(n); err != nil { // whatever is made once
+	if err := one(n); err != nil { // for memory that is allocated once
 		return err
 	}
-	goroutines, before := runtime.NumGoroutine(), liveHeap()
+	count, before := runtime.NumGoroutine(), liveHeap()
 	start := time.Now()
-	if err := allDo(n/2, atOnce, one); err != nil {
+	if err := runAll(n/2, atOnce, one); err != nil {
 		return err
 	}
 	took := time.Since(start)
 	middle := liveHeap()
 	start = time.Now()
-	if err := allDo(n-n/2, atOnce, func(i int) error { return one(n/2 + i) }); err != nil {
+	if err := runAll(n-n/2, atOnce, func(i int) error { return one(n/2 + i) }); err != nil {
 		return err
 	}
 	took += time.Since(start)
@@ -107,14 +107,13 @@ func (c crowd) run(n, atOnce int) error {
 	idp.CloseClientConnections()
 	mb := func(b int64) float64 { return float64(b) / (1 << 20) }
 	fmt.Printf("| %s | %d | %.0f | %.1f | %.1f | %.1f | %d |\n", c.title, n, float64(n)/took.Seconds(),
-		mb(before), mb(middle), mb(after), max(0, settled(goroutines)-goroutines))
+		mb(before), mb(middle), mb(after), max(0, goroutines(count)-count))
 	runtime.KeepAlive(auth)
 	return nil
 }
 
-// allDo lets n people do something, so many at a time. All of them have to
-// succeed.
-func allDo(n, atOnce int, do func(i int) error) error {
+// runAll calls do n times, atOnce of them concurrently. All calls must succeed.
+func runAll(n, atOnce int, do func(i int) error) error {
 	var next atomic.Int64
 	var g errgroup.Group
 	for range atOnce {
@@ -130,8 +129,8 @@ func allDo(n, atOnce int, do func(i int) error) error {
 	return g.Wait()
 }
 
-// settled is how many goroutines there are once those that end have ended.
-func settled(want int) int {
+// goroutines returns the number of goroutines, and waits for the others to end.
+func goroutines(want int) int {
 	for range 100 {
 		if runtime.NumGoroutine() <= want {
 			break
@@ -141,7 +140,7 @@ func settled(want int) int {
 	return runtime.NumGoroutine()
 }
 
-// identity is a provider that says yes to everybody.
+// identity is a provider that accepts every request.
 func identity(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	switch r.URL.Path {
@@ -154,7 +153,7 @@ func identity(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// signInWithOAuth is a browser with a form, a way to the provider and back.
+// signInWithOAuth sends the requests of a browser for a sign-in with OAuth.
 func signInWithOAuth(h http.Handler) error {
 	cookies := cookiesOf(h, get("/api/auth/csrf"))
 	token, _, _ := strings.Cut(cookies[0].Value, "%7C")
@@ -165,7 +164,7 @@ func signInWithOAuth(h http.Handler) error {
 	h.ServeHTTP(w, r)
 	to, err := url.Parse(w.Header().Get("Location"))
 	if err != nil || to.Query().Get("state") == "" {
-		return fmt.Errorf("the sign-in answered %d %s", w.Code, to)
+		return fmt.Errorf("sign-in: status %d, Location %s", w.Code, to)
 	}
 	cookies = append(cookies, w.Result().Cookies()...)
 	w = httptest.NewRecorder()
@@ -175,5 +174,5 @@ func signInWithOAuth(h http.Handler) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the callback answered %d %s", w.Code, w.Header().Get("Location"))
+	return fmt.Errorf("callback: status %d, Location %s", w.Code, w.Header().Get("Location"))
 }

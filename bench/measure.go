@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// cpuTime is the processor time of this process so far: of all threads, the
-// garbage collector's among them. Other processes on the machine make it
-// longer too, through shared caches, but far less than they do a clock's time.
+// cpuTime returns the processor time of this process: of all threads, including those of
+// the garbage collector. Other processes on the machine have less effect on it, through
+// shared caches, than on elapsed time.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err) // not with these arguments
+		panic(err) // not possible with these arguments
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// A sample is the cost of one request, on the average of many.
+// sample is the average cost of a request.
 type sample struct {
 	cpu    float64 // nanoseconds
 	bytes  float64
 	allocs float64
 }
 
-// measure sends the request n times. Garbage is collected when it is time, whoever
-// left it: over many rounds everybody pays for what they allocate.
+// measure sends the request n times. The garbage collector runs as usual: over many
+// rounds each scenario has the cost of its own allocations.
 func (c *client) measure(n int) sample {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -44,7 +44,7 @@ func (c *client) measure(n int) sample {
 	}
 }
 
-// timesFor is how many requests take about d.
+// timesFor returns the number of requests that take about d.
 func (c *client) timesFor(d time.Duration) int {
 	n := 64
 	for {
@@ -56,7 +56,7 @@ func (c *client) timesFor(d time.Duration) int {
 	}
 }
 
-// A result is what the rounds say of one scenario.
+// result has the samples of one scenario.
 type result struct {
 	scenario
 	cookieBytes int
@@ -64,9 +64,8 @@ type result struct {
 	ratios      []float64 // of processor time, to bare Gin in the same round
 }
 
-// compare measures every client in every round, each right before or after bare
-// Gin, so that both have the same neighbours on the machine. The order is
-// another one each time.
+// compare measures each client in each round directly before or after bare Gin, so that
+// other processes on the machine affect both. The order is random.
 func compare(base *client, clients []*client, rounds int, d time.Duration) []*result {
 	baseTimes := base.timesFor(d)
 	results := make([]*result, len(clients))
@@ -78,7 +77,7 @@ func compare(base *client, clients []*client, rounds int, d time.Duration) []*re
 	for range rounds {
 		for _, i := range rand.Perm(len(clients)) {
 			var bare, s sample
-			if rand.IntN(2) == 0 { // who comes second finds warmer caches
+			if rand.IntN(2) == 0 { // the second one has warmer caches
 				bare = base.measure(about(baseTimes))
 				s = clients[i].measure(about(times[i]))
 			} else {
@@ -92,8 +91,8 @@ func compare(base *client, clients []*client, rounds int, d time.Duration) []*re
 	return results
 }
 
-// about varies n, so that no scenario always gets by with one garbage collection
-// less than another.
+// about returns n with a random factor, so that the number of garbage collections in a
+// measurement varies.
 func about(n int) int { return max(1, int(float64(n)*(0.5+rand.Float64()))) }
 
 func (r *result) median(of func(sample) float64) float64 {
@@ -108,7 +107,7 @@ func (r *result) cpu() float64    { return r.median(func(s sample) float64 { ret
 func (r *result) bytes() float64  { return r.median(func(s sample) float64 { return s.bytes }) }
 func (r *result) allocs() float64 { return r.median(func(s sample) float64 { return s.allocs }) }
 
-// A spread is the middle of some values and where half of them are.
+// spread has the quartiles of some values.
 type spread struct{ low, median, high float64 }
 
 func quartiles(values []float64) spread {

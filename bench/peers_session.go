@@ -17,7 +17,7 @@ import (
 	"github.com/volatiletech/authboss/v3"
 )
 
-// sessionPeers keep a session of named values, in its cookie or in memory.
+// sessionPeers are libraries with sessions of named values, in a cookie or in memory.
 var sessionPeers = []scenario{
 	{name: "scs-memstore", title: "scs: memstore", make: scsMemory},
 	{name: "authboss", title: "authboss: signed cookie, user from a map", make: authbossCookie},
@@ -33,18 +33,18 @@ var sessionPeers = []scenario{
 	{name: "gothic", title: "goth/gothic: signed cookie, user as JSON", make: gothicCookie},
 }
 
-// values are a person as the values of a session.
-func (p *person) values() map[string]string {
+// values returns the values of a session.
+func (p *user) values() map[string]string {
 	return map[string]string{
 		"sub": p.Subject, "name": p.Name, "email": p.Email, "picture": p.Picture, "role": p.Role, "accessToken": p.AccessToken,
 	}
 }
 
-// newSCS returns a session manager, and what signs somebody in there.
-func newSCS() (*scs.SessionManager, func(p *person) (token string, err error)) {
+// newSCS returns a session manager, and a function that signs a user in.
+func newSCS() (*scs.SessionManager, func(p *user) (token string, err error)) {
 	manager := scs.New()
 	manager.Store = scsmem.NewWithCleanupInterval(0)
-	return manager, func(p *person) (string, error) {
+	return manager, func(p *user) (string, error) {
 		ctx, err := manager.Load(context.Background(), "")
 		if err != nil {
 			return "", err
@@ -71,21 +71,21 @@ func scsMemory() (http.Handler, *http.Request, error) {
 	return manager.LoadAndSave(r), get("/me", &http.Cookie{Name: manager.Cookie.Name, Value: token}), nil
 }
 
-// ginSessions is GET /me with a store of gin-contrib/sessions.
+// ginSessions returns GET /me with a store of gin-contrib/sessions.
 func ginSessions(store func() sessions.Store) func() (http.Handler, *http.Request, error) {
 	return func() (http.Handler, *http.Request, error) {
-		r := newGinSessions(store(), func(*gin.Context) *person { return &ada })
+		r := newGinSessions(store(), func(*gin.Context) *user { return &ada })
 		return r, get("/me", cookiesOf(r, get("/sign-in"))...), nil
 	}
 }
 
-// newGinSessions signs in at /sign-in whoever who says.
-func newGinSessions(store sessions.Store, who func(*gin.Context) *person) http.Handler {
+// newGinSessions returns an application whose route /sign-in signs the user of current in.
+func newGinSessions(store sessions.Store, current func(*gin.Context) *user) http.Handler {
 	r := gin.New()
 	r.Use(sessions.Sessions("session", store))
 	r.GET("/sign-in", func(c *gin.Context) {
 		s := sessions.Default(c)
-		for name, value := range who(c).values() {
+		for name, value := range current(c).values() {
 			s.Set(name, value)
 		}
 		if err := s.Save(); err != nil {
@@ -101,28 +101,28 @@ func newGinSessions(store sessions.Store, who func(*gin.Context) *person) http.H
 	return r
 }
 
-// gothicCookie keeps the user beside what gothic keeps itself. It sets the
-// store of gothic, which is one for the whole process.
+// gothicCookie stores the user in the session of gothic. It sets the store of gothic,
+// which is global.
 func gothicCookie() (http.Handler, *http.Request, error) {
 	gothic.Store = gorilla.NewCookieStore(key)
-	user, err := json.Marshal(ada)
+	data, err := json.Marshal(ada)
 	if err != nil {
 		return nil, nil, err
 	}
 	r := gin.New()
 	r.GET("/sign-in", func(c *gin.Context) {
-		if err := gothic.StoreInSession("user", string(user), c.Request, c.Writer); err != nil {
+		if err := gothic.StoreInSession("user", string(data), c.Request, c.Writer); err != nil {
 			c.AbortWithStatusJSON(http.StatusInternalServerError, err.Error())
 		}
 	})
 	r.GET("/me", func(c *gin.Context) {
-		user, err := gothic.GetFromSession("user", c.Request)
+		data, err := gothic.GetFromSession("user", c.Request)
 		if err != nil {
 			c.AbortWithStatus(http.StatusUnauthorized)
 			return
 		}
-		var p person
-		if err := json.Unmarshal([]byte(user), &p); err != nil {
+		var p user
+		if err := json.Unmarshal([]byte(data), &p); err != nil {
 			c.AbortWithStatus(http.StatusInternalServerError)
 			return
 		}
@@ -131,8 +131,8 @@ func gothicCookie() (http.Handler, *http.Request, error) {
 	return r, get("/me", cookiesOf(r, get("/sign-in"))...), nil
 }
 
-// authbossCookie has the user's id in a cookie of gorilla/sessions, and asks
-// its storage for the user at every request.
+// authbossCookie has the user's id in a cookie of gorilla/sessions, and fetches the user
+// from its storage at each request.
 func authbossCookie() (http.Handler, *http.Request, error) {
 	state := bossState{gorilla.NewCookieStore(key)}
 	boss := authboss.New()
@@ -182,7 +182,7 @@ func (s bossState) WriteState(w http.ResponseWriter, state authboss.ClientState,
 	session := state.(bossValues).Session
 	for _, e := range events {
 		if e.Kind != authboss.ClientStateEventPut {
-			return fmt.Errorf("the benchmark only signs in, and got event %d", e.Kind)
+			return fmt.Errorf("event %d is not supported", e.Kind)
 		}
 		session.Values[e.Key] = e.Value
 	}
@@ -192,7 +192,7 @@ func (s bossState) WriteState(w http.ResponseWriter, state authboss.ClientState,
 // bossUsers is the database of authboss.
 type bossUsers map[string]*bossUser
 
-type bossUser struct{ person }
+type bossUser struct{ user }
 
 func (u *bossUser) GetPID() string    { return u.Subject }
 func (u *bossUser) PutPID(pid string) { u.Subject = pid }

@@ -23,7 +23,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// tokenPeers keep the session in a token. All of them read it from a cookie.
+// tokenPeers are libraries with sessions in a token. All of them read it from a cookie.
 var tokenPeers = []scenario{
 	{name: "std-A256GCM", title: "standard library by hand: A256GCM, encoding/json", make: standardLibrary},
 	{name: "golang-jwt", title: "golang-jwt by hand: HS256, typed claims", make: golangJWT},
@@ -32,12 +32,12 @@ var tokenPeers = []scenario{
 	{name: "go-jose", title: "go-jose by hand: A256GCM", make: goJose},
 }
 
-// key is 32 bytes, whatever an application makes them of.
+// key is a key of 32 bytes.
 var key = []byte(secret[:32])
 
-// claims are those of the peers that are used by hand.
+// claims are the claims of the peers without a middleware.
 type claims struct {
-	person
+	user
 	IssuedAt int64 `json:"iat"`
 	Expires  int64 `json:"exp"`
 }
@@ -47,9 +47,9 @@ func newClaims() ([]byte, error) {
 	return json.Marshal(claims{ada, now.Unix(), now.Add(lifetime).Unix()})
 }
 
-// byHand is a middleware around a function that opens a token, and its route.
-// The signed-in person is in the gin.Context, as ours is.
-func byHand(token string, open func(token string) (*person, error)) (http.Handler, *http.Request, error) {
+// byHand returns a middleware with a function that opens a token, and its route. The user
+// is in the gin.Context, as with nuxtauth.
+func byHand(token string, open func(token string) (*user, error)) (http.Handler, *http.Request, error) {
 	r := gin.New()
 	r.Use(func(c *gin.Context) {
 		cookie, err := c.Request.Cookie("token")
@@ -62,21 +62,21 @@ func byHand(token string, open func(token string) (*person, error)) (http.Handle
 			c.AbortWithStatus(http.StatusUnauthorized)
 			return
 		}
-		c.Set("person", p)
+		c.Set("user", p)
 	})
-	r.GET("/me", showPerson)
+	r.GET("/me", showUser)
 	return r, get("/me", &http.Cookie{Name: "token", Value: token}), nil
 }
 
-func showPerson(c *gin.Context) {
-	p := c.MustGet("person").(*person)
+func showUser(c *gin.Context) {
+	p := c.MustGet("user").(*user)
 	c.JSON(http.StatusOK, me{p.Name, p.Role})
 }
 
-var errRefused = errors.New("token refused")
+var errRejected = errors.New("token rejected")
 
-// standardLibrary does as little as an encrypted token needs: it compares the
-// header with the one that it writes, and reads no other.
+// standardLibrary does the minimum for an encrypted token: it compares the header with
+// its own, and accepts no other.
 func standardLibrary() (http.Handler, *http.Request, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -98,14 +98,14 @@ func standardLibrary() (http.Handler, *http.Request, error) {
 	tag := len(sealed) - aead.Overhead()
 	token := header + ".." + b64.EncodeToString(iv) + "." + b64.EncodeToString(sealed[:tag]) + "." + b64.EncodeToString(sealed[tag:])
 
-	return byHand(token, func(token string) (*person, error) {
+	return byHand(token, func(token string) (*user, error) {
 		parts := strings.Split(token, ".")
 		if len(parts) != 5 || parts[0] != header {
-			return nil, errRefused
+			return nil, errRejected
 		}
 		iv, err := b64.DecodeString(parts[2])
 		if err != nil || len(iv) != aead.NonceSize() {
-			return nil, errRefused
+			return nil, errRejected
 		}
 		sealed, err := b64.AppendDecode(make([]byte, 0, len(token)), []byte(parts[3]))
 		if err != nil {
@@ -122,16 +122,16 @@ func standardLibrary() (http.Handler, *http.Request, error) {
 	})
 }
 
-// decode reads claims and checks their time.
-func decode(plain []byte) (*person, error) {
+// decode decodes claims and checks their times.
+func decode(plain []byte) (*user, error) {
 	var c claims
 	if err := json.Unmarshal(plain, &c); err != nil {
 		return nil, err
 	}
 	if c.Subject == "" || time.Now().Unix() >= c.Expires {
-		return nil, errRefused
+		return nil, errRejected
 	}
-	return &c.person, nil
+	return &c.user, nil
 }
 
 func goJose() (http.Handler, *http.Request, error) {
@@ -152,7 +152,7 @@ func goJose() (http.Handler, *http.Request, error) {
 		return nil, nil, err
 	}
 	algorithms, encryptions := []jose.KeyAlgorithm{jose.DIRECT}, []jose.ContentEncryption{jose.A256GCM}
-	return byHand(token, func(token string) (*person, error) {
+	return byHand(token, func(token string) (*user, error) {
 		sealed, err := jose.ParseEncryptedCompact(token, algorithms, encryptions)
 		if err != nil {
 			return nil, err
@@ -165,7 +165,7 @@ func goJose() (http.Handler, *http.Request, error) {
 	})
 }
 
-// signedClaims are claims that golang-jwt checks by itself.
+// signedClaims are claims that golang-jwt checks.
 type signedClaims struct {
 	Name        string `json:"name"`
 	Email       string `json:"email"`
@@ -187,16 +187,16 @@ func golangJWT() (http.Handler, *http.Request, error) {
 		return nil, nil, err
 	}
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired())
-	return byHand(token, func(token string) (*person, error) {
+	return byHand(token, func(token string) (*user, error) {
 		var c signedClaims
 		if _, err := parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return key, nil }); err != nil {
 			return nil, err
 		}
-		return &person{c.Subject, c.Name, c.Email, c.Picture, c.Role, c.AccessToken}, nil
+		return &user{c.Subject, c.Name, c.Email, c.Picture, c.Role, c.AccessToken}, nil
 	})
 }
 
-// ginJWT is its middleware as its README has it, with the person in place of a
+// ginJWT is the middleware of gin-jwt as in its README, with a typed user in place of a
 // map of claims.
 func ginJWT() (http.Handler, *http.Request, error) {
 	middleware, err := ginjwt.New(&ginjwt.GinJWTMiddleware{
@@ -204,9 +204,9 @@ func ginJWT() (http.Handler, *http.Request, error) {
 		Key:         key,
 		Timeout:     lifetime,
 		TokenLookup: "cookie:token",
-		IdentityKey: "person",
+		IdentityKey: "user",
 		PayloadFunc: func(data any) jwt.MapClaims {
-			p := data.(person)
+			p := data.(user)
 			return jwt.MapClaims{
 				"sub": p.Subject, "name": p.Name, "email": p.Email, "picture": p.Picture, "role": p.Role, "accessToken": p.AccessToken,
 			}
@@ -214,7 +214,7 @@ func ginJWT() (http.Handler, *http.Request, error) {
 		IdentityHandler: func(c *gin.Context) any {
 			claims := ginjwt.ExtractClaims(c)
 			text := func(name string) string { s, _ := claims[name].(string); return s }
-			return &person{text("sub"), text("name"), text("email"), text("picture"), text("role"), text("accessToken")}
+			return &user{text("sub"), text("name"), text("email"), text("picture"), text("role"), text("accessToken")}
 		},
 	})
 	if err != nil {
@@ -226,13 +226,13 @@ func ginJWT() (http.Handler, *http.Request, error) {
 	}
 	r := gin.New()
 	r.Use(middleware.MiddlewareFunc())
-	r.GET("/me", showPerson)
+	r.GET("/me", showUser)
 	return r, get("/me", &http.Cookie{Name: "token", Value: token.AccessToken}), nil
 }
 
-// goPkgzAuth is its middleware in front of Gin: it is one of net/http.
+// goPkgzAuth is the middleware of go-pkgz/auth, which is one for net/http, before Gin.
 func goPkgzAuth() (http.Handler, *http.Request, error) {
-	log.SetOutput(io.Discard) // it has no logger of its own that can be silenced before it speaks
+	log.SetOutput(io.Discard) // it logs before its own logger can be set
 	service := auth.NewService(auth.Opts{
 		SecretReader:   gopkgz.SecretFunc(func(string) (string, error) { return secret, nil }),
 		TokenDuration:  lifetime,
@@ -261,7 +261,7 @@ func goPkgzAuth() (http.Handler, *http.Request, error) {
 		}
 	})
 	request := get("/me", cookiesOf(signIn, get("/"))...)
-	request.Header.Set("X-XSRF-TOKEN", "xsrf") // it asks for the value of its second cookie
+	request.Header.Set("X-XSRF-TOKEN", "xsrf") // required: the value of its second cookie
 	middleware := service.Middleware()
 	return middleware.Auth(r), request, nil
 }

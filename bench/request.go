@@ -11,20 +11,20 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// A scenario is one way to answer a request of somebody who is signed in.
+// scenario is one way to serve a request of a signed-in user.
 type scenario struct {
 	name  string // as of a Go benchmark: no spaces
 	title string // as in the table
 	make  func() (http.Handler, *http.Request, error)
 
-	// want is the body of the answer, which has the status 200. A * in it
-	// stands for anything. Empty means the answer to GET /me.
+	// want is the body of the response, whose status is 200. A * in it matches any
+	// text. Empty means the response to GET /me.
 	want string
 }
 
-// The person who is signed in. Every scenario keeps the same of her in its
-// token or session, and times of its own.
-type person struct {
+// user is the signed-in user. Each scenario has these values in its token or session,
+// and its own times.
+type user struct {
 	Subject     string `json:"sub"`
 	Name        string `json:"name"`
 	Email       string `json:"email"`
@@ -33,37 +33,36 @@ type person struct {
 	AccessToken string `json:"accessToken"`
 }
 
-var ada = person{
+var ada = user{
 	Subject:     "4b3f6c52-6d0f-4e57-9a52-2f3f0c4b9a11",
 	Name:        "Ada Lovelace",
 	Email:       "ada@example.com",
-	Picture:     "https://example.com/people/ada.png",
+	Picture:     "https://example.com/avatar/ada.png",
 	Role:        "admin",
 	AccessToken: "gho_9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e",
 }
 
-// me is what GET /me answers, in every scenario written from this type.
+// me is the body of the response to GET /me, in all scenarios.
 type me struct {
 	Name string `json:"name"`
 	Role string `json:"role"`
 }
 
-const answerToMe = `{"name":"Ada Lovelace","role":"admin"}`
+const meJSON = `{"name":"Ada Lovelace","role":"admin"}`
 
 const (
 	lifetime = 24 * time.Hour
 	secret   = "benchmark-secret-of-more-than-32-characters"
 )
 
-// bareGin is what everything is compared with: it reads no cookie and says what
-// it knows by heart.
+// bareGin is the base of the comparison: it reads no cookie and writes a constant.
 func bareGin() (http.Handler, *http.Request, error) {
 	r := gin.New()
 	r.GET("/me", func(c *gin.Context) { c.JSON(http.StatusOK, me{ada.Name, ada.Role}) })
 	return r, get("/me"), nil
 }
 
-// get returns a request with these cookies. It is copied for every use.
+// get returns a request with cookies. It is copied for each use.
 func get(path string, cookies ...*http.Cookie) *http.Request {
 	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "http://localhost:3000"+path, nil)
 	for _, c := range cookies {
@@ -81,22 +80,22 @@ func cookiesOf(h http.Handler, r *http.Request) []*http.Cookie {
 	return w.Result().Cookies()
 }
 
-// A client sends the request of a scenario again and again.
+// client sends the request of a scenario repeatedly.
 type client struct {
 	scenario
-	handler http.Handler
-	request *http.Request
-	answer  answer
+	handler  http.Handler
+	request  *http.Request
+	response response
 }
 
-// newClient makes a scenario ready and checks what it answers.
+// newClient prepares a scenario and checks its response.
 func newClient(s scenario) (*client, error) {
 	c := &client{scenario: s}
 	var err error
 	if c.handler, c.request, err = s.make(); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
-	for range 2 { // the second request must not live on what the first one left
+	for range 2 { // the second request must not depend on the first one
 		c.send()
 		if err := c.check(); err != nil {
 			return nil, fmt.Errorf("%s: %w", s.name, err)
@@ -105,47 +104,47 @@ func newClient(s scenario) (*client, error) {
 	return c, nil
 }
 
-// send sends the request once. As in a server, each gets a request and a header
-// of its own: gorilla/sessions, for one, leaves what it has read in the request.
+// send sends the request once. As in a server, the handler gets a new request and a new
+// header each time: gorilla/sessions, for example, stores the session in the request.
 func (c *client) send() {
 	r := *c.request
-	c.answer = answer{header: make(http.Header), body: c.answer.body[:0]}
-	c.handler.ServeHTTP(&c.answer, &r)
+	c.response = response{header: make(http.Header), body: c.response.body[:0]}
+	c.handler.ServeHTTP(&c.response, &r)
 }
 
 func (c *client) check() error {
 	want := c.want
 	if want == "" {
-		want = answerToMe
+		want = meJSON
 	}
-	got := string(c.answer.body)
+	got := string(c.response.body)
 	before, after, varies := strings.Cut(want, "*")
 	ok := got == want
 	if varies {
 		ok = strings.HasPrefix(got, before) && strings.HasSuffix(got, after)
 	}
-	if !ok || c.answer.status != http.StatusOK {
-		return fmt.Errorf("answered %d %q, want 200 %q", c.answer.status, got, want)
+	if !ok || c.response.status != http.StatusOK {
+		return fmt.Errorf("status %d, body %q, want 200 %q", c.response.status, got, want)
 	}
 	return nil
 }
 
-// An answer is an http.ResponseWriter that keeps the answer and does no more.
-type answer struct {
+// response is an http.ResponseWriter that keeps the response.
+type response struct {
 	header http.Header
 	status int
 	body   []byte
 }
 
-func (a *answer) Header() http.Header { return a.header }
+func (a *response) Header() http.Header { return a.header }
 
-func (a *answer) WriteHeader(status int) {
+func (a *response) WriteHeader(status int) {
 	if a.status == 0 {
 		a.status = status
 	}
 }
 
-func (a *answer) Write(b []byte) (int, error) {
+func (a *response) Write(b []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	a.body = append(a.body, b...)
 	return len(b), nil

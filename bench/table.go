@@ -12,7 +12,7 @@ import (
 // requests is the command that compares single requests.
 func requests(args []string) error {
 	flags := flag.NewFlagSet("requests", flag.ExitOnError)
-	rounds := flags.Int("rounds", 30, "how often each scenario is measured")
+	rounds := flags.Int("rounds", 30, "number of measurements of each scenario")
 	d := flags.Duration("time", 100*time.Millisecond, "processor time of one measurement")
 	run := flags.String("run", "", "only the scenarios whose names match this regular expression")
 	if err := flags.Parse(args); err != nil {
@@ -23,7 +23,7 @@ func requests(args []string) error {
 		return err
 	}
 	if *rounds < 1 || *d <= 0 || flags.NArg() > 0 {
-		return errors.New("want -rounds 1 or more, -time above 0, and nothing else")
+		return errors.New("write -rounds above 0, -time above 0, and no arguments")
 	}
 
 	var clients []*client
@@ -58,14 +58,14 @@ func printTable(results []*result) {
 	}
 }
 
-// A target is what we want to hold. It is skipped when a scenario that it needs
-// was not measured.
+// target is a limit for results. It is skipped if a scenario that it needs was not
+// measured.
 type target struct {
 	what    string
 	needs   []string
 	limit   float64
 	stretch float64 // 0: none
-	atLeast bool    // the limit is the least, not the most
+	atLeast bool    // the limit is a minimum
 	value   func(r []*result) float64
 }
 

@@ -34,7 +34,7 @@ func start(t *testing.T, env map[string]string) string {
 	return startWith(t, env, nil)
 }
 
-// startWith serves it with a store of the test in place of that of the environment.
+// startWith serves the example with a store in place of that of the environment.
 func startWith(t *testing.T, env map[string]string, replacement store.Sessions) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "localhost:0")
@@ -49,7 +49,7 @@ func startWith(t *testing.T, env map[string]string, replacement store.Sessions) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	sessions, release, err := s.place.open(t.Context())
+	sessions, release, err := s.storage.open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func startWith(t *testing.T, env map[string]string, replacement store.Sessions) 
 	return s.origin
 }
 
-// A browser has cookies, and does not follow redirects by itself.
+// browser is a client with cookies that does not follow redirects.
 type browser struct {
 	*testing.T
 	site   string
@@ -87,13 +87,13 @@ func newBrowser(t *testing.T, site string) *browser {
 	}}
 }
 
-// An answer is a response whose body was read.
-type answer struct {
+// response is a response whose body was read.
+type response struct {
 	*http.Response
 	body string
 }
 
-func (b *browser) do(r *http.Request) answer {
+func (b *browser) do(r *http.Request) response {
 	b.Helper()
 	res, err := b.client.Do(r)
 	if err != nil {
@@ -104,10 +104,10 @@ func (b *browser) do(r *http.Request) answer {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return answer{res, string(body)}
+	return response{res, string(body)}
 }
 
-// request makes the request of a person who clicks; the path may be a whole URL.
+// request returns a navigation request; the path may be a URL.
 func (b *browser) request(method, path string, form url.Values) *http.Request {
 	b.Helper()
 	if strings.HasPrefix(path, "/") {
@@ -127,18 +127,18 @@ func (b *browser) request(method, path string, form url.Values) *http.Request {
 	return r
 }
 
-func (b *browser) get(path string) answer {
+func (b *browser) get(path string) response {
 	b.Helper()
 	return b.do(b.request(http.MethodGet, path, nil))
 }
 
-func (b *browser) post(path string, form url.Values) answer {
+func (b *browser) post(path string, form url.Values) response {
 	b.Helper()
 	return b.do(b.request(http.MethodPost, path, form))
 }
 
-// api makes the request of a program.
-func (b *browser) api(method, path string) answer {
+// api sends a request without the headers of a navigation.
+func (b *browser) api(method, path string) response {
 	b.Helper()
 	r, err := http.NewRequestWithContext(b.Context(), method, b.site+path, nil)
 	if err != nil {
@@ -147,8 +147,8 @@ func (b *browser) api(method, path string) answer {
 	return b.do(r)
 }
 
-// submit fills in the form of a page that leads to a path.
-func (b *browser) submit(page answer, path string, fields map[string]string) answer {
+// submit submits the form of a page whose action ends with a path.
+func (b *browser) submit(page response, path string, fields map[string]string) response {
 	b.Helper()
 	for _, f := range regexp.MustCompile(`(?is)<form([^>]*)>(.*?)</form>`).FindAllStringSubmatch(page.body, -1) {
 		action := attribute(f[1], "action")
@@ -172,7 +172,7 @@ func (b *browser) submit(page answer, path string, fields map[string]string) ans
 		return b.post(target.String(), form)
 	}
 	b.Fatalf("the page has no form for %s:\n%s", path, page.body)
-	return answer{}
+	return response{}
 }
 
 func attribute(tag, name string) string {
@@ -184,28 +184,28 @@ func attribute(tag, name string) string {
 }
 
 // signIn signs in with a name and a password on the built-in page.
-func (b *browser) signIn(username, password string) answer {
+func (b *browser) signIn(username, password string) response {
 	b.Helper()
 	return b.submit(b.get("/api/auth/signin?callbackUrl=%2F"), "/callback/credentials",
 		map[string]string{"username": username, "password": password})
 }
 
-// begin goes from the built-in page to an OpenID provider.
+// begin starts a sign-in with an OpenID provider on the built-in page.
 func (b *browser) begin(provider string) (authorizationURL string) {
 	b.Helper()
 	res := b.submit(b.get("/api/auth/signin?callbackUrl=%2F"), "/signin/"+provider, nil)
 	if res.StatusCode != http.StatusFound {
-		b.Fatalf("signing in with %q answers %d:\n%s", provider, res.StatusCode, res.body)
+		b.Fatalf("sign-in with %q: status %d:\n%s", provider, res.StatusCode, res.body)
 	}
 	return res.Header.Get("Location")
 }
 
-// session is what a front end gets; its User is zero when signed out.
+// session returns the session that a front end gets. Its User is zero when signed out.
 func (b *browser) session() Session {
 	b.Helper()
 	res := b.api(http.MethodGet, "/api/auth/session")
 	if res.StatusCode != http.StatusOK {
-		b.Fatalf("GET /api/auth/session answers %d", res.StatusCode)
+		b.Fatalf("GET /api/auth/session: status %d", res.StatusCode)
 	}
 	var s Session
 	if err := json.Unmarshal([]byte(res.body), &s); err != nil {
@@ -214,7 +214,7 @@ func (b *browser) session() Session {
 	return s
 }
 
-// cookie returns the session cookie, nil when there is none.
+// cookie returns the session cookie, nil if there is none.
 func (b *browser) cookie() *http.Cookie {
 	b.Helper()
 	u, err := url.Parse(b.site)
@@ -229,7 +229,7 @@ func (b *browser) cookie() *http.Cookie {
 	return nil
 }
 
-// token opens the session cookie, as only the server can.
+// token opens the session cookie with the secret.
 func (b *browser) token() *Token {
 	b.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -244,11 +244,11 @@ func (b *browser) token() *Token {
 }
 
 // shown returns the text of an element of a page by its id.
-func (b *browser) shown(page answer, id string) string {
+func (b *browser) shown(page response, id string) string {
 	b.Helper()
 	m := regexp.MustCompile(`(?s)<(?:pre|code) id="` + regexp.QuoteMeta(id) + `"[^>]*>(.*?)</(?:pre|code)>`).FindStringSubmatch(page.body)
 	if m == nil {
-		b.Fatalf("the page has nothing with the id %q:\n%s", id, page.body)
+		b.Fatalf("the page has no element with the id %q:\n%s", id, page.body)
 	}
 	return html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(m[1], ""))
 }

@@ -1,14 +1,14 @@
-// The example signs people in, keeps what identifies them on the server, and
-// shows the session that a front end gets of it:
+// The example is an application with sign-in by password and by OpenID Connect. It
+// shows the token, which stays on the server, and the session that a front end gets:
 //
 //	go run ./example
 //
-// Everything that it talks to is in this one process: a user API (users.go) and
-// an OpenID provider with a sign-in form (providers.go). What an application of
-// your own would have is in this file: three types, newAuth and some routes.
+// The process also contains the services that it uses: a user API (users.go) and an
+// OpenID provider with a sign-in form (providers.go). This file has what every
+// application needs: three types, newAuth and some routes.
 //
-// Sessions live in cookies. One variable keeps them on the server (stores.go),
-// so that people see where they are signed in and end it there (sessions.go):
+// Sessions are stored in cookies. One variable stores them on the server (stores.go),
+// so that users can list and end their sessions (sessions.go):
 //
 //	SESSIONS=memory go run ./example
 //	REDIS_URL=redis://localhost:6379 go run ./example
@@ -29,7 +29,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// Role is what somebody may do.
+// Role is the role of a user.
 type Role string
 
 // The roles.
@@ -39,21 +39,21 @@ const (
 	Member  Role = "user"
 )
 
-// User is what the front end knows of the person who is signed in.
+// User is the user in the session.
 type User struct {
 	Name   string `json:"name"`
 	Avatar string `json:"avatar"`
 	Role   Role   `json:"role"`
 }
 
-// Token is what the server remembers of a session: sealed in a cookie that no
-// script can read, or kept in a store.
+// Token is the token of a session: sealed in a cookie that scripts can't read, or in a
+// store.
 type Token struct {
 	nuxtauth.DefaultJWT
 	SessionToken string `json:"sessionToken,omitzero"` // of the user API
 }
 
-// Session is what the front end gets from GET /api/auth/session.
+// Session is the session that the front end gets from GET /api/auth/session.
 type Session = nuxtauth.DefaultSession[User]
 
 func isAdmin(s *Session) bool { return s.User.Role == Admin }
@@ -65,21 +65,21 @@ func main() {
 	}
 }
 
-// newAuth says who may sign in, and what becomes of them.
+// newAuth returns the configured Auth.
 func newAuth(s settings, sessions nuxtauth.SessionConfig, users *UserAPI, idp *authtest.Provider) (*nuxtauth.Auth[Token, Session], error) {
 	return nuxtauth.New(nuxtauth.Config[Token, Session]{
 		URL:       s.url,
 		Secret:    s.secret,
 		Protocol:  s.protocol,
 		Providers: append([]provider.Provider{passwords(users), demoID(s, idp)}, s.providers...),
-		Session:   sessions, // in cookies, in memory, in Redis or in PostgreSQL
+		Session:   sessions, // see stores.go
 
 		SignInLimit: nuxtauth.SignInLimit{PerNetwork: s.rateLimit, PerAccount: s.rateLimit},
 
 		Callbacks: nuxtauth.Callbacks[Token, Session]{
-			// At sign-in, the token gets a session token of the user API. A provider's
-			// access token and its id of the user mean nothing there, so SignInWith
-			// exchanges them.
+			// At sign-in, the token gets a session token of the user API. That does
+			// not accept a provider's access token or user id: SignInWith exchanges
+			// them.
 			JWT: func(ctx context.Context, p nuxtauth.JWTParams[Token]) (*Token, error) {
 				if p.Account == nil { // not a sign-in: the token stays as it is
 					return p.Token, nil
@@ -96,8 +96,8 @@ func newAuth(s settings, sessions nuxtauth.SessionConfig, users *UserAPI, idp *a
 				return p.Token, nil
 			},
 
-			// Whenever session data is asked for, the user API says who it is. Its
-			// error signs the browser out. For a fault that passes, return
+			// Whenever session data is requested, the user is fetched from the user
+			// API. An error ends the session. For a temporary fault, return
 			// nuxtauth.Unavailable(err).
 			Session: func(ctx context.Context, p nuxtauth.SessionParams[Token, Session]) (*Session, error) {
 				user, err := users.User(ctx, p.Token.SessionToken)
@@ -112,14 +112,14 @@ func newAuth(s settings, sessions nuxtauth.SessionConfig, users *UserAPI, idp *a
 		Events: nuxtauth.Events[Token, Session]{
 			SignOut: func(ctx context.Context, e nuxtauth.SignOutEvent[Token]) {
 				if err := users.Expire(ctx, e.Token.SessionToken); err != nil {
-					slog.WarnContext(ctx, "example: a session goes on at the user API", "error", err)
+					slog.WarnContext(ctx, "example: a session was not ended at the user API", "error", err)
 				}
 			},
 		},
 	})
 }
 
-// newApp puts the middleware before the routes that need a session.
+// newApp returns the application. The middleware precedes the routes that need a session.
 func newApp(s settings, sessions nuxtauth.SessionConfig) (http.Handler, error) {
 	users := NewUserAPI(s.origin+"/avatars/", s.secret)
 	idp, err := newDemoProvider(s)
@@ -137,7 +137,7 @@ func newApp(s settings, sessions nuxtauth.SessionConfig) (http.Handler, error) {
 
 	r := gin.New()
 	r.Use(gin.Recovery())
-	if err := r.SetTrustedProxies(nil); err != nil { // believe no X-Forwarded-For
+	if err := r.SetTrustedProxies(nil); err != nil { // ignore X-Forwarded-For
 		return nil, err
 	}
 

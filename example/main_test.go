@@ -9,63 +9,63 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// people are the demo accounts as the start page promises them.
-var people = []struct{ username, password, name, role string }{
+// accounts are the demo accounts on the start page.
+var accounts = []struct{ username, password, name, role string }{
 	{"ada", "lovelace", "Ada Lovelace", "admin"},
 	{"grace", "hopper", "Grace Hopper", "manager"},
 	{"alan", "turing", "Alan Turing", "user"},
 }
 
-func TestEveryDemoAccountSignsInWithItsPassword(t *testing.T) {
+func TestPassword_DemoAccounts(t *testing.T) {
 	site := start(t, nil)
 	startPage := newBrowser(t, site).get("/").body
-	for _, p := range people {
+	for _, p := range accounts {
 		t.Run(p.username, func(t *testing.T) {
-			for _, promised := range []string{p.username, p.password, p.name, p.role} {
-				if !strings.Contains(startPage, ">"+promised+"<") {
-					t.Errorf("the start page does not say %q", promised)
+			for _, text := range []string{p.username, p.password, p.name, p.role} {
+				if !strings.Contains(startPage, ">"+text+"<") {
+					t.Errorf("the start page does not contain %q", text)
 				}
 			}
 			b := newBrowser(t, site)
 			res := b.signIn(p.username, p.password)
 			if got := res.Header.Get("Location"); res.StatusCode != http.StatusFound || strings.TrimSuffix(got, "/") != site {
-				t.Fatalf("signing in answers %d and leads to %q", res.StatusCode, got)
+				t.Fatalf("sign-in: status %d, Location %q", res.StatusCode, got)
 			}
-			b.expectPerson(p.username, p.name, p.role)
+			b.expectUser(p.username, p.name, p.role)
 		})
 	}
 }
 
-func (b *browser) expectPerson(id, name, role string) {
+func (b *browser) expectUser(id, name, role string) {
 	b.Helper()
 	user := b.session().User
 	if user.Name != name || string(user.Role) != role {
-		b.Errorf("the session is that of %q, %q; want %q, %q", user.Name, user.Role, name, role)
+		b.Errorf("session of %q, %q; want %q, %q", user.Name, user.Role, name, role)
 	}
 	if token := b.token(); token.Subject != id || token.Name != name {
-		b.Errorf("the token is that of %q, %q; want %q, %q", token.Subject, token.Name, id, name)
+		b.Errorf("token of %q, %q; want %q, %q", token.Subject, token.Name, id, name)
 	}
 	avatar := b.get(user.Avatar)
 	if avatar.StatusCode != http.StatusOK || avatar.Header.Get("Content-Type") != "image/svg+xml" {
-		b.Errorf("the avatar %q answers %d, %q", user.Avatar, avatar.StatusCode, avatar.Header.Get("Content-Type"))
+		b.Errorf("avatar %q: status %d, type %q", user.Avatar, avatar.StatusCode, avatar.Header.Get("Content-Type"))
 	}
 	page := b.get("/")
 	for _, want := range []string{"<h1>" + name + "</h1>", `src="` + user.Avatar + `"`, ">" + role + "<"} {
 		if !strings.Contains(page.body, want) {
-			b.Errorf("the start page lacks %s", want)
+			b.Errorf("the start page has no %s", want)
 		}
 	}
 }
 
-func TestNobodySignsInWithAWrongPassword(t *testing.T) {
+func TestPassword_Wrong(t *testing.T) {
 	site := start(t, nil)
 	for _, c := range []struct{ username, password string }{
-		{"ada", "byron"}, {"ada", ""}, {"ada", "LOVELACE"}, {"nobody", "lovelace"}, {"", ""}, {"Ada", "lovelace"},
+		{"ada", "byron"}, {"ada", ""}, {"ada", "LOVELACE"}, {"mallory", "lovelace"}, {"", ""}, {"Ada", "lovelace"},
 	} {
 		b := newBrowser(t, site)
 		res := b.signIn(c.username, c.password)
 		if to := res.Header.Get("Location"); !strings.Contains(to, "error=CredentialsSignin") {
-			t.Errorf("%q / %q leads to %q", c.username, c.password, to)
+			t.Errorf("%q / %q: Location %q", c.username, c.password, to)
 		}
 		if b.cookie() != nil || b.session().User != (User{}) {
 			t.Errorf("%q / %q is signed in", c.username, c.password)
@@ -73,31 +73,31 @@ func TestNobodySignsInWithAWrongPassword(t *testing.T) {
 	}
 }
 
-func TestWithoutAPasswordNobodySignsInAsAnAccountThatHasNone(t *testing.T) {
+func TestUserAPI_AccountWithoutPassword(t *testing.T) {
 	users := NewUserAPI("/avatars/", testSecret)
 	if _, err := users.SignInWith(t.Context(), "github", "1", "Mona"); err != nil {
 		t.Fatal(err)
 	}
 	for _, username := range []string{"", "github:1", "Mona"} {
 		if _, err := users.SignIn(t.Context(), username, ""); err != ErrWrongPassword {
-			t.Errorf("signing in as %q without a password: %v", username, err)
+			t.Errorf("sign-in as %q without a password: %v", username, err)
 		}
 	}
 }
 
-func TestOnlyAdminsSeeTheUsers(t *testing.T) {
+func TestAdmin_RequiresRole(t *testing.T) {
 	site := start(t, nil)
 
 	signedOut := newBrowser(t, site)
 	res := signedOut.get("/admin")
 	if want := site + "/api/auth/signin?callbackUrl=" + url.QueryEscape(site+"/admin"); res.StatusCode != http.StatusFound || res.Header.Get("Location") != want {
-		t.Errorf("signed out, /admin answers %d and leads to %q, want %q", res.StatusCode, res.Header.Get("Location"), want)
+		t.Errorf("signed out, /admin: status %d, Location %q, want %q", res.StatusCode, res.Header.Get("Location"), want)
 	}
 	if res := signedOut.api("GET", "/api/users"); res.StatusCode != http.StatusUnauthorized {
-		t.Errorf("signed out, /api/users answers %d", res.StatusCode)
+		t.Errorf("signed out, /api/users: status %d", res.StatusCode)
 	}
 
-	for _, p := range people {
+	for _, p := range accounts {
 		b := newBrowser(t, site)
 		b.signIn(p.username, p.password)
 		want := http.StatusForbidden
@@ -106,83 +106,83 @@ func TestOnlyAdminsSeeTheUsers(t *testing.T) {
 		}
 		page, list := b.get("/admin"), b.api("GET", "/api/users")
 		if page.StatusCode != want || list.StatusCode != want {
-			t.Errorf("for %s, /admin answers %d and /api/users %d, want %d", p.role, page.StatusCode, list.StatusCode, want)
+			t.Errorf("%s: /admin %d, /api/users %d, want %d", p.role, page.StatusCode, list.StatusCode, want)
 		}
 		if got := page.Header.Get("Content-Type"); got != "text/html; charset=utf-8" {
-			t.Errorf("for %s, /admin is no page but %q", p.role, got)
+			t.Errorf("%s: /admin has the type %q", p.role, got)
 		}
-		for _, other := range people {
+		for _, other := range accounts {
 			if other.username != p.username && strings.Contains(page.body+list.body, other.name) != (p.role == "admin") {
-				t.Errorf("for %s, %q is in the lists: %t", p.role, other.name, p.role != "admin")
+				t.Errorf("%s: %q in the lists: %t", p.role, other.name, p.role != "admin")
 			}
 		}
 	}
 }
 
-func TestTheAPIAnswersWithTheSession(t *testing.T) {
+func TestAPI_Me(t *testing.T) {
 	b := newBrowser(t, start(t, nil))
 	if res := b.api("GET", "/api/me"); res.StatusCode != http.StatusUnauthorized {
-		t.Errorf("signed out, /api/me answers %d", res.StatusCode)
+		t.Errorf("signed out, /api/me: status %d", res.StatusCode)
 	}
 	b.signIn("grace", "hopper")
 	res := b.api("GET", "/api/me")
 	var me Session
 	if err := json.Unmarshal([]byte(res.body), &me); err != nil || res.StatusCode != http.StatusOK {
-		t.Fatalf("/api/me answers %d, %q: %v", res.StatusCode, res.body, err)
+		t.Fatalf("/api/me: status %d, %q: %v", res.StatusCode, res.body, err)
 	}
 	if want := b.session(); me.User != want.User || me.Expires.Time().IsZero() {
-		t.Errorf("/api/me says %+v, the session is %+v", me, want)
+		t.Errorf("/api/me has %+v, the session is %+v", me, want)
 	}
 	var shown Session
 	if err := json.Unmarshal([]byte(b.shown(b.get("/"), "session")), &shown); err != nil || shown.User != me.User {
-		t.Errorf("the start page shows the session %+v: %v", shown, err)
+		t.Errorf("the start page has the session %+v: %v", shown, err)
 	}
 }
 
-func TestAnExpiredSessionOfTheUserAPISignsOut(t *testing.T) {
+func TestExpire_EndsSession(t *testing.T) {
 	site := start(t, nil)
-	elsewhere := newBrowser(t, site)
-	elsewhere.signIn("ada", "lovelace")
+	other := newBrowser(t, site)
+	other.signIn("ada", "lovelace")
 
 	b := newBrowser(t, site)
 	b.signIn("ada", "lovelace")
 	res := b.submit(b.get("/"), "/api/expire", nil)
 	if res.StatusCode != http.StatusSeeOther {
-		t.Fatalf("POST /api/expire answers %d:\n%s", res.StatusCode, res.body)
+		t.Fatalf("POST /api/expire: status %d:\n%s", res.StatusCode, res.body)
 	}
 	if b.cookie() == nil {
-		t.Fatal("the cookie is gone before the Session callback was asked, so this test proves nothing")
+		t.Fatal("the cookie was cleared before the Session callback ran")
 	}
 
 	page := b.get(res.Header.Get("Location"))
 	if b.cookie() != nil {
-		t.Error("the cookie is still there")
+		t.Error("the cookie was not cleared")
 	}
 	if !strings.Contains(page.body, "The user API ended your session") || !strings.Contains(page.body, "Demo accounts") {
-		t.Errorf("the page does not say that the session ended:\n%s", page.body)
+		t.Errorf("the page has no message about the end of the session:\n%s", page.body)
 	}
-	if elsewhere.session().User.Name != "Ada Lovelace" {
-		t.Error("the other session of the same person ended, too")
+	if other.session().User.Name != "Ada Lovelace" {
+		t.Error("the other session of the user ended too")
 	}
 
-	res = elsewhere.api("POST", "/api/expire")
+	res = other.api("POST", "/api/expire")
 	if res.StatusCode != http.StatusNoContent {
-		t.Errorf("for a program, POST /api/expire answers %d", res.StatusCode)
+		t.Errorf("without Accept, POST /api/expire: status %d", res.StatusCode)
 	}
-	if elsewhere.session().User != (User{}) || elsewhere.cookie() != nil {
-		t.Error("GET /api/auth/session still has the session that a program expired")
+	if other.session().User != (User{}) || other.cookie() != nil {
+		t.Error("GET /api/auth/session returns the ended session")
 	}
-	if res := elsewhere.api("POST", "/api/expire"); res.StatusCode != http.StatusUnauthorized {
-		t.Errorf("signed out, POST /api/expire answers %d", res.StatusCode)
+	if res := other.api("POST", "/api/expire"); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("signed out, POST /api/expire: status %d", res.StatusCode)
 	}
 }
 
-func TestANewNameIsInTheSessionAndInTheToken(t *testing.T) {
+func TestProfile_Rename(t *testing.T) {
 	b := newBrowser(t, start(t, nil))
 	b.signIn("alan", "turing")
 	res := b.submit(b.get("/"), "/profile", map[string]string{"name": "  Prof  "})
 	if res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/?notice=renamed" {
-		t.Fatalf("POST /profile answers %d and leads to %q", res.StatusCode, res.Header.Get("Location"))
+		t.Fatalf("POST /profile: status %d, Location %q", res.StatusCode, res.Header.Get("Location"))
 	}
 	if token := b.token(); token.Name != "Prof" {
 		t.Errorf("the token has the name %q", token.Name)
@@ -194,53 +194,53 @@ func TestANewNameIsInTheSessionAndInTheToken(t *testing.T) {
 	for _, bad := range []string{"", "   ", "a\nb", "\u202etxt", "\xff", strings.Repeat("a", 61)} {
 		res := b.submit(b.get("/"), "/profile", map[string]string{"name": bad})
 		if got := res.Header.Get("Location"); got != "/?notice=name" {
-			t.Errorf("the name %q leads to %q", bad, got)
+			t.Errorf("the name %q: Location %q", bad, got)
 		}
 	}
 	if got := b.session().User.Name; got != "Prof" {
-		t.Errorf("a bad name made the name %q", got)
+		t.Errorf("the name is %q after an invalid one", got)
 	}
 	if !strings.Contains(b.get("/?notice=name").body, "Write a name") {
-		t.Error("the page does not say what is wrong with a bad name")
+		t.Error("the page has no message about an invalid name")
 	}
 }
 
-func TestAFormOfATabThatIsSignedOutLeadsToTheStartPage(t *testing.T) {
+func TestForm_SignedOut(t *testing.T) {
 	b := newBrowser(t, start(t, nil))
 	for _, path := range []string{"/profile", "/signout"} {
 		res := b.post(path, url.Values{"name": {"Mallory"}})
 		if res.StatusCode != http.StatusSeeOther {
-			t.Errorf("signed out, POST %s answers %d", path, res.StatusCode)
+			t.Errorf("signed out, POST %s: status %d", path, res.StatusCode)
 		}
 	}
 }
 
-func TestTheSessionTokenNeverReachesTheBrowser(t *testing.T) {
+func TestSessionToken_StaysOnServer(t *testing.T) {
 	b := newBrowser(t, start(t, nil))
 	b.signIn("ada", "lovelace")
 	secret := b.token().SessionToken
 	if len(secret) < 22 { // 128 bits in base 64
 		t.Fatalf("the session token has %d characters", len(secret))
 	}
-	answers := []answer{
+	responses := []response{
 		b.get("/"), b.get("/admin"), b.get("/sessions"), b.get("/nowhere"), b.api("GET", "/api/me"), b.api("GET", "/api/users"),
 		b.api("GET", "/api/auth/session"), b.api("GET", "/api/auth/csrf"), b.get("/api/auth/signin"), b.get("/api/auth/signout"),
 		b.submit(b.get("/"), "/profile", map[string]string{"name": "Ada"}),
 		b.submit(b.get("/"), "/signout", nil), b.get("/"),
 	}
-	for _, a := range answers {
+	for _, a := range responses {
 		var all strings.Builder
 		a.Header.Write(&all)
 		if strings.Contains(all.String()+a.body, secret) {
-			t.Errorf("the answer of %s has the session token", a.Request.URL)
+			t.Errorf("the response of %s has the session token", a.Request.URL)
 		}
 	}
-	if got, want := b.shown(answers[0], "token"), `"`+secret[:4]+"…"+secret[len(secret)-4:]+`"`; !strings.Contains(got, want) {
-		t.Errorf("the start page does not show the token's two ends %s:\n%s", want, got)
+	if got, want := b.shown(responses[0], "token"), `"`+secret[:4]+"…"+secret[len(secret)-4:]+`"`; !strings.Contains(got, want) {
+		t.Errorf("the start page has no masked token %s:\n%s", want, got)
 	}
 }
 
-func TestSignInsGetSessionTokensOfTheirOwn(t *testing.T) {
+func TestSessionToken_OnePerSignIn(t *testing.T) {
 	site := start(t, nil)
 	first, second := newBrowser(t, site), newBrowser(t, site)
 	first.signIn("ada", "lovelace")
@@ -250,32 +250,32 @@ func TestSignInsGetSessionTokensOfTheirOwn(t *testing.T) {
 	}
 }
 
-func TestSigningOutEndsTheSessionAtTheUserAPI(t *testing.T) {
+func TestSignOut_EndsUserAPISession(t *testing.T) {
 	site := start(t, nil)
 	password := func(b *browser) { b.signIn("ada", "lovelace") }
 	demoID := func(b *browser) { b.signInWithDemoID("ada", "lovelace") }
-	for _, way := range []struct {
+	for _, tt := range []struct {
 		name            string
 		signIn, signOut func(b *browser)
 	}{
-		{"with the button", password, func(b *browser) { b.submit(b.get("/"), "/signout", nil) }},
-		{"on the built-in page", password, func(b *browser) { b.submit(b.get("/api/auth/signout"), "/api/auth/signout", nil) }},
-		{"after Demo ID", demoID, func(b *browser) { b.submit(b.get("/"), "/signout", nil) }},
+		{"button", password, func(b *browser) { b.submit(b.get("/"), "/signout", nil) }},
+		{"built-in page", password, func(b *browser) { b.submit(b.get("/api/auth/signout"), "/api/auth/signout", nil) }},
+		{"Demo ID", demoID, func(b *browser) { b.submit(b.get("/"), "/signout", nil) }},
 	} {
-		t.Run(way.name, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			b := newBrowser(t, site)
-			way.signIn(b)
-			stolen := b.cookie()
-			if stolen == nil {
+			tt.signIn(b)
+			copied := b.cookie()
+			if copied == nil {
 				t.Fatal("there is no session to end")
 			}
-			way.signOut(b)
+			tt.signOut(b)
 			if b.cookie() != nil || b.session().User != (User{}) {
 				t.Error("the browser is still signed in")
 			}
 
 			r := b.request(http.MethodGet, "/", nil)
-			r.AddCookie(stolen)
+			r.AddCookie(copied)
 			if page := b.do(r); !strings.Contains(page.body, "Demo accounts") {
 				t.Errorf("a copy of the cookie still works:\n%s", page.body)
 			}
@@ -283,10 +283,10 @@ func TestSigningOutEndsTheSessionAtTheUserAPI(t *testing.T) {
 	}
 }
 
-func TestFormsOfOtherSitesChangeNothing(t *testing.T) {
+func TestForm_CrossSite(t *testing.T) {
 	site := start(t, map[string]string{"AUTH_URL": "http://front.localhost:8080"})
 	b := newBrowser(t, site)
-	post := func(path string, header map[string]string) answer {
+	post := func(path string, header map[string]string) response {
 		r := b.request(http.MethodPost, path, url.Values{"name": {"Mallory"}})
 		r.Header.Del("Sec-Fetch-Site")
 		r.Header.Del("Origin")
@@ -303,16 +303,16 @@ func TestFormsOfOtherSitesChangeNothing(t *testing.T) {
 			"opaque frame": {"Origin": "null"},
 		} {
 			if res := post(path, header); res.StatusCode != http.StatusForbidden {
-				t.Errorf("%s: POST %s answers %d", name, path, res.StatusCode)
+				t.Errorf("%s: POST %s: status %d", name, path, res.StatusCode)
 			}
 		}
 		for name, header := range map[string]map[string]string{
 			"own page":      {"Sec-Fetch-Site": "same-origin", "Origin": site},
 			"the front end": {"Sec-Fetch-Site": "same-site", "Origin": "http://front.localhost:8080"},
-			"a program":     {},
+			"no browser":    {},
 		} {
 			if res := post(path, header); res.StatusCode == http.StatusForbidden {
-				t.Errorf("%s: POST %s is refused", name, path)
+				t.Errorf("%s: POST %s is rejected", name, path)
 			}
 		}
 	}

@@ -22,7 +22,7 @@ import (
 //go:embed avatars style templates
 var files embed.FS
 
-// static serves the files of a folder that is embedded in the program.
+// static serves the files of an embedded folder.
 func static(folder string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		name := path.Join(folder, c.Param("file"))
@@ -32,13 +32,13 @@ func static(folder string) gin.HandlerFunc {
 			return
 		}
 		c.Header("Cache-Control", "public, max-age=600")
-		c.Header("Content-Security-Policy", "default-src 'none'") // an SVG is a document, too
+		c.Header("Content-Security-Policy", "default-src 'none'") // an SVG can contain scripts
 		c.Header("X-Content-Type-Options", "nosniff")
 		c.Data(http.StatusOK, mime.TypeByExtension(path.Ext(name)), b)
 	}
 }
 
-// pages serves what people look at, and the forms on it.
+// pages serves the HTML pages and their forms.
 type pages struct {
 	settings
 	auth      *nuxtauth.Auth[Token, Session]
@@ -68,19 +68,18 @@ func newPages(s settings, auth *nuxtauth.Auth[Token, Session], users *UserAPI) (
 	}, nil
 }
 
-// sameOrigin refuses forms that another site sends. The API below /api/auth
-// guards itself.
+// sameOrigin rejects forms of other sites. The API below /api/auth has checks of its own.
 func (p *pages) sameOrigin(c *gin.Context) {
 	if err := p.guard.Check(c.Request); err != nil {
-		p.message(c, http.StatusForbidden, "This form came from another site", "Nothing was changed. Go back to the start page and try again.")
+		p.message(c, http.StatusForbidden, "The form is from another site", "Nothing was changed. Go back to the start page and try again.")
 		c.Abort()
 	}
 }
 
-// A page is what every template gets to see.
+// page is the data of all templates.
 type page struct {
 	Title   string
-	API     string   // address of the sign-in API
+	API     string   // URL of the sign-in API
 	Session *Session // nil when signed out
 
 	Notice                 notice
@@ -89,25 +88,25 @@ type page struct {
 	Accounts               []demoAccount
 	Users                  []User
 	Devices                []device
-	InCookies              bool // sessions, so that there are no Devices
+	InCookies              bool // sessions are in cookies, so that there are no Devices
 	Status                 int
 	Heading, Text          string
 }
 
 func (p *pages) page(c *gin.Context, title string) page {
-	return page{Title: title, API: p.api, Session: p.auth.Session(c), InCookies: p.place.inCookies()}
+	return page{Title: title, API: p.api, Session: p.auth.Session(c), InCookies: p.storage.inCookies()}
 }
 
-// A notice tells what the last form did. The form leads to /?notice=<key>.
+// notice is the message about the last form, whose handler redirects to /?notice=<key>.
 type notice struct {
 	Text    string
 	Problem bool
 }
 
 var notices = map[string]notice{
-	"renamed":    {"Your new name is at the user API, in the token and in the session.", false},
+	"renamed":    {"The new name is stored at the user API and in the token, and shown in the session.", false},
 	"name":       {"Write a name of 1 to 60 characters.", true},
-	"expired":    {"The user API ended your session. The Session callback got an error, so you are signed out.", false},
+	"expired":    {"The user API ended your session. The Session callback returned an error, so you are signed out.", false},
 	"ended":      {"Your session has ended.", true},
 	"signed-out": {"You are signed out, here and at the user API.", false},
 
@@ -123,15 +122,15 @@ func (p *pages) home(c *gin.Context) {
 	view.Accounts = demoAccounts(p.users.avatars)
 	if view.Session != nil {
 		token := *p.auth.Token(c)
-		token.SessionToken = mask(token.SessionToken) // the whole of it stays on the server
+		token.SessionToken = mask(token.SessionToken) // it stays on the server
 		view.SessionJSON, view.TokenJSON = pretty(view.Session), pretty(token)
 		view.IsAdmin = isAdmin(view.Session)
 	}
 	p.render(c, http.StatusOK, "home", view)
 }
 
-// admin is a page for admins. Require(isAdmin), as for /api/users, would
-// answer the others in JSON; people get a page.
+// admin is a page for admins. For other users it shows a page in place of the JSON of
+// Require(isAdmin), which /api/users uses.
 func (p *pages) admin(c *gin.Context) {
 	if s := p.auth.Session(c); !isAdmin(s) {
 		p.message(c, http.StatusForbidden, "Only admins may see this page",
@@ -148,11 +147,11 @@ func (p *pages) admin(c *gin.Context) {
 	p.render(c, http.StatusOK, "admin", view)
 }
 
-// rename changes the name at the user API and then in the token. Update runs
-// the Session callback, which fetches the new name.
+// rename changes the name at the user API, and then in the token. Update runs the Session
+// callback, which fetches the new name.
 func (p *pages) rename(c *gin.Context) {
 	token := p.auth.Token(c)
-	if token == nil { // signed out in another tab, say
+	if token == nil { // signed out in another tab
 		p.back(c, "ended")
 		return
 	}
@@ -176,7 +175,7 @@ func (p *pages) rename(c *gin.Context) {
 }
 
 func (p *pages) signOut(c *gin.Context) {
-	if p.federatedLogout { // the API's own sign-out goes on at the provider
+	if p.federatedLogout { // the sign-out of the API redirects to the provider
 		c.Redirect(http.StatusSeeOther, p.api+"/signout?callbackUrl=%2F%3Fnotice%3Dsigned-out")
 		return
 	}
@@ -187,8 +186,8 @@ func (p *pages) signOut(c *gin.Context) {
 	p.back(c, "signed-out")
 }
 
-// expire ends the session at the user API and leaves the cookie alone: the
-// next request finds out in the Session callback.
+// expire ends the session at the user API alone. At the next request the Session callback
+// returns an error.
 func (p *pages) expire(c *gin.Context) {
 	if err := p.users.Expire(c.Request.Context(), p.auth.Token(c).SessionToken); err != nil {
 		p.fail(c, err)
@@ -211,15 +210,15 @@ func (p *pages) listUsers(c *gin.Context) {
 }
 
 func (p *pages) notFound(c *gin.Context) {
-	p.message(c, http.StatusNotFound, "There is no such page", "The address may be mistyped.")
+	p.message(c, http.StatusNotFound, "There is no such page", "Check the address.")
 }
 
-// back leads to the start page after a form.
+// back redirects to the start page after a form.
 func (p *pages) back(c *gin.Context, notice string) {
 	c.Redirect(http.StatusSeeOther, "/?notice="+notice)
 }
 
-// fail logs an error and tells nothing of it.
+// fail logs an error and shows a page without it.
 func (p *pages) fail(c *gin.Context, err error) {
 	slog.ErrorContext(c.Request.Context(), "example: a page failed", "path", c.FullPath(), "error", err)
 	p.message(c, http.StatusInternalServerError, "Something went wrong", "Try again in a moment.")
@@ -231,7 +230,7 @@ func (p *pages) message(c *gin.Context, status int, heading, text string) {
 	p.render(c, status, "message", view)
 }
 
-// render writes a whole page or none.
+// render writes a whole page or an error.
 func (p *pages) render(c *gin.Context, status int, name string, view page) {
 	var b bytes.Buffer
 	if err := p.templates.ExecuteTemplate(&b, name, view); err != nil {
@@ -255,7 +254,7 @@ func pretty(v any) string {
 	return string(b)
 }
 
-// mask keeps the two ends of a secret, enough to recognise it.
+// mask returns the two ends of a secret.
 func mask(secret string) string {
 	if len(secret) < 20 {
 		return "…"

@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-func TestPagesAllowNoScript(t *testing.T) {
+func TestPages_AllowNoScript(t *testing.T) {
 	b := newBrowser(t, start(t, nil))
 	signedOut := b.get("/")
 	b.signIn("ada", "lovelace")
-	for _, page := range []answer{signedOut, b.get("/"), b.get("/admin"), b.get("/sessions"), b.get("/nowhere")} {
+	for _, page := range []response{signedOut, b.get("/"), b.get("/admin"), b.get("/sessions"), b.get("/nowhere")} {
 		policy := page.Header.Get("Content-Security-Policy")
 		if !strings.HasPrefix(policy, "default-src 'none';") || strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src") {
 			t.Errorf("%s has the policy %q", page.Request.URL, policy)
@@ -21,23 +21,23 @@ func TestPagesAllowNoScript(t *testing.T) {
 		}
 		for _, inline := range []string{"<script", "<style", " style=", " onclick="} {
 			if strings.Contains(page.body, inline) {
-				t.Errorf("%s has %q, which its policy forbids", page.Request.URL, inline)
+				t.Errorf("%s has %q, which its policy blocks", page.Request.URL, inline)
 			}
 		}
 	}
 	for _, file := range []string{"/style/style.css", "/style/icon.svg", "/avatars/guest.svg"} {
 		if res := b.get(file); res.StatusCode != http.StatusOK {
-			t.Errorf("%s answers %d", file, res.StatusCode)
+			t.Errorf("%s: status %d", file, res.StatusCode)
 		}
 	}
-	for _, file := range []string{"/avatars/", "/avatars/nobody.svg", "/avatars/..", "/style/%2e%2e%2ftemplates%2fhome.gohtml"} {
+	for _, file := range []string{"/avatars/", "/avatars/none.svg", "/avatars/..", "/style/%2e%2e%2ftemplates%2fhome.gohtml"} {
 		if res := b.get(file); res.StatusCode != http.StatusNotFound && res.StatusCode != http.StatusMovedPermanently {
-			t.Errorf("%s answers %d", file, res.StatusCode)
+			t.Errorf("%s: status %d", file, res.StatusCode)
 		}
 	}
 }
 
-func TestTheCodeOnTheStartPageIsThatOfMainGo(t *testing.T) {
+func TestHome_CodeOfMain(t *testing.T) {
 	b := newBrowser(t, start(t, nil))
 	source, err := os.ReadFile("main.go")
 	if err != nil {

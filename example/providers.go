@@ -11,8 +11,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// passwords is the provider for people who have a password at the user API.
-// What they get for it there goes on to the JWT callback as the access token.
+// passwords returns the provider for sign-in with a password of the user API. The JWT
+// callback gets the session token of the user API as the access token.
 func passwords(users *UserAPI) provider.Provider {
 	p := provider.Credentials(func(ctx context.Context, form url.Values) (*nuxtauth.User, error) {
 		in, err := users.SignIn(ctx, form.Get("username"), form.Get("password"))
@@ -28,13 +28,13 @@ func passwords(users *UserAPI) provider.Provider {
 	return p
 }
 
-// newDemoProvider makes an OpenID provider that stands for Google, GitHub and
-// their like. It lives below /demo-provider and knows the demo accounts.
+// newDemoProvider returns an OpenID provider with the demo accounts, in place of one such
+// as Google. It is served below /demo-provider.
 func newDemoProvider(s settings) (*authtest.Provider, error) {
-	var people []authtest.User
+	var users []authtest.User
 	var hint []string
 	for _, d := range demoAccounts("") {
-		people = append(people, authtest.User{
+		users = append(users, authtest.User{
 			Subject:       d.Username,
 			Username:      d.Username,
 			Password:      d.Password,
@@ -49,7 +49,7 @@ func newDemoProvider(s settings) (*authtest.Provider, error) {
 		ClientID:               "example",
 		RedirectURIs:           []string{s.api + "/callback/demo"},
 		PostLogoutRedirectURIs: []string{s.api + "/signout/demo"},
-		Users:                  people,
+		Users:                  users,
 		SigningAlgorithm:       "ES256",
 		Name:                   "Demo ID",
 		ClientName:             "nuxtauth example",
@@ -57,16 +57,16 @@ func newDemoProvider(s settings) (*authtest.Provider, error) {
 	})
 }
 
-// demoID is the way to sign in with it, and with AUTH_FEDERATED_LOGOUT=1 also
-// to sign out.
+// demoID returns the configuration of the demo provider, with AUTH_FEDERATED_LOGOUT=1
+// including the sign-out.
 func demoID(s settings, idp *authtest.Provider) provider.Provider {
 	p := idp.AsProvider("demo")
 	p.FederatedLogout = s.federatedLogout
 	return p
 }
 
-// furtherProviders returns those that the environment has credentials for. The
-// library reads the rest of AUTH_GITHUB_*, AUTH_GOOGLE_* and AUTH_OIDC_* itself.
+// furtherProviders returns the providers whose client credentials are in the environment.
+// The library reads the other variables AUTH_GITHUB_*, AUTH_GOOGLE_* and AUTH_OIDC_*.
 func furtherProviders(getenv func(string) string) []provider.Provider {
 	var list []provider.Provider
 	if getenv("AUTH_GITHUB_ID") != "" {

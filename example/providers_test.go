@@ -12,34 +12,34 @@ import (
 	"github.com/nuxtauth/nuxtauth/authtest"
 )
 
-func TestEveryDemoAccountSignsInWithDemoID(t *testing.T) {
+func TestDemoID_DemoAccounts(t *testing.T) {
 	site := start(t, nil)
-	for _, p := range people {
+	for _, p := range accounts {
 		t.Run(p.username, func(t *testing.T) {
 			b := newBrowser(t, site)
 			b.signInWithDemoID(p.username, p.password)
-			b.expectPerson(p.username, p.name, p.role)
+			b.expectUser(p.username, p.name, p.role)
 		})
 	}
 }
 
-// signInWithDemoID types a password into the form of the demo provider.
+// signInWithDemoID signs in with the form of the demo provider.
 func (b *browser) signInWithDemoID(username, password string) {
 	b.Helper()
 	form := b.get(b.begin("demo"))
 	back := b.submit(form, "/demo-provider/login", map[string]string{"username": username, "password": password})
 	if back.StatusCode != http.StatusSeeOther {
-		b.Fatalf("the demo provider answers %d:\n%s", back.StatusCode, back.body)
+		b.Fatalf("demo provider: status %d:\n%s", back.StatusCode, back.body)
 	}
 	b.get(back.Header.Get("Location"))
 }
 
-func TestTheEnvironmentAddsAnyOpenIDProvider(t *testing.T) {
+func TestProviders_OpenIDFromEnvironment(t *testing.T) {
 	const hostile = `"><script>alert('x')</script>&lt;`
 	idp := authtest.StartProvider(t, authtest.User{Username: "eve", Subject: "ada", Name: hostile, Email: "ada@example.com", EmailVerified: true})
 	env := map[string]string{"AUTH_OIDC_ISSUER": idp.Issuer(), "AUTH_OIDC_ID": idp.ClientID(), "AUTH_OIDC_SECRET": idp.ClientSecret()}
 	for name, value := range env {
-		t.Setenv(name, value) // the library reads them itself
+		t.Setenv(name, value) // read by the library
 	}
 	site := start(t, env)
 
@@ -49,14 +49,14 @@ func TestTheEnvironmentAddsAnyOpenIDProvider(t *testing.T) {
 		b.do(idp.SignIn(t, b.begin("oidc"), "eve"))
 		user := b.session().User
 		if user.Name != hostile || user.Role != Member || user.Avatar != site+"/avatars/guest.svg" {
-			t.Fatalf("the session is that of %+v", user)
+			t.Fatalf("session of %+v", user)
 		}
 		ids = append(ids, b.token().Subject)
 		b.expectHarmless("/", hostile)
-		b.expectHarmless("/admin", hostile) // the page for those who may not see it
+		b.expectHarmless("/admin", hostile) // the page for users without the role
 	}
 	if ids[0] != "oidc:ada" || ids[1] != ids[0] {
-		t.Errorf("two sign-ins of the same person have the accounts %q", ids)
+		t.Errorf("two sign-ins of one user have the accounts %q", ids)
 	}
 
 	ada := newBrowser(t, site)
@@ -66,14 +66,14 @@ func TestTheEnvironmentAddsAnyOpenIDProvider(t *testing.T) {
 	ada.expectHarmless("/admin", hostile)
 }
 
-// The user API refuses tokens that are not its own, so the JWT callback must
-// not copy a provider's access token into the session. The subject is the
-// user API's id, also when a provider has the same id for another user.
+// The user API rejects other tokens than its own, so that the JWT callback must not copy a
+// provider's access token into the session. The subject is the ID at the user API, also if
+// a provider has the same ID for another user.
 func TestSignIn_TokenOfUserAPI(t *testing.T) {
 	idp := authtest.StartProvider(t, authtest.User{Username: "eve", Subject: "ada", Name: "Eve"})
 	env := map[string]string{"AUTH_OIDC_ISSUER": idp.Issuer(), "AUTH_OIDC_ID": idp.ClientID(), "AUTH_OIDC_SECRET": idp.ClientSecret()}
 	for name, value := range env {
-		t.Setenv(name, value) // the library reads them itself
+		t.Setenv(name, value) // read by the library
 	}
 	site := start(t, env)
 	for _, tt := range []struct {
@@ -94,19 +94,19 @@ func TestSignIn_TokenOfUserAPI(t *testing.T) {
 			tt.signIn(b)
 			token := b.token()
 			if token.Subject != tt.subject || !strings.HasPrefix(token.SessionToken, tt.subject+".") {
-				t.Errorf("the token has the subject %q and the session token %q, want both to be of %q", token.Subject, mask(token.SessionToken), tt.subject)
+				t.Errorf("the token has the subject %q and the session token %q, want those of %q", token.Subject, mask(token.SessionToken), tt.subject)
 			}
 			if user := b.session().User; user != tt.user {
-				t.Errorf("the session has the user %+v, want %+v", user, tt.user)
+				t.Errorf("session of %+v, want %+v", user, tt.user)
 			}
 			if res := b.api("GET", "/api/me"); res.StatusCode != http.StatusOK {
-				t.Errorf("/api/me answers %d", res.StatusCode)
+				t.Errorf("/api/me: status %d", res.StatusCode)
 			}
 		})
 	}
 }
 
-// expectHarmless fails when a page writes a hostile name as markup.
+// expectHarmless checks that a page escapes a name.
 func (b *browser) expectHarmless(path, name string) {
 	b.Helper()
 	page := b.get(path)
@@ -115,7 +115,7 @@ func (b *browser) expectHarmless(path, name string) {
 	}
 }
 
-func TestProvidersAppearWithTheirCredentials(t *testing.T) {
+func TestProviders_WithCredentials(t *testing.T) {
 	env := map[string]string{}
 	for _, id := range []string{"GITHUB", "GOOGLE"} {
 		env["AUTH_"+id+"_ID"], env["AUTH_"+id+"_SECRET"] = "id", "secret"
@@ -135,7 +135,7 @@ func TestProvidersAppearWithTheirCredentials(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(got) != len(want.providers) {
-			t.Errorf("%s: the providers are %v, want %v", name, got, want.providers)
+			t.Errorf("%s: providers %v, want %v", name, got, want.providers)
 		}
 		for _, id := range want.providers {
 			if _, ok := got[id]; !ok {
@@ -145,7 +145,7 @@ func TestProvidersAppearWithTheirCredentials(t *testing.T) {
 	}
 }
 
-func TestTheExampleSpeaksAuthJS(t *testing.T) {
+func TestProtocol_AuthJS(t *testing.T) {
 	b := newBrowser(t, start(t, map[string]string{"AUTH_PROTOCOL": "authjs"}))
 	if got := b.api("GET", "/api/auth/session").body; got != "null" {
 		t.Errorf("signed out, the session is %q", got)
@@ -163,13 +163,13 @@ func TestTheExampleSpeaksAuthJS(t *testing.T) {
 	}
 }
 
-func TestAProviderEndsSessionsThroughTheBackChannel(t *testing.T) {
+func TestBackchannelLogout_EndsSession(t *testing.T) {
 	for name, sessions := range map[string]string{"in cookies": "", "in a store": "memory"} {
 		t.Run(name, func(t *testing.T) {
 			idp := authtest.StartProvider(t, authtest.User{Username: "eve"})
 			env := map[string]string{"AUTH_OIDC_ISSUER": idp.Issuer(), "AUTH_OIDC_ID": idp.ClientID(), "AUTH_OIDC_SECRET": idp.ClientSecret(), "SESSIONS": sessions}
 			for name, value := range env {
-				t.Setenv(name, value) // the library reads them itself
+				t.Setenv(name, value) // read by the library
 			}
 			b := newBrowser(t, start(t, env))
 			b.do(idp.SignIn(t, b.begin("oidc"), "eve"))
@@ -177,14 +177,14 @@ func TestAProviderEndsSessionsThroughTheBackChannel(t *testing.T) {
 			s := idp.Sessions()[0]
 			res := b.post("/api/auth/backchannel-logout/oidc", url.Values{"logout_token": {idp.LogoutToken(t, s.Subject, s.ID)}})
 			if res.StatusCode != http.StatusOK {
-				t.Fatalf("the back channel answers %d, %s", res.StatusCode, res.body)
+				t.Fatalf("back-channel logout: status %d, %s", res.StatusCode, res.body)
 			}
 			b.expectName("")
 		})
 	}
 }
 
-func TestSigningOutAlsoLeadsToDemoIDWhenAskedFor(t *testing.T) {
+func TestSignOut_Federated(t *testing.T) {
 	for name, on := range map[string]bool{"off": false, "on": true} {
 		t.Run(name, func(t *testing.T) {
 			env := map[string]string{}
@@ -201,17 +201,17 @@ func TestSigningOutAlsoLeadsToDemoIDWhenAskedFor(t *testing.T) {
 					if !strings.Contains(res.body, `action="`+b.site+`/api/auth/signout"`) {
 						break
 					}
-					res = b.submit(res, "/api/auth/signout", nil) // the question if one is sure
+					res = b.submit(res, "/api/auth/signout", nil) // the confirmation
 					continue
 				}
 				visited = append(visited, strings.Split(strings.TrimPrefix(to, b.site), "?")[0])
 				res = b.get(strings.TrimPrefix(to, b.site))
 			}
 			if !strings.Contains(res.body, "You are signed out, here and at the user API.") || b.cookie() != nil {
-				t.Errorf("the way %q ends at %d:\n%s", visited, res.StatusCode, res.body)
+				t.Errorf("after %q: status %d:\n%s", visited, res.StatusCode, res.body)
 			}
 			if got := slices.Contains(visited, "/demo-provider/logout") && slices.Contains(visited, "/api/auth/signout/demo"); got != on {
-				t.Errorf("it leads over Demo ID and back: %t; the way is %q", got, visited)
+				t.Errorf("a visit of Demo ID: %t; all redirects: %q", got, visited)
 			}
 		})
 	}

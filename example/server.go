@@ -23,27 +23,27 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// settings is what the environment says.
+// settings are the settings of the environment.
 type settings struct {
 	listen    string // HOST and PORT
-	origin    string // this process as browsers see it, such as "http://localhost:3000"
-	url       string // AUTH_URL: the application as browsers see it; a front end may stand before this process
+	origin    string // of this process, such as "http://localhost:3000"
+	url       string // AUTH_URL: the public URL, which may be that of a front end
 	site      string // the origin of url
-	api       string // the address of the sign-in API
+	api       string // URL of the sign-in API
 	secret    string // AUTH_SECRET
 	protocol  nuxtauth.Protocol
 	providers []provider.Provider
-	place     place // where sessions live
-	rateLimit int   // RATE_LIMIT: failed sign-ins a minute from one network, and in 15 minutes at one account
+	storage   storage // of sessions
+	rateLimit int     // RATE_LIMIT: failed sign-ins a minute from one network, and in 15 minutes at one account
 
-	federatedLogout bool // AUTH_FEDERATED_LOGOUT: signing out also leads to Demo ID
+	federatedLogout bool // AUTH_FEDERATED_LOGOUT: a sign-out also ends the session at Demo ID
 	randomSecret    bool
 }
 
-// readSettings reads PORT (3000), HOST (localhost), AUTH_URL (the origin of
+// readSettings reads PORT (default 3000), HOST (localhost), AUTH_URL (the origin of
 // this process), AUTH_SECRET (a random one), AUTH_PROTOCOL (next-auth),
-// AUTH_FEDERATED_LOGOUT (off), RATE_LIMIT (the library's), and what
-// furtherProviders and readPlace read.
+// AUTH_FEDERATED_LOGOUT (off), RATE_LIMIT (that of the library), and the variables of
+// furtherProviders and readStorage.
 func readSettings(getenv func(string) string) (settings, error) {
 	port := cmp.Or(getenv("PORT"), "3000")
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
@@ -59,7 +59,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 	s.url = strings.TrimSuffix(cmp.Or(getenv("AUTH_URL"), s.origin), "/")
 	u, err := url.Parse(s.url)
 	if err != nil || u.Host == "" {
-		return settings{}, fmt.Errorf("AUTH_URL is %q: write the address that browsers see, such as %q", s.url, s.origin)
+		return settings{}, fmt.Errorf("AUTH_URL is %q: write the public URL of the application, such as %q", s.url, s.origin)
 	}
 	s.site = u.Scheme + "://" + u.Host
 	s.api = s.site + cmp.Or(u.Path, "/api/auth")
@@ -87,15 +87,15 @@ func readSettings(getenv func(string) string) (settings, error) {
 	if limit := getenv("RATE_LIMIT"); limit != "" {
 		s.rateLimit, err = strconv.Atoi(limit)
 		if err != nil || s.rateLimit < 1 {
-			return settings{}, fmt.Errorf("RATE_LIMIT is %q: write a number from 1 on, or leave it out", limit)
+			return settings{}, fmt.Errorf("RATE_LIMIT is %q: write a number above 0, or leave it out", limit)
 		}
 	}
 
-	s.place, err = readPlace(getenv)
+	s.storage, err = readStorage(getenv)
 	return s, err
 }
 
-// run starts the example and returns when it was told to stop.
+// run starts the example, and returns after SIGINT or SIGTERM.
 func run(getenv func(string) string) error {
 	gin.SetMode(gin.ReleaseMode)
 	s, err := readSettings(getenv)
@@ -106,7 +106,7 @@ func run(getenv func(string) string) error {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 
-	sessions, release, err := s.place.open(ctx)
+	sessions, release, err := s.storage.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -119,11 +119,11 @@ func run(getenv func(string) string) error {
 	if err != nil {
 		return fmt.Errorf("%w (another PORT may be free)", err)
 	}
-	greet(os.Stdout, s)
+	printInstructions(os.Stdout, s)
 	return serve(ctx, listener, app)
 }
 
-// serve answers requests until ctx is done, and then those under way.
+// serve serves requests until ctx is done, and completes those that are active then.
 func serve(ctx context.Context, listener net.Listener, app http.Handler) error {
 	server := &http.Server{
 		Handler:           app,
@@ -148,15 +148,15 @@ func serve(ctx context.Context, listener net.Listener, app http.Handler) error {
 	return nil
 }
 
-// greet says what to open and how to sign in.
-func greet(w io.Writer, s settings) {
+// printInstructions prints the URL and the demo accounts.
+func printInstructions(w io.Writer, s settings) {
 	fmt.Fprintf(w, "\n  Open %s and sign in:\n\n", s.origin)
 	for _, d := range demoAccounts("") {
 		fmt.Fprintf(w, "    %-7s %-10s %s\n", d.Username, d.Password, d.User.Role)
 	}
-	fmt.Fprintf(w, "\n  Sessions live %v.\n\n", s.place)
+	fmt.Fprintf(w, "\n  Sessions are stored %v.\n\n", s.storage)
 	if s.site != s.origin {
-		fmt.Fprintf(w, "  Browsers see the application at %s (AUTH_URL).\n\n", s.site)
+		fmt.Fprintf(w, "  The public URL is %s (AUTH_URL).\n\n", s.site)
 	}
 	if s.randomSecret {
 		fmt.Fprint(w, "  AUTH_SECRET is not set: a random one is used, and sessions end with this process.\n\n")

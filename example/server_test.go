@@ -11,7 +11,7 @@ import (
 	"github.com/nuxtauth/nuxtauth"
 )
 
-func TestTheEnvironmentIsRead(t *testing.T) {
+func TestSettings_Environment(t *testing.T) {
 	env := map[string]string{}
 	getenv := func(name string) string { return env[name] }
 	s, err := readSettings(getenv)
@@ -19,11 +19,11 @@ func TestTheEnvironmentIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s.listen != "localhost:3000" || s.url != "http://localhost:3000" || s.api != "http://localhost:3000/api/auth" || s.protocol != nuxtauth.NextAuth ||
-		s.federatedLogout || !s.place.inCookies() {
-		t.Errorf("without an environment the settings are %+v", s)
+		s.federatedLogout || !s.storage.inCookies() {
+		t.Errorf("default settings %+v", s)
 	}
 	if again, _ := readSettings(getenv); !s.randomSecret || len(s.secret) < 32 || again.secret == s.secret {
-		t.Error("without AUTH_SECRET there is no fresh secret")
+		t.Error("without AUTH_SECRET the secret is not random")
 	}
 
 	env = map[string]string{
@@ -36,12 +36,12 @@ func TestTheEnvironmentIsRead(t *testing.T) {
 	}
 	if s.listen != "0.0.0.0:8080" || s.origin != "http://localhost:8080" || s.site != "https://app.example.com" ||
 		s.api != "https://app.example.com/auth" || s.protocol != nuxtauth.AuthJS || s.secret != testSecret || s.randomSecret ||
-		!s.federatedLogout || s.rateLimit != 7 || !s.place.memory {
-		t.Errorf("the settings are %+v", s)
+		!s.federatedLogout || s.rateLimit != 7 || !s.storage.memory {
+		t.Errorf("settings %+v", s)
 	}
 }
 
-func TestAMistakeInTheEnvironmentIsNamed(t *testing.T) {
+func TestSettings_Invalid(t *testing.T) {
 	for name, value := range map[string]string{
 		"PORT": "http", "AUTH_URL": "localhost:3000", "AUTH_PROTOCOL": "oauth", "AUTH_FEDERATED_LOGOUT": "yes", "RATE_LIMIT": "none", "SESSIONS": "disk",
 	} {
@@ -52,22 +52,22 @@ func TestAMistakeInTheEnvironmentIsNamed(t *testing.T) {
 			return ""
 		})
 		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), value) {
-			t.Errorf("with %s=%s the error is: %v", name, value, err)
+			t.Errorf("%s=%s: error %v", name, value, err)
 		}
 	}
 }
 
-func TestTheGreetingHasAllThatOneNeedsToSignIn(t *testing.T) {
+func TestInstructions_Accounts(t *testing.T) {
 	var out strings.Builder
-	greet(&out, settings{origin: "http://localhost:3000", site: "http://localhost:5000", randomSecret: true})
+	printInstructions(&out, settings{origin: "http://localhost:3000", site: "http://localhost:5000", randomSecret: true})
 	for _, want := range []string{"http://localhost:3000", "http://localhost:5000", "ada", "lovelace", "grace", "hopper", "alan", "turing", "AUTH_SECRET is not set"} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("the greeting lacks %q:\n%s", want, out.String())
+			t.Errorf("no %q in:\n%s", want, out.String())
 		}
 	}
 }
 
-func TestARequestUnderWayIsAnsweredWhenTheServerStops(t *testing.T) {
+func TestServe_CompletesActiveRequests(t *testing.T) {
 	listener, err := net.Listen("tcp", "localhost:0")
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func TestARequestUnderWayIsAnsweredWhenTheServerStops(t *testing.T) {
 	go func() {
 		stopped <- serve(ctx, listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			stop()
-			for { // until nobody else gets in
+			for { // until the listener is closed
 				conn, err := net.Dial("tcp", listener.Addr().String())
 				if err != nil {
 					break
@@ -94,9 +94,9 @@ func TestARequestUnderWayIsAnsweredWhenTheServerStops(t *testing.T) {
 	}
 	defer res.Body.Close()
 	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "done" {
-		t.Errorf("the answer is %q: %v", body, err)
+		t.Errorf("response %q: %v", body, err)
 	}
 	if err := <-stopped; err != nil {
-		t.Errorf("the server stopped with: %v", err)
+		t.Errorf("serve: %v", err)
 	}
 }

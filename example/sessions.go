@@ -15,10 +15,10 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// The page on which people see where they are signed in, and end it there.
-// Whose sessions these are is said by the token and never by a form.
+// The page lists the sessions of the user, and ends them. The user is that of the token,
+// and never a value of a form.
 
-// A device is one session as the page shows it.
+// device is one session on the page.
 type device struct {
 	ID       string
 	Name     string // "Firefox on Linux"
@@ -29,7 +29,7 @@ type device struct {
 	SignedIn, LastSeen, Expires moment
 }
 
-// A moment is a time in words, and for machines.
+// moment is a time in words, and as an RFC 3339 time.
 type moment struct{ Words, Machine string }
 
 func (p *pages) sessions(c *gin.Context) {
@@ -62,16 +62,16 @@ func (p *pages) sessions(c *gin.Context) {
 		case b.Current:
 			return 1
 		}
-		return 0 // the newest first, as they came
+		return 0 // in the order of ListSessions: the newest first
 	})
 	p.render(c, http.StatusOK, "sessions", view)
 }
 
-// endSession ends the one that the form names, if it is the user's.
+// endSession ends the session with the ID in the form, if it is one of the user's.
 func (p *pages) endSession(c *gin.Context) {
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 4<<10)
 	id := c.PostForm("id")
-	if id == "" || p.place.inCookies() { // a deny-list takes any ID
+	if id == "" || p.storage.inCookies() { // a deny-list accepts every ID
 		p.toSessions(c, "session-none")
 		return
 	}
@@ -113,16 +113,15 @@ func (p *pages) endEverywhere(c *gin.Context) {
 	p.back(c, "signed-out-everywhere")
 }
 
-// revoke ends sessions of the user. When it returns false it has answered the
-// request.
+// revoke ends sessions of the user. If it returns false, it has written the response.
 func (p *pages) revoke(c *gin.Context, end func(subject string) error) bool {
 	token := p.auth.Token(c)
-	if token == nil { // the page leads to the sign-in, or says that the store is down
+	if token == nil { // the page redirects to the sign-in page, or responds with 503
 		p.toSessions(c, "")
 		return false
 	}
 	err := end(token.Subject)
-	if errors.Is(err, store.ErrUnsupported) { // the page says why
+	if errors.Is(err, store.ErrUnsupported) { // the page explains it
 		p.toSessions(c, "session-none")
 		return false
 	}
@@ -133,7 +132,7 @@ func (p *pages) revoke(c *gin.Context, end func(subject string) error) bool {
 	return true
 }
 
-// toSessions leads to the page after a form.
+// toSessions redirects to the page after a form.
 func (p *pages) toSessions(c *gin.Context, notice string) {
 	to := "/sessions"
 	if notice != "" {
@@ -142,15 +141,15 @@ func (p *pages) toSessions(c *gin.Context, notice string) {
 	c.Redirect(http.StatusSeeOther, to)
 }
 
-// unavailable is for a store that does not answer.
+// unavailable responds with 503 to an error of the store.
 func (p *pages) unavailable(c *gin.Context, err error) {
-	slog.ErrorContext(c.Request.Context(), "example: the sessions are out of reach", "path", c.FullPath(), "error", err)
+	slog.ErrorContext(c.Request.Context(), "example: the store does not respond", "path", c.FullPath(), "error", err)
 	c.Header("Retry-After", "5")
-	p.message(c, http.StatusServiceUnavailable, "Your sessions are out of reach",
-		"The place where they are kept does not answer. You stay signed in; try again in a moment.")
+	p.message(c, http.StatusServiceUnavailable, "Your sessions are not available",
+		"The store does not respond. You are still signed in: try again in a moment.")
 }
 
-// providerName is how people know a provider.
+// providerName returns the name of a provider.
 func (p *pages) providerName(id string) string {
 	switch id {
 	case "credentials":
@@ -158,15 +157,15 @@ func (p *pages) providerName(id string) string {
 	case "demo":
 		return "Demo ID"
 	}
-	for _, known := range p.providers {
-		if known.ID == id {
-			return known.Name
+	for _, entry := range p.providers {
+		if entry.ID == id {
+			return entry.Name
 		}
 	}
 	return id
 }
 
-// when says how far a time is from now, in one unit.
+// when returns the difference of a time from now, in one unit.
 func when(at nuxtauth.ISOTime, now time.Time) moment {
 	d := at.Time().Sub(now)
 	format := "in %s"
@@ -187,8 +186,8 @@ func when(at nuxtauth.ISOTime, now time.Time) moment {
 	return moment{words, at.String()}
 }
 
-// browserName makes a few words of a User-Agent header. The first name that is
-// found counts: nearly every browser also claims to be Safari, and most Chrome.
+// browserName returns the names of the browser and the system in a User-Agent header. The
+// first match is used, because most headers also contain "Safari" and "Chrome".
 func browserName(userAgent string) string {
 	find := func(names [][2]string) string {
 		for _, n := range names {

@@ -26,7 +26,7 @@ const (
 	chrome  = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36"
 )
 
-// closedPort is a loopback address on which nobody listens.
+// closedPort returns a loopback address without a listener.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -37,7 +37,7 @@ func closedPort(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// signedIn returns browsers of one person, each with a User-Agent.
+// signedIn returns browsers of one user, each with a User-Agent.
 func signedIn(t *testing.T, site, username, password string, userAgents ...string) []*browser {
 	t.Helper()
 	var all []*browser
@@ -61,12 +61,12 @@ func (userAgent userAgentTransport) RoundTrip(r *http.Request) (*http.Response, 
 func (b *browser) expectName(want string) {
 	b.Helper()
 	if got := b.session().User.Name; got != want {
-		b.Errorf("the session is that of %q, want %q", got, want)
+		b.Errorf("session of %q, want %q", got, want)
 	}
 }
 
-// listed returns the sessions on a page as people read them.
-func listed(page answer) []string {
+// listed returns the texts of the sessions on a page.
+func listed(page response) []string {
 	_, list, _ := strings.Cut(page.body, `<ul class="devices`)
 	list, _, _ = strings.Cut(list, "</ul>")
 	var all []string
@@ -77,7 +77,7 @@ func listed(page answer) []string {
 	return all
 }
 
-func TestAUserSeesEverySessionOfTheirs(t *testing.T) {
+func TestSessions_List(t *testing.T) {
 	site := start(t, inMemory)
 	phone := signedIn(t, site, "ada", "lovelace", iPhone)[0]
 	signedIn(t, site, "grace", "hopper", edge)
@@ -91,26 +91,26 @@ func TestAUserSeesEverySessionOfTheirs(t *testing.T) {
 	page := desk.get("/sessions")
 	items := listed(page)
 	if page.StatusCode != http.StatusOK || len(items) != 2 {
-		t.Fatalf("the page answers %d and lists %q:\n%s", page.StatusCode, items, page.body)
+		t.Fatalf("status %d, sessions %q:\n%s", page.StatusCode, items, page.body)
 	}
 	if want := "Firefox on Linux This device Signed in just now with Demo ID from 127.0.0.1 Last seen just now , expires in 30 days"; normal(items[0]) != want {
-		t.Errorf("first in the list is %q, want %q", items[0], want)
+		t.Errorf("first session %q, want %q", items[0], want)
 	}
 	if want := "Safari on iPhone Signed in just now with password from 127.0.0.1 Last seen just now , expires in 30 days Sign out"; normal(items[1]) != want {
-		t.Errorf("second in the list is %q, want %q", items[1], want)
+		t.Errorf("second session %q, want %q", items[1], want)
 	}
 	if items := listed(phone.get("/sessions")); len(items) != 2 || !strings.HasPrefix(items[0], "Safari on iPhone This device") {
-		t.Errorf("on the phone the page lists %q", items)
+		t.Errorf("sessions on the phone: %q", items)
 	}
 	if res := newBrowser(t, site).get("/sessions"); res.StatusCode != http.StatusFound || !strings.Contains(res.Header.Get("Location"), "/signin?callbackUrl=") {
-		t.Errorf("signed out, the page answers %d and leads to %q", res.StatusCode, res.Header.Get("Location"))
+		t.Errorf("signed out: status %d, Location %q", res.StatusCode, res.Header.Get("Location"))
 	}
 }
 
-// normal makes the two loopback addresses one.
+// normal replaces the IPv6 loopback address by that of IPv4.
 func normal(item string) string { return strings.ReplaceAll(item, "::1", "127.0.0.1") }
 
-func TestAUserEndsOneSession(t *testing.T) {
+func TestSessions_EndOne(t *testing.T) {
 	site := start(t, inMemory)
 	devices := signedIn(t, site, "ada", "lovelace", firefox, iPhone)
 	here, other := devices[0], devices[1]
@@ -118,40 +118,40 @@ func TestAUserEndsOneSession(t *testing.T) {
 
 	res := here.submit(here.get("/sessions"), "/sessions/end", nil)
 	if to := res.Header.Get("Location"); res.StatusCode != http.StatusSeeOther || to != "/sessions?notice=session-ended" {
-		t.Fatalf("the form answers %d and leads to %q", res.StatusCode, to)
+		t.Fatalf("form: status %d, Location %q", res.StatusCode, to)
 	}
 	other.expectName("")
 	here.expectName("Ada Lovelace")
 	grace.expectName("Grace Hopper")
 	page := here.get(res.Header.Get("Location"))
 	if items := listed(page); len(items) != 1 || !strings.Contains(page.body, "That session has ended.") {
-		t.Errorf("afterwards the page lists %q", items)
+		t.Errorf("sessions afterwards: %q", items)
 	}
 	if strings.Contains(page.body, "/sessions/end-others") {
-		t.Error("there is a button for other devices, and no other device")
+		t.Error("a button for other devices without another device")
 	}
 }
 
-func TestNobodyEndsTheSessionsOfOthers(t *testing.T) {
+func TestSessions_OtherUsers(t *testing.T) {
 	memory := store.NewMemory(store.MemoryOptions{})
 	site := startWith(t, inMemory, memory)
 	ada := signedIn(t, site, "ada", "lovelace", firefox, iPhone)
 	grace := signedIn(t, site, "grace", "hopper", edge)[0]
 	adas, err := memory.ListSessions(t.Context(), "next-auth", "ada", 10)
 	if err != nil || len(adas) != 2 {
-		t.Fatalf("the store lists %d sessions: %v", len(adas), err)
+		t.Fatalf("%d sessions in the store: %v", len(adas), err)
 	}
 	for name, form := range map[string]url.Values{
-		"somebody else's":       {"id": {adas[0].ID}},
+		"another user's":        {"id": {adas[0].ID}},
 		"with a subject":        {"id": {adas[0].ID}, "subject": {"ada"}, "sub": {"ada"}},
-		"nobody's":              {"id": {"nonsense"}},
+		"unknown":               {"id": {"nonsense"}},
 		"an empty one":          {"id": {""}},
 		"none":                  {},
 		"the wrong one and one": {"id": {adas[0].ID, adas[1].ID}},
 	} {
 		res := grace.post("/sessions/end", form)
 		if to := res.Header.Get("Location"); res.StatusCode != http.StatusSeeOther || to != "/sessions?notice=session-none" {
-			t.Errorf("%s: the form answers %d and leads to %q", name, res.StatusCode, to)
+			t.Errorf("%s: status %d, Location %q", name, res.StatusCode, to)
 		}
 	}
 	grace.post("/sessions/end-others", url.Values{"subject": {"ada"}, "id": {adas[0].ID}})
@@ -161,14 +161,14 @@ func TestNobodyEndsTheSessionsOfOthers(t *testing.T) {
 	grace.expectName("Grace Hopper")
 }
 
-func TestAUserSignsOutTheirOtherDevices(t *testing.T) {
+func TestSessions_EndOthers(t *testing.T) {
 	site := start(t, inMemory)
 	devices := signedIn(t, site, "ada", "lovelace", firefox, iPhone, edge)
 	grace := signedIn(t, site, "grace", "hopper", edge)[0]
 	here := devices[0]
 	res := here.submit(here.get("/sessions"), "/sessions/end-others", nil)
 	if !strings.Contains(here.get(res.Header.Get("Location")).body, "Your other devices are signed out.") {
-		t.Errorf("the form answers %d and leads to %q", res.StatusCode, res.Header.Get("Location"))
+		t.Errorf("form: status %d, Location %q", res.StatusCode, res.Header.Get("Location"))
 	}
 	here.expectName("Ada Lovelace")
 	devices[1].expectName("")
@@ -176,7 +176,7 @@ func TestAUserSignsOutTheirOtherDevices(t *testing.T) {
 	grace.expectName("Grace Hopper")
 }
 
-func TestAUserSignsOutEverywhere(t *testing.T) {
+func TestSessions_EndAll(t *testing.T) {
 	for name, env := range map[string]map[string]string{"in cookies": nil, "in a store": inMemory} {
 		t.Run(name, func(t *testing.T) {
 			site := start(t, env)
@@ -185,10 +185,10 @@ func TestAUserSignsOutEverywhere(t *testing.T) {
 			here := devices[0]
 			res := here.submit(here.get("/sessions"), "/sessions/end-all", nil)
 			if here.cookie() != nil {
-				t.Error("the cookie of this browser is still there")
+				t.Error("the cookie of this browser was not cleared")
 			}
 			if !strings.Contains(here.get(res.Header.Get("Location")).body, "You are signed out on all devices.") {
-				t.Errorf("the form answers %d and leads to %q", res.StatusCode, res.Header.Get("Location"))
+				t.Errorf("form: status %d, Location %q", res.StatusCode, res.Header.Get("Location"))
 			}
 			for _, b := range devices {
 				b.expectName("")
@@ -200,21 +200,21 @@ func TestAUserSignsOutEverywhere(t *testing.T) {
 	}
 }
 
-func TestSessionsInCookiesAreNotListedAndThePageSaysWhy(t *testing.T) {
+func TestSessions_InCookies(t *testing.T) {
 	site := start(t, nil)
 	devices := signedIn(t, site, "ada", "lovelace", firefox, iPhone)
 	page := devices[0].get("/sessions")
 	if page.StatusCode != http.StatusOK || len(listed(page)) != 0 {
-		t.Fatalf("the page answers %d and lists %q", page.StatusCode, listed(page))
+		t.Fatalf("status %d, sessions %q", page.StatusCode, listed(page))
 	}
-	for _, want := range []string{"They live in cookies", "SESSIONS=memory", "REDIS_URL=", "DATABASE_URL="} {
+	for _, want := range []string{"They are stored in cookies", "SESSIONS=memory", "REDIS_URL=", "DATABASE_URL="} {
 		if !strings.Contains(page.body, want) {
-			t.Errorf("the page lacks %q", want)
+			t.Errorf("the page has no %q", want)
 		}
 	}
 	for _, form := range []string{`"/sessions/end"`, `"/sessions/end-others"`} {
 		if strings.Contains(page.body, form) {
-			t.Errorf("the page has a form for %s, which can't work", form)
+			t.Errorf("the page has a form for %s", form)
 		}
 	}
 	for path, form := range map[string]url.Values{
@@ -223,7 +223,7 @@ func TestSessionsInCookiesAreNotListedAndThePageSaysWhy(t *testing.T) {
 	} {
 		res := devices[0].post(path, form)
 		if to := res.Header.Get("Location"); res.StatusCode != http.StatusSeeOther || to != "/sessions?notice=session-none" {
-			t.Errorf("%s answers %d and leads to %q", path, res.StatusCode, to)
+			t.Errorf("%s: status %d, Location %q", path, res.StatusCode, to)
 		}
 	}
 	for _, b := range devices {
@@ -231,80 +231,80 @@ func TestSessionsInCookiesAreNotListedAndThePageSaysWhy(t *testing.T) {
 	}
 }
 
-func TestASignOutEndsCopiesOfTheCookie(t *testing.T) {
+func TestSignOut_EndsCopiedCookies(t *testing.T) {
 	site := start(t, nil)
 	b := newBrowser(t, site)
 	b.signIn("ada", "lovelace")
-	stolen := b.cookie()
+	copied := b.cookie()
 	b.submit(b.get("/"), "/signout", nil)
-	thief := newBrowser(t, site)
-	r := thief.request(http.MethodGet, "/api/auth/session", nil)
-	r.AddCookie(stolen)
-	if res := thief.do(r); res.body != "{}" {
-		t.Errorf("with the copy, the session is %s", res.body)
+	other := newBrowser(t, site)
+	r := other.request(http.MethodGet, "/api/auth/session", nil)
+	r.AddCookie(copied)
+	if res := other.do(r); res.body != "{}" {
+		t.Errorf("the copy has the session %s", res.body)
 	}
 }
 
-// A moody store fails when told to.
-type moody struct {
+// failingStore is a store whose methods fail on demand.
+type failingStore struct {
 	*store.Memory
 	cantFind, cantList, cantDelete atomic.Bool
 }
 
-var errMoody = errors.New("dial tcp 10.0.0.7:6379: connection refused")
+var errStore = errors.New("dial tcp 10.0.0.7:6379: connection refused")
 
-func (m *moody) FindSession(ctx context.Context, handle string) (*store.Record, error) {
+func (m *failingStore) FindSession(ctx context.Context, handle string) (*store.Record, error) {
 	if m.cantFind.Load() {
-		return nil, errMoody
+		return nil, errStore
 	}
 	return m.Memory.FindSession(ctx, handle)
 }
 
-func (m *moody) ListSessions(ctx context.Context, realm, subject string, limit int) ([]*store.Record, error) {
+func (m *failingStore) ListSessions(ctx context.Context, realm, subject string, limit int) ([]*store.Record, error) {
 	if m.cantList.Load() {
-		return nil, errMoody
+		return nil, errStore
 	}
 	return m.Memory.ListSessions(ctx, realm, subject, limit)
 }
 
-func (m *moody) DeleteSession(ctx context.Context, handle string) error {
+func (m *failingStore) DeleteSession(ctx context.Context, handle string) error {
 	if m.cantDelete.Load() {
-		return errMoody
+		return errStore
 	}
 	return m.Memory.DeleteSession(ctx, handle)
 }
 
-func (m *moody) DeleteSessions(ctx context.Context, realm, subject, exceptID string) (int, error) {
+func (m *failingStore) DeleteSessions(ctx context.Context, realm, subject, exceptID string) (int, error) {
 	if m.cantDelete.Load() {
-		return 0, errMoody
+		return 0, errStore
 	}
 	return m.Memory.DeleteSessions(ctx, realm, subject, exceptID)
 }
 
-func (m *moody) DeleteSessionByID(ctx context.Context, realm, subject, id string) (bool, error) {
+func (m *failingStore) DeleteSessionByID(ctx context.Context, realm, subject, id string) (bool, error) {
 	if m.cantDelete.Load() {
-		return false, errMoody
+		return false, errStore
 	}
 	return m.Memory.DeleteSessionByID(ctx, realm, subject, id)
 }
 
-func TestAStoreThatDoesNotAnswerIsAPlain503AndSignsNobodyOut(t *testing.T) {
-	m := &moody{Memory: store.NewMemory(store.MemoryOptions{})}
+func TestSessions_StoreDown(t *testing.T) {
+	m := &failingStore{Memory: store.NewMemory(store.MemoryOptions{})}
 	b := newBrowser(t, startWith(t, inMemory, m))
 	b.signIn("ada", "lovelace")
 	cookie := b.cookie()
-	expect503 := func(what string, res answer) {
+	expect503 := func(what string, res response) {
 		t.Helper()
 		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
-			t.Errorf("%s answers %d", what, res.StatusCode)
+			t.Errorf("%s: status %d", what, res.StatusCode)
 		}
 		for _, inside := range []string{"10.0.0.7", "refused", "goroutine", ".go:"} {
 			if strings.Contains(res.body, inside) {
-				t.Errorf("%s tells of its inside: %s", what, res.body)
+				t.Errorf("%s has internals: %s", what, res.body)
 			}
 		}
 		if !strings.Contains(strings.ToLower(res.body), "try again") {
-			t.Errorf("%s does not say what to do:\n%s", what, res.body)
+			t.Errorf("%s has no advice:\n%s", what, res.body)
 		}
 	}
 	form := url.Values{"id": {"one"}}
@@ -325,7 +325,7 @@ func TestAStoreThatDoesNotAnswerIsAPlain503AndSignsNobodyOut(t *testing.T) {
 	}
 	expect503("/signout without a session", b.post("/signout", nil))
 	if got := b.cookie(); got == nil || got.Value != cookie.Value {
-		t.Errorf("the cookie is %v, it was %v", got, cookie)
+		t.Errorf("the cookie is %v, and was %v", got, cookie)
 	}
 
 	m.cantFind.Store(false)
@@ -334,7 +334,7 @@ func TestAStoreThatDoesNotAnswerIsAPlain503AndSignsNobodyOut(t *testing.T) {
 	b.expectName("Ada Lovelace")
 }
 
-func TestABrowserIsKnownByAFewWords(t *testing.T) {
+func TestBrowserName_UserAgents(t *testing.T) {
 	for userAgent, want := range map[string]string{
 		firefox: "Firefox on Linux", iPhone: "Safari on iPhone", edge: "Edge on Windows", chrome: "Chrome on Android",
 		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.1 Safari/605.1.15":                      "Safari on macOS",
@@ -345,12 +345,12 @@ func TestABrowserIsKnownByAFewWords(t *testing.T) {
 		"curl/8.16.0": "curl", "Go-http-client/1.1": "A Go program", "": "Unknown browser", "<script>": "Unknown browser",
 	} {
 		if got := browserName(userAgent); got != want {
-			t.Errorf("%q is %q, want %q", userAgent, got, want)
+			t.Errorf("%q: got %q, want %q", userAgent, got, want)
 		}
 	}
 }
 
-func TestTimesAreInWords(t *testing.T) {
+func TestWhen_Words(t *testing.T) {
 	now := time.Date(2026, 12, 23, 8, 0, 0, 0, time.UTC)
 	for d, want := range map[time.Duration]string{
 		0: "just now", 59 * time.Second: "just now", -59 * time.Second: "just now", -time.Minute: "1 minute ago", -119 * time.Second: "1 minute ago",
@@ -359,10 +359,10 @@ func TestTimesAreInWords(t *testing.T) {
 	} {
 		got := when(nuxtauth.ISOTime(now.Add(d)), now)
 		if got.Words != want {
-			t.Errorf("%v from now is %q, want %q", d, got.Words, want)
+			t.Errorf("%v from now: got %q, want %q", d, got.Words, want)
 		}
 	}
 	if got := when(nuxtauth.ISOTime(now), now).Machine; got != "2026-12-23T08:00:00.000Z" {
-		t.Errorf("for machines it is %q", got)
+		t.Errorf("got %q", got)
 	}
 }

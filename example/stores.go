@@ -20,17 +20,16 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/sqlstore"
 )
 
-// A place is where sessions live: at most one field is set, and none means that
-// they live in their cookies.
-type place struct {
+// storage is the storage of sessions. At most one field is set; none means cookies.
+type storage struct {
 	redis    *redis.UniversalOptions
 	postgres *pgx.ConnConfig
 	memory   bool
 }
 
-// readPlace reads REDIS_URL, DATABASE_URL and SESSIONS. No error shows a URL:
-// there may be a password in it.
-func readPlace(getenv func(string) string) (place, error) {
+// readStorage reads REDIS_URL, DATABASE_URL and SESSIONS. No error contains a URL, which
+// may have a password.
+func readStorage(getenv func(string) string) (storage, error) {
 	var set []string
 	for _, name := range []string{"REDIS_URL", "DATABASE_URL", "SESSIONS"} {
 		if getenv(name) != "" {
@@ -38,28 +37,28 @@ func readPlace(getenv func(string) string) (place, error) {
 		}
 	}
 	if len(set) > 1 {
-		return place{}, fmt.Errorf("%s are set: sessions live in one place, so keep one of them", strings.Join(set, " and "))
+		return storage{}, fmt.Errorf("%s are set: set at most one of them", strings.Join(set, " and "))
 	}
 	if address := getenv("REDIS_URL"); address != "" {
 		options, err := redisstore.ParseURL(address)
 		if err != nil {
-			return place{}, fmt.Errorf("REDIS_URL: %w: write redis://user:password@localhost:6379, or rediss:// for TLS", err)
+			return storage{}, fmt.Errorf("REDIS_URL: %w: write redis://user:password@localhost:6379, or rediss:// for TLS", err)
 		}
-		return place{redis: options}, nil
+		return storage{redis: options}, nil
 	}
 	if address := getenv("DATABASE_URL"); address != "" {
 		options, err := parsePostgres(address)
-		return place{postgres: options}, err
+		return storage{postgres: options}, err
 	}
 	switch sessions := getenv("SESSIONS"); sessions {
 	case "", "memory":
-		return place{memory: sessions == "memory"}, nil
+		return storage{memory: sessions == "memory"}, nil
 	default:
-		return place{}, fmt.Errorf("SESSIONS is %q: write memory, or leave it out for sessions in cookies", sessions)
+		return storage{}, fmt.Errorf("SESSIONS is %q: write memory, or leave it out for sessions in cookies", sessions)
 	}
 }
 
-// parsePostgres drops the errors of url and pgx, which may quote a password.
+// parsePostgres parses a URL. It drops the errors of url and pgx, which may contain a password.
 func parsePostgres(address string) (*pgx.ConnConfig, error) {
 	const advice = "write postgres://user:password@localhost:5432/database"
 	u, err := url.Parse(address)
@@ -67,44 +66,44 @@ func parsePostgres(address string) (*pgx.ConnConfig, error) {
 		return nil, errors.New("DATABASE_URL is not a URL: " + advice)
 	}
 	if u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return nil, errors.New("DATABASE_URL: the example speaks PostgreSQL alone (the library SQLite as well): " + advice)
+		return nil, errors.New("DATABASE_URL: the example supports PostgreSQL alone (the library SQLite too): " + advice)
 	}
 	options, err := pgx.ParseConfig(address)
 	if err != nil {
-		return nil, errors.New("DATABASE_URL is not understood, perhaps for one of its parameters: " + advice)
+		return nil, errors.New("DATABASE_URL is not valid, for example one of its parameters: " + advice)
 	}
 	return options, nil
 }
 
-// inCookies tells that there is no store, and so no list of sessions.
-func (p place) inCookies() bool { return p.redis == nil && p.postgres == nil && !p.memory }
+// inCookies reports whether there is no store, and so no list of sessions.
+func (p storage) inCookies() bool { return p.redis == nil && p.postgres == nil && !p.memory }
 
-// String says where sessions live, without passwords.
-func (p place) String() string {
+// String describes the storage, without passwords.
+func (p storage) String() string {
 	switch {
 	case p.redis != nil:
 		return "in Redis at " + strings.Join(p.redis.Addrs, ", ")
 	case p.postgres != nil:
 		return "in PostgreSQL at " + net.JoinHostPort(p.postgres.Host, strconv.Itoa(int(p.postgres.Port)))
 	case p.memory:
-		return "in memory, and end with this process"
+		return "in memory, until this process ends"
 	}
-	return "in cookies (SESSIONS=memory, REDIS_URL or DATABASE_URL keeps them in a store)"
+	return "in cookies (or in a store, with SESSIONS=memory, REDIS_URL or DATABASE_URL)"
 }
 
 const (
 	databaseWait = 5 * time.Second // for PostgreSQL, at the start
 	connections  = 10              // to PostgreSQL
 
-	// seenEvery is how exact "last seen" is on the page of sessions. Each time
-	// costs a write to the store.
+	// seenEvery is the precision of "last seen" on the page of sessions. Each
+	// change is a write to the store.
 	seenEvery = 5 * time.Minute
 )
 
-// open returns the settings for sessions in p. Call release at the end.
-// PostgreSQL must be there, since its tables may have to be made. Redis need
-// not: nobody is signed in until it is.
-func (p place) open(ctx context.Context) (sessions nuxtauth.SessionConfig, release func() error, err error) {
+// open returns the configuration of sessions for the storage. Call release at the end.
+// PostgreSQL must be running, since its tables may have to be created. Redis need not
+// be: requests are signed out until it is.
+func (p storage) open(ctx context.Context) (sessions nuxtauth.SessionConfig, release func() error, err error) {
 	release = func() error { return nil }
 	switch {
 	case p.redis != nil:
@@ -123,11 +122,11 @@ func (p place) open(ctx context.Context) (sessions nuxtauth.SessionConfig, relea
 	case p.memory:
 		sessions.Store = store.NewMemory(store.MemoryOptions{})
 
-	default: // a copy of a cookie dies with the sign-out
+	default: // a sign-out ends copies of the cookie too
 		sessions.DenyList = store.NewMemory(store.MemoryOptions{})
 	}
 	if err != nil {
-		return nuxtauth.SessionConfig{}, nil, errors.Join(fmt.Errorf("sessions can't live %v: %w", p, err), release())
+		return nuxtauth.SessionConfig{}, nil, errors.Join(fmt.Errorf("sessions can't be stored %v: %w", p, err), release())
 	}
 	if sessions.Store != nil {
 		sessions.UpdateAge = seenEvery

@@ -9,11 +9,11 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// hush fails when an error shows the password of an address.
-func hush(t *testing.T, err error) {
+// expectNoPassword checks that an error does not contain the password of a URL.
+func expectNoPassword(t *testing.T, err error) {
 	t.Helper()
 	if err != nil && strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("the error shows the password: %v", err)
+		t.Errorf("the error has the password: %v", err)
 	}
 }
 
@@ -21,13 +21,13 @@ func environment(env map[string]string) func(string) string {
 	return func(name string) string { return env[name] }
 }
 
-func TestAMistakeInWhereSessionsLiveIsNamedWithoutThePassword(t *testing.T) {
+func TestStorage_Invalid(t *testing.T) {
 	for name, c := range map[string]struct {
 		env  map[string]string
 		want []string
 	}{
-		"two places":        {map[string]string{"REDIS_URL": "redis://:hunter2@localhost", "SESSIONS": "memory"}, []string{"REDIS_URL", "SESSIONS"}},
-		"three places":      {map[string]string{"REDIS_URL": "redis://a", "DATABASE_URL": "postgres://u:hunter2@h/d", "SESSIONS": "memory"}, []string{"REDIS_URL", "DATABASE_URL", "SESSIONS"}},
+		"two of them":       {map[string]string{"REDIS_URL": "redis://:hunter2@localhost", "SESSIONS": "memory"}, []string{"REDIS_URL", "SESSIONS"}},
+		"all of them":       {map[string]string{"REDIS_URL": "redis://a", "DATABASE_URL": "postgres://u:hunter2@h/d", "SESSIONS": "memory"}, []string{"REDIS_URL", "DATABASE_URL", "SESSIONS"}},
 		"unknown word":      {map[string]string{"SESSIONS": "disk"}, []string{"SESSIONS", `"disk"`, "memory"}},
 		"no Redis":          {map[string]string{"REDIS_URL": "http://:hunter2@localhost"}, []string{"REDIS_URL", "redis://", "rediss://"}},
 		"malformed Redis":   {map[string]string{"REDIS_URL": "redis://:hunter2%zz@localhost"}, []string{"REDIS_URL", "redis://"}},
@@ -46,24 +46,24 @@ func TestAMistakeInWhereSessionsLiveIsNamedWithoutThePassword(t *testing.T) {
 			if err == nil && c.want != nil {
 				t.Fatal("there is no error")
 			}
-			hush(t, err)
+			expectNoPassword(t, err)
 			for _, want := range c.want {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("the error lacks %s: %v", want, err)
+					t.Errorf("the error has no %s: %v", want, err)
 				}
 			}
 		})
 	}
 }
 
-func TestTheGreetingSaysWhereSessionsLiveWithoutThePassword(t *testing.T) {
+func TestInstructions_Storage(t *testing.T) {
 	for _, c := range []struct{ name, value, want string }{
-		{"", "", "Sessions live in cookies"},
-		{"SESSIONS", "memory", "Sessions live in memory, and end with this process.\n"},
-		{"REDIS_URL", "redis://user:hunter2@redis.example:6380/2", "Sessions live in Redis at redis.example:6380.\n"},
-		{"REDIS_URL", "rediss://:hunter2@one.example?addr=two.example:6379", "Sessions live in Redis at one.example:6379, two.example:6379.\n"},
-		{"DATABASE_URL", "postgres://user:hunter2@db.example/sessions", "Sessions live in PostgreSQL at db.example:5432.\n"},
-		{"DATABASE_URL", "postgresql://user@[::1]:6000/sessions?password=hunter2", "Sessions live in PostgreSQL at [::1]:6000.\n"},
+		{"", "", "Sessions are stored in cookies"},
+		{"SESSIONS", "memory", "Sessions are stored in memory, until this process ends.\n"},
+		{"REDIS_URL", "redis://user:hunter2@redis.example:6380/2", "Sessions are stored in Redis at redis.example:6380.\n"},
+		{"REDIS_URL", "rediss://:hunter2@one.example?addr=two.example:6379", "Sessions are stored in Redis at one.example:6379, two.example:6379.\n"},
+		{"DATABASE_URL", "postgres://user:hunter2@db.example/sessions", "Sessions are stored in PostgreSQL at db.example:5432.\n"},
+		{"DATABASE_URL", "postgresql://user@[::1]:6000/sessions?password=hunter2", "Sessions are stored in PostgreSQL at [::1]:6000.\n"},
 	} {
 		s, err := readSettings(environment(map[string]string{c.name: c.value}))
 		if err != nil {
@@ -71,14 +71,14 @@ func TestTheGreetingSaysWhereSessionsLiveWithoutThePassword(t *testing.T) {
 			continue
 		}
 		var out strings.Builder
-		greet(&out, s)
+		printInstructions(&out, s)
 		if !strings.Contains(out.String(), c.want) || strings.Contains(out.String(), "hunter2") {
-			t.Errorf("%s=%s greets with:\n%s", c.name, c.value, out.String())
+			t.Errorf("%s=%s prints:\n%s", c.name, c.value, out.String())
 		}
 	}
 }
 
-func TestRedisKeepsSessionsWhenItsURLIsGiven(t *testing.T) {
+func TestStorage_Redis(t *testing.T) {
 	server := miniredis.RunT(t)
 	b := newBrowser(t, start(t, map[string]string{"REDIS_URL": "redis://" + server.Addr()}))
 	b.signIn("ada", "lovelace")
@@ -87,17 +87,17 @@ func TestRedisKeepsSessionsWhenItsURLIsGiven(t *testing.T) {
 		t.Errorf("Redis has the keys %q", keys)
 	}
 	if c := b.cookie(); c == nil || len(c.Value) != 43 {
-		t.Errorf("the cookie is no handle: %v", c)
+		t.Errorf("the cookie has no handle: %v", c)
 	}
 }
 
-func TestTheExampleStartsWhileRedisIsDown(t *testing.T) {
+func TestStorage_RedisDownAtStart(t *testing.T) {
 	server := miniredis.RunT(t)
 	address := server.Addr()
 	server.Close()
 	b := newBrowser(t, start(t, map[string]string{"REDIS_URL": "redis://" + address}))
 	if page := b.get("/"); !strings.Contains(page.body, "Demo accounts") {
-		t.Errorf("the start page answers %d", page.StatusCode)
+		t.Errorf("start page: status %d", page.StatusCode)
 	}
 	if err := server.Restart(); err != nil {
 		t.Fatal(err)
@@ -106,34 +106,34 @@ func TestTheExampleStartsWhileRedisIsDown(t *testing.T) {
 	b.expectName("Ada Lovelace")
 }
 
-func TestWithoutItsDatabaseTheExampleSaysSoAndEnds(t *testing.T) {
-	nobody := closedPort(t)
-	s, err := readSettings(environment(map[string]string{"DATABASE_URL": "postgres://user:hunter2@" + nobody + "/sessions?sslmode=disable"}))
+func TestStorage_PostgreSQLDown(t *testing.T) {
+	address := closedPort(t)
+	s, err := readSettings(environment(map[string]string{"DATABASE_URL": "postgres://user:hunter2@" + address + "/sessions?sslmode=disable"}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sessions, release, err := s.place.open(t.Context())
+	sessions, release, err := s.storage.open(t.Context())
 	if err == nil || sessions.Store != nil || release != nil {
-		t.Fatalf("it opens: %v", err)
+		t.Fatalf("open: %v", err)
 	}
-	hush(t, err)
-	for _, want := range []string{"PostgreSQL at " + nobody, "refused"} {
+	expectNoPassword(t, err)
+	for _, want := range []string{"PostgreSQL at " + address, "refused"} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("the error lacks %q: %v", want, err)
+			t.Errorf("the error has no %q: %v", want, err)
 		}
 	}
 }
 
-func TestWithoutAStoreACopiedCookieDiesWithTheSignOut(t *testing.T) {
-	sessions, release, err := place{}.open(t.Context())
+func TestStorage_DenyListByDefault(t *testing.T) {
+	sessions, release, err := storage{}.open(t.Context())
 	if err != nil || sessions.Store != nil || sessions.DenyList == nil {
-		t.Fatalf("the settings are %+v: %v", sessions, err)
+		t.Fatalf("settings %+v: %v", sessions, err)
 	}
 	if err := release(); err != nil {
 		t.Error(err)
 	}
-	sessions, _, err = place{memory: true}.open(t.Context())
+	sessions, _, err = storage{memory: true}.open(t.Context())
 	if _, ok := sessions.Store.(*store.Memory); !ok || err != nil {
-		t.Errorf("SESSIONS=memory gives %T: %v", sessions.Store, err)
+		t.Errorf("SESSIONS=memory: store %T: %v", sessions.Store, err)
 	}
 }

@@ -22,43 +22,43 @@ var (
 	ErrName          = errors.New("user API: a name has 1 to 60 printable characters")
 )
 
-// UserAPI stands for the service that knows the users of a company. Elsewhere
-// its methods would be calls over the network, so each takes a context and may
-// fail. Whoever signs in gets a session token, and the token says who is calling.
+// UserAPI is a user service. In another application its methods would be calls over the
+// network, so that each has a context and may fail. A sign-in returns a session token,
+// which identifies the user in later calls.
 //
-// There is no database. A session token carries itself, so with the same secret
-// a restart, or a second process, knows those of the demo accounts. All else is
-// forgotten at exit and known to one process alone: new names, which sessions
-// have ended, and the accounts of people from other providers.
+// There is no database. Session tokens are signed, so that those of the demo accounts are
+// valid after a restart, and in a second process with the same secret. All other data are
+// in the memory of one process: new names, ended sessions, and the accounts of users of
+// other providers.
 type UserAPI struct {
 	avatars string // URL of the folder with the avatars
 	key     []byte // signs session tokens
 
 	mu       sync.Mutex
-	accounts []*account // in the order in which they were made
+	accounts []*account // in the order of their creation
 	links    map[link]*account
 	ended    map[string]bool // by session token
 }
 
-// An account is what the user API stores of one person.
+// account is the account of a user.
 type account struct {
 	id       string
-	username string            // empty for those who have no password here
+	username string            // empty for an account without a password
 	password [sha256.Size]byte // a real service stores argon2id or bcrypt
 	user     User
 }
 
-// A link says which account somebody has who signs in elsewhere.
+// link identifies a user of another provider.
 type link struct{ provider, id string }
 
-// A SignedIn is the answer to a sign-in.
+// SignedIn is the result of a sign-in.
 type SignedIn struct {
 	ID           string
 	Name         string
 	SessionToken string
 }
 
-// A demoAccount is somebody who can sign in from the start.
+// demoAccount is an account that exists at the start.
 type demoAccount struct {
 	Username, Password string
 	User               User
@@ -72,9 +72,9 @@ func demoAccounts(avatars string) []demoAccount {
 	}
 }
 
-// NewUserAPI returns a user API that knows the demo accounts, each by its
-// password and as the person of that name at the demo provider. User APIs with
-// the same secret know each other's session tokens.
+// NewUserAPI returns a user API with the demo accounts, which can sign in with a password
+// and with the demo provider. User APIs with the same secret accept each other's session
+// tokens.
 func NewUserAPI(avatars, secret string) *UserAPI {
 	api := &UserAPI{
 		avatars: avatars,
@@ -90,12 +90,12 @@ func NewUserAPI(avatars, secret string) *UserAPI {
 	return api
 }
 
-// SignIn checks a password. The error is ErrWrongPassword for an unknown name
-// as well, after the same work.
+// SignIn checks a password. The error is ErrWrongPassword for an unknown name too, after
+// the same time.
 func (api *UserAPI) SignIn(_ context.Context, username, password string) (SignedIn, error) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
-	found := new(account) // nobody's: no password has a hash of zeros
+	found := new(account) // no password has a hash of zeros
 	for _, a := range api.accounts {
 		if a.username != "" && a.username == username {
 			found = a
@@ -108,15 +108,15 @@ func (api *UserAPI) SignIn(_ context.Context, username, password string) (Signed
 	return api.open(found), nil
 }
 
-// SignInWith signs in somebody for whom a provider vouches, and makes an
-// account for them the first time. The provider's ID decides and never the
-// e-mail address: at some providers anybody can claim an address.
+// SignInWith signs in a user of a provider, and creates the account at the first sign-in.
+// The provider's ID identifies the account, and never the e-mail address, which some
+// providers do not verify.
 func (api *UserAPI) SignInWith(_ context.Context, provider, id, name string) (SignedIn, error) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
 	key := link{provider, id}
-	a, known := api.links[key]
-	if !known {
+	a, ok := api.links[key]
+	if !ok {
 		a = &account{id: provider + ":" + id, user: User{name, api.avatars + "guest.svg", Member}}
 		if name == "" {
 			a.user.Name = "Guest"
@@ -127,8 +127,8 @@ func (api *UserAPI) SignInWith(_ context.Context, provider, id, name string) (Si
 	return api.open(a), nil
 }
 
-// open starts a session. Its token is the account, something random and a
-// signature over both, with dots between.
+// open starts a session. Its token consists of the account's ID, a random value and a
+// signature of both, separated by dots.
 func (api *UserAPI) open(a *account) SignedIn {
 	session := a.id + "." + rand.Text()
 	token := session + "." + api.signature(session)
@@ -139,14 +139,14 @@ func (api *UserAPI) signature(session string) string {
 	return base64.RawURLEncoding.EncodeToString(sign(api.key, session))
 }
 
-// sign is HMAC-SHA256.
+// sign returns the HMAC-SHA256 of a message.
 func sign(key []byte, message string) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(message))
 	return mac.Sum(nil)
 }
 
-// User returns whose session it is, or ErrNoSession.
+// User returns the user of a session, or ErrNoSession.
 func (api *UserAPI) User(_ context.Context, sessionToken string) (User, error) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
@@ -157,7 +157,7 @@ func (api *UserAPI) User(_ context.Context, sessionToken string) (User, error) {
 	return a.user, nil
 }
 
-// Users lists everybody for an admin. Others get ErrForbidden.
+// Users returns all users. The error is ErrForbidden unless the caller is an admin.
 func (api *UserAPI) Users(_ context.Context, sessionToken string) ([]User, error) {
 	api.mu.Lock()
 	defer api.mu.Unlock()
@@ -175,8 +175,8 @@ func (api *UserAPI) Users(_ context.Context, sessionToken string) ([]User, error
 	return users, nil
 }
 
-// Rename changes the caller's name and returns it without the spaces around
-// it, or ErrName when it is no name.
+// Rename changes the caller's name, and returns it without the spaces around it. The error
+// is ErrName if the name is not valid.
 func (api *UserAPI) Rename(_ context.Context, sessionToken, name string) (string, error) {
 	name = strings.TrimSpace(name)
 	notPrintable := func(r rune) bool { return !unicode.IsPrint(r) }
@@ -193,7 +193,7 @@ func (api *UserAPI) Rename(_ context.Context, sessionToken, name string) (string
 	return name, nil
 }
 
-// Expire ends a session. One that is unknown or has ended is no error.
+// Expire ends a session. An unknown or ended session is no error.
 func (api *UserAPI) Expire(_ context.Context, sessionToken string) error {
 	api.mu.Lock()
 	defer api.mu.Unlock()
@@ -215,11 +215,11 @@ func (api *UserAPI) caller(sessionToken string) (*account, error) {
 			return a, nil
 		}
 	}
-	return nil, ErrNoSession // somebody from another provider, whom another process knew
+	return nil, ErrNoSession // of an account in the memory of another process
 }
 
-// cutLast cuts at the last dot, since an account's ID may have dots, too.
-// Without a dot there is nothing before or after.
+// cutLast cuts s at its last dot, since an account's ID may contain dots. Without a dot
+// both parts are empty.
 func cutLast(s string) (before, after string) {
 	i := strings.LastIndexByte(s, '.')
 	if i < 0 {

@@ -7,37 +7,37 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-func TestARestartKeepsTheDemoAccountsSignedIn(t *testing.T) {
+func TestRestart_KeepsSessions(t *testing.T) {
 	shared := store.NewMemory(store.MemoryOptions{})
-	for name, kept := range map[string]store.Sessions{"in cookies": nil, "in a store": shared} {
+	for name, sessions := range map[string]store.Sessions{"in cookies": nil, "in a store": shared} {
 		t.Run(name, func(t *testing.T) {
 			env := map[string]string{}
-			if kept != nil {
+			if sessions != nil {
 				env = inMemory
 			}
-			first, second := startWith(t, env, kept), startWith(t, env, kept)
-			for _, p := range people {
+			first, second := startWith(t, env, sessions), startWith(t, env, sessions)
+			for _, p := range accounts {
 				b := newBrowser(t, first)
 				b.signInWithDemoID(p.username, p.password)
-				b.site = second // cookies know no ports
+				b.site = second // cookies do not depend on the port
 				if user := b.session().User; user.Name != p.name || string(user.Role) != p.role {
-					t.Errorf("after a restart, %s is %+v", p.username, user)
+					t.Errorf("after a restart, %s has the user %+v", p.username, user)
 				}
 			}
 
 			b := newBrowser(t, first)
 			b.signIn("ada", "lovelace")
-			env = map[string]string{"AUTH_SECRET": "another secret, with which nothing is known any more"}
-			if kept != nil {
+			env = map[string]string{"AUTH_SECRET": "another secret of at least thirty-two characters"}
+			if sessions != nil {
 				env["SESSIONS"] = "memory"
 			}
-			b.site = startWith(t, env, kept)
+			b.site = startWith(t, env, sessions)
 			b.expectName("")
 		})
 	}
 }
 
-func TestASessionTokenOfTheUserAPICantBeMadeUp(t *testing.T) {
+func TestUserAPI_ForgedSessionToken(t *testing.T) {
 	ctx := t.Context()
 	users, other := NewUserAPI("/avatars/", testSecret), NewUserAPI("/avatars/", "another "+testSecret)
 	in, err := users.SignIn(ctx, "alan", "turing")
@@ -49,14 +49,14 @@ func TestASessionTokenOfTheUserAPICantBeMadeUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	if user, err := NewUserAPI("/avatars/", testSecret).User(ctx, in.SessionToken); err != nil || user.Name != "Alan Turing" {
-		t.Errorf("another process with the same secret says %+v, %v", user, err)
+		t.Errorf("another process with the same secret: %+v, %v", user, err)
 	}
 	for _, bad := range []string{
 		"", ".", "..", "ada", "ada.x", "ada.x.", "ada..", in.SessionToken + ".", "." + in.SessionToken, foreign.SessionToken,
 		strings.Replace(in.SessionToken, "alan", "ada", 1), in.SessionToken[:len(in.SessionToken)-1], strings.ToLower(in.SessionToken),
 	} {
 		if user, err := users.User(ctx, bad); err != ErrNoSession {
-			t.Errorf("the token %q is that of %+v, %v", bad, user, err)
+			t.Errorf("the token %q is of %+v, %v", bad, user, err)
 		}
 	}
 
@@ -65,7 +65,7 @@ func TestASessionTokenOfTheUserAPICantBeMadeUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	if user, err := users.User(ctx, guest.SessionToken); err != nil || user.Name != "Mona" {
-		t.Errorf("an account with dots in its ID is %+v, %v", user, err)
+		t.Errorf("an account with dots in its ID: %+v, %v", user, err)
 	}
 	if err := users.Expire(ctx, in.SessionToken); err != nil {
 		t.Fatal(err)

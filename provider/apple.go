@@ -17,13 +17,13 @@ import (
 // appleIssuer is Apple's issuer, and the audience of a client secret.
 const appleIssuer = "https://appleid.apple.com"
 
-// Apple signs people in with an Apple account. Its client secret is a token
-// that lives at most six months: give one as ClientSecret, or let [AppleSecret]
-// mint them.
+// Apple returns the provider of Apple accounts. Its client secret is a JWT that is
+// valid for at most six months: set one as ClientSecret, or set ClientSecretFunc to
+// the result of [AppleSecret].
 //
-// Apple answers with a form post from its own site, so the callback works over
-// https only. It tells the name once, when the user first consents; afterwards
-// the name is the e-mail address.
+// The authorization response is a cross-site form post, so that the callback works
+// over https alone. It contains the name of the user once, at the first consent; at
+// later sign-ins the name is the e-mail address.
 func Apple(change ...func(*Provider)) Provider {
 	return build(Provider{
 		ID:           "apple",
@@ -38,8 +38,8 @@ func Apple(change ...func(*Provider)) Provider {
 	}, change)
 }
 
-// appleProfile takes the name from the form of the first consent. Only the name:
-// the form comes through the browser, unsigned.
+// appleProfile takes the name from the form of the first consent, and nothing else:
+// the form comes from the browser, unsigned.
 func appleProfile(ctx context.Context, r ProfileRequest) (*User, error) {
 	user, err := bareMembers.profile(ctx, r)
 	if err != nil {
@@ -51,7 +51,7 @@ func appleProfile(ctx context.Context, r ProfileRequest) (*User, error) {
 			Last  string `json:"lastName"`
 		} `json:"name"`
 	}
-	// A form that can't be read is a form without a name.
+	// A malformed member counts as absent.
 	if json.Unmarshal([]byte(r.Params.Get("user")), &form) == nil {
 		if name := strings.TrimSpace(form.Name.First + " " + form.Name.Last); name != "" {
 			user.Name = name
@@ -63,15 +63,13 @@ func appleProfile(ctx context.Context, r ProfileRequest) (*User, error) {
 	return user, user.Normalize()
 }
 
-// How long a minted client secret lives, and how long before that it is
-// replaced, so that no request starts with one that ends under way.
 const (
 	appleSecretLifetime = time.Hour
-	appleSecretMargin   = 5 * time.Minute
+	appleSecretMargin   = 5 * time.Minute // before its expiry a secret is replaced
 )
 
-// An AppleKey is what Apple's developer site gives for "Sign in with Apple".
-// All fields but Now are required.
+// AppleKey is a key for "Sign in with Apple" of Apple's developer site. All fields
+// but Now are required.
 type AppleKey struct {
 	TeamID     string // the ten characters of the developer team
 	KeyID      string // the ten characters of the key
@@ -82,8 +80,9 @@ type AppleKey struct {
 }
 
 // AppleSecret returns a Provider.ClientSecretFunc that signs client secrets with key
-// (ES256). A secret lives for an hour and is used again until shortly before
-// its end. An error says which part of key is missing or unreadable.
+// (ES256). A secret is valid for an hour and is reused until five minutes before its
+// expiry. The function is safe for concurrent use. The error lists all fields of key
+// that are missing or malformed.
 func AppleSecret(key AppleKey) (func(context.Context) (string, error), error) {
 	var problems []error
 	for _, field := range []struct{ name, value string }{
@@ -105,12 +104,12 @@ func AppleSecret(key AppleKey) (func(context.Context) (string, error), error) {
 	if key.Now == nil {
 		key.Now = time.Now
 	}
-	m := &appleMinter{key: key, private: private}
-	return m.mint, nil
+	s := &appleSigner{key: key, private: private}
+	return s.clientSecret, nil
 }
 
-// An appleMinter keeps the client secret that is in use.
-type appleMinter struct {
+// appleSigner signs client secrets and caches the current one.
+type appleSigner struct {
 	key     AppleKey
 	private *ecdsa.PrivateKey
 
@@ -119,27 +118,27 @@ type appleMinter struct {
 	renewAt time.Time
 }
 
-func (m *appleMinter) mint(context.Context) (string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (s *appleSigner) clientSecret(context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 
-	now := m.key.Now()
-	if m.secret != "" && now.Before(m.renewAt) {
-		return m.secret, nil
+	now := s.key.Now()
+	if s.secret != "" && now.Before(s.renewAt) {
+		return s.secret, nil
 	}
 	expires := now.Add(appleSecretLifetime)
 	token := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
-		"iss": m.key.TeamID,
-		"sub": m.key.ClientID,
+		"iss": s.key.TeamID,
+		"sub": s.key.ClientID,
 		"aud": appleIssuer,
 		"iat": now.Unix(),
 		"exp": expires.Unix(),
 	})
-	token.Header["kid"] = m.key.KeyID
-	secret, err := token.SignedString(m.private)
+	token.Header["kid"] = s.key.KeyID
+	secret, err := token.SignedString(s.private)
 	if err != nil {
 		return "", fmt.Errorf("provider: sign Apple's client secret: %w", err)
 	}
-	m.secret, m.renewAt = secret, expires.Add(-appleSecretMargin)
+	s.secret, s.renewAt = secret, expires.Add(-appleSecretMargin)
 	return secret, nil
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// p8 is a key as Apple's site lets one download it.
+// p8 returns a new key in the format of Apple's .p8 files.
 func p8(t *testing.T, curve elliptic.Curve) ([]byte, *ecdsa.PublicKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(curve, rand.Reader)
@@ -30,17 +30,17 @@ func p8(t *testing.T, curve elliptic.Curve) ([]byte, *ecdsa.PublicKey) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), &key.PublicKey
 }
 
-func TestAppleSecretIsSignedAndUsedAgainUntilShortlyBeforeItsEnd(t *testing.T) {
+func TestAppleSecret_SignedAndReused(t *testing.T) {
 	private, public := p8(t, elliptic.P256())
 	at := time.Unix(1795420000, 0)
-	mint, err := provider.AppleSecret(provider.AppleKey{
+	secret, err := provider.AppleSecret(provider.AppleKey{
 		TeamID: "TEAM123456", KeyID: "KEY1234567", ClientID: "com.example.web", PrivateKey: private,
 		Now: func() time.Time { return at },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := mint(context.Background())
+	first, err := secret(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,16 +60,16 @@ func TestAppleSecretIsSignedAndUsedAgainUntilShortlyBeforeItsEnd(t *testing.T) {
 	}
 
 	at = claims.ExpiresAt.Add(-6 * time.Minute)
-	if again, err := mint(context.Background()); err != nil || again != first {
-		t.Errorf("a good secret is not used again: %v", err)
+	if again, err := secret(context.Background()); err != nil || again != first {
+		t.Errorf("the secret is not reused: %v", err)
 	}
 	at = claims.ExpiresAt.Add(-4 * time.Minute)
-	if next, err := mint(context.Background()); err != nil || next == first {
-		t.Errorf("the secret would end under way: %v", err)
+	if next, err := secret(context.Background()); err != nil || next == first {
+		t.Errorf("the secret is reused until its expiry: %v", err)
 	}
 }
 
-func TestAppleKeyMistakesAreNamed(t *testing.T) {
+func TestAppleSecret_KeyProblems(t *testing.T) {
 	good, _ := p8(t, elliptic.P256())
 	big, _ := p8(t, elliptic.P384())
 	for name, tt := range map[string]struct {
@@ -82,42 +82,42 @@ func TestAppleKeyMistakesAreNamed(t *testing.T) {
 		"no team":     {provider.AppleKey{KeyID: "k", ClientID: "c", PrivateKey: good}, []string{"TeamID"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			mint, err := provider.AppleSecret(tt.key)
-			if err == nil || mint != nil {
+			secret, err := provider.AppleSecret(tt.key)
+			if err == nil || secret != nil {
 				t.Fatal("accepted")
 			}
 			for _, want := range tt.want {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("the error does not say %q: %v", want, err)
+					t.Errorf("the error does not contain %q: %v", want, err)
 				}
 			}
 			if strings.Contains(err.Error(), "secret-in-it") {
-				t.Errorf("the error holds the key: %v", err)
+				t.Errorf("the error contains the key: %v", err)
 			}
 		})
 	}
 }
 
-func TestAppleMintsOnceForACrowd(t *testing.T) {
+func TestAppleSecret_ConcurrentCalls(t *testing.T) {
 	private, _ := p8(t, elliptic.P256())
-	mint, err := provider.AppleSecret(provider.AppleKey{TeamID: "t", KeyID: "k", ClientID: "c", PrivateKey: private})
+	secret, err := provider.AppleSecret(provider.AppleKey{TeamID: "t", KeyID: "k", ClientID: "c", PrivateKey: private})
 	if err != nil {
 		t.Fatal(err)
 	}
 	secrets := make(chan string, 8)
 	for range cap(secrets) {
 		go func() {
-			secret, err := mint(context.Background())
+			s, err := secret(context.Background())
 			if err != nil {
 				t.Error(err)
 			}
-			secrets <- secret
+			secrets <- s
 		}()
 	}
 	first := <-secrets
 	for range cap(secrets) - 1 {
 		if <-secrets != first {
-			t.Error("two secrets at once")
+			t.Error("two secrets were signed")
 		}
 	}
 }

@@ -5,12 +5,13 @@ import (
 	"net/url"
 )
 
-// GitHub signs people in with github.com. When the e-mail address is not
-// public, the primary and verified one is asked for; an address that GitHub has
-// not verified is left out.
+// GitHub returns the provider github.com. If the profile has no public e-mail
+// address, the verified primary address is fetched; an address that GitHub has not
+// verified is left out.
 //
-// For GitHub Enterprise Server change AuthorizationURL, TokenURL, UserinfoURL
-// (https://<host>/api/v3/user) and Issuer (https://<host>/login/oauth).
+// For GitHub Enterprise Server, let change set AuthorizationURL, TokenURL,
+// UserinfoURL (https://<host>/api/v3/user) and Issuer
+// (https://<host>/login/oauth).
 func GitHub(change ...func(*Provider)) Provider {
 	p := build(Provider{
 		ID:               "github",
@@ -29,7 +30,7 @@ func GitHub(change ...func(*Provider)) Provider {
 	return p
 }
 
-// Google signs people in with a Google account. For a refresh token set
+// Google returns the provider of Google accounts. For a refresh token set
 // AuthorizationParams to access_type=offline and prompt=consent.
 func Google(change ...func(*Provider)) Provider {
 	return build(Provider{
@@ -37,12 +38,12 @@ func Google(change ...func(*Provider)) Provider {
 		Name:         "Google",
 		Type:         TypeOIDC,
 		Issuer:       "https://accounts.google.com",
-		SkipUserinfo: true, // the ID token says it all
+		SkipUserinfo: true, // the ID token has the same claims
 		Style:        Style{Brand: "#1a73e8"},
 	}, change)
 }
 
-// GitLab signs people in with gitlab.com. For a GitLab of your own change
+// GitLab returns the provider gitlab.com. For a self-managed GitLab, let change set
 // AuthorizationURL, TokenURL and UserinfoURL.
 func GitLab(change ...func(*Provider)) Provider {
 	return build(Provider{
@@ -58,8 +59,8 @@ func GitLab(change ...func(*Provider)) Provider {
 	}, change)
 }
 
-// Discord signs people in with discord.com. An e-mail address that Discord
-// calls unverified is left out: anybody could have typed it.
+// Discord returns the provider discord.com. An e-mail address that Discord marks as
+// unverified is left out.
 func Discord(change ...func(*Provider)) Provider {
 	return build(Provider{
 		ID:               "discord",
@@ -74,15 +75,14 @@ func Discord(change ...func(*Provider)) Provider {
 	}, change)
 }
 
-// MicrosoftEntraID signs people in with Microsoft Entra ID (Azure AD).
+// MicrosoftEntraID returns the provider Microsoft Entra ID (Azure AD).
 //
-// With neither Issuer nor AUTH_MICROSOFT_ENTRA_ID_ISSUER anybody with a
-// Microsoft account, of any tenant, can sign in. To accept one tenant, set the
-// issuer to https://login.microsoftonline.com/<tenant id>/v2.0.
+// With neither Issuer nor AUTH_MICROSOFT_ENTRA_ID_ISSUER, every Microsoft account
+// of any tenant can sign in. To accept one tenant, set the issuer to
+// https://login.microsoftonline.com/<tenant id>/v2.0.
 //
-// The e-mail address is what an administrator of the user's tenant typed in;
-// don't take it for proof that the address is theirs. There is no picture:
-// Microsoft serves it only to callers with a token.
+// The e-mail address is set by an administrator of the user's tenant and is not
+// verified. The user has no image, which Microsoft serves with a token alone.
 func MicrosoftEntraID(change ...func(*Provider)) Provider {
 	return build(Provider{
 		ID:             "microsoft-entra-id",
@@ -90,14 +90,14 @@ func MicrosoftEntraID(change ...func(*Provider)) Provider {
 		Type:           TypeOIDC,
 		fallbackIssuer: "https://login.microsoftonline.com/common/v2.0",
 		MultiTenant:    true,
-		SkipUserinfo:   true, // the ID token says it all
+		SkipUserinfo:   true, // the ID token has the same claims
 		Scopes:         []string{"openid", "profile", "email", "User.Read"},
 		Profile:        bareMembers.profile,
 		Style:          Style{Brand: "#0072c6"},
 	}, change)
 }
 
-// Keycloak signs people in with a realm of Keycloak. Issuer, or
+// Keycloak returns the provider of a Keycloak realm. Issuer, or
 // AUTH_KEYCLOAK_ISSUER, is https://<host>/realms/<realm>.
 func Keycloak(change ...func(*Provider)) Provider {
 	return build(Provider{
@@ -108,8 +108,8 @@ func Keycloak(change ...func(*Provider)) Provider {
 	}, change)
 }
 
-// Auth0 signs people in with a tenant of Auth0. Issuer, or AUTH_AUTH0_ISSUER,
-// is https://<tenant>.auth0.com/ with the slash at its end.
+// Auth0 returns the provider of an Auth0 tenant. Issuer, or AUTH_AUTH0_ISSUER, is
+// https://<tenant>.auth0.com/ with the slash at its end.
 func Auth0(change ...func(*Provider)) Provider {
 	return build(Provider{
 		ID:    "auth0",
@@ -119,9 +119,9 @@ func Auth0(change ...func(*Provider)) Provider {
 	}, change)
 }
 
-// Okta signs people in with an organisation of Okta. Issuer, or
-// AUTH_OKTA_ISSUER, is https://<org>.okta.com or that of an authorization
-// server, https://<org>.okta.com/oauth2/default.
+// Okta returns the provider of an Okta organisation. Issuer, or AUTH_OKTA_ISSUER,
+// is https://<org>.okta.com, or https://<org>.okta.com/oauth2/default for the
+// default authorization server.
 func Okta(change ...func(*Provider)) Provider {
 	return build(Provider{
 		ID:    "okta",
@@ -131,28 +131,28 @@ func Okta(change ...func(*Provider)) Provider {
 	}, change)
 }
 
-// OIDC is any other OpenID Connect provider. It needs an ID and an Issuer;
+// OIDC returns p as an OpenID Connect provider. p needs an ID and an Issuer;
 // everything else is discovered.
 func OIDC(p Provider) Provider {
 	p.Type = TypeOIDC
 	return p
 }
 
-// OAuth2 is any other OAuth 2 provider. It needs an ID and the three
-// endpoints, and a Profile function where the user API does not speak the
-// words of [DefaultProfile].
+// OAuth2 returns p as an OAuth 2 provider. p needs an ID, the three endpoints and,
+// unless the user API has the members that [DefaultProfile] reads, a Profile
+// function.
 func OAuth2(p Provider) Provider {
 	p.Type = TypeOAuth
 	return p
 }
 
-// Credentials signs people in with a form that authorize checks. It gets the
-// fields of the form and returns the user, nil for a wrong name or password, or
-// an error when it could not tell. It must take the same time for an unknown
-// user as for a wrong password.
+// Credentials returns a provider whose form authorize checks. authorize gets the
+// fields of the form and returns the user, nil if the name or the password is wrong,
+// or an error if it could not check. It must need the same time for an unknown name
+// as for a wrong password, and be safe for concurrent use.
 //
-// Without fields the form asks for "username" and "password". The ID is
-// "credentials" and the Name "Credentials"; change the result for others.
+// Without fields the form has "username" and "password". The ID is "credentials"
+// and the Name "Credentials"; change the result for others.
 func Credentials(authorize func(ctx context.Context, form url.Values) (*User, error), fields ...Field) Provider {
 	if len(fields) == 0 {
 		fields = []Field{
@@ -169,7 +169,7 @@ func Credentials(authorize func(ctx context.Context, form url.Values) (*User, er
 	}
 }
 
-// build applies the application's changes to a vendor's facts.
+// build returns p after the application's changes.
 func build(p Provider, change []func(*Provider)) Provider {
 	for _, apply := range change {
 		apply(&p)

@@ -12,7 +12,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// catalogue is every constructor of a vendor.
+// catalogue has all constructors of the catalogue, by ID.
 var catalogue = map[string]func(...func(*provider.Provider)) provider.Provider{
 	"github":             provider.GitHub,
 	"google":             provider.Google,
@@ -25,12 +25,12 @@ var catalogue = map[string]func(...func(*provider.Provider)) provider.Provider{
 	"apple":              provider.Apple,
 }
 
-// environment answers like os.Getenv in a process with these variables.
+// environment returns a function like os.Getenv for these variables.
 func environment(variables map[string]string) func(string) string {
 	return func(name string) string { return variables[name] }
 }
 
-func TestCatalogueNeedsOnlyTheEnvironment(t *testing.T) {
+func TestCatalogue_NeedsOnlyEnvironment(t *testing.T) {
 	for id, constructor := range catalogue {
 		t.Run(id, func(t *testing.T) {
 			prefix := "AUTH_" + strings.ToUpper(strings.ReplaceAll(id, "-", "_"))
@@ -54,8 +54,8 @@ func TestCatalogueNeedsOnlyTheEnvironment(t *testing.T) {
 	}
 }
 
-// What the vendors document, and what front ends have on their sign-in buttons.
-func TestCatalogueHasTheVendorsFacts(t *testing.T) {
+// The values are those of the vendors' documentation.
+func TestCatalogue_Endpoints(t *testing.T) {
 	for id, want := range map[string]struct {
 		kind                            provider.Type
 		authorization, token, userinfo  string
@@ -84,7 +84,7 @@ func TestCatalogueHasTheVendorsFacts(t *testing.T) {
 	}
 }
 
-func TestChangesAreAppliedInOrder(t *testing.T) {
+func TestCatalogue_ChangesInOrder(t *testing.T) {
 	for id, constructor := range catalogue {
 		p := constructor(
 			func(p *provider.Provider) { p.Name, p.ClientID = "first", "id" },
@@ -96,7 +96,7 @@ func TestChangesAreAppliedInOrder(t *testing.T) {
 	}
 }
 
-func TestEnvironmentFillsOnlyWhatIsEmpty(t *testing.T) {
+func TestWithEnv_FillsEmptyFields(t *testing.T) {
 	getenv := environment(map[string]string{
 		"AUTH_MY_OWN_IDP_ID": "env-id", "AUTH_MY_OWN_IDP_SECRET": "env-secret", "AUTH_MY_OWN_IDP_ISSUER": "https://env.example",
 	})
@@ -110,24 +110,24 @@ func TestEnvironmentFillsOnlyWhatIsEmpty(t *testing.T) {
 	}
 }
 
-func TestEntraTenantComesFromTheEnvironment(t *testing.T) {
+func TestWithEnv_EntraTenant(t *testing.T) {
 	const tenant = "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0"
 	p := provider.MicrosoftEntraID().WithEnv(environment(map[string]string{"AUTH_MICROSOFT_ENTRA_ID_ISSUER": tenant}))
 	if p.Issuer != tenant {
-		t.Errorf("everybody could sign in: issuer %q", p.Issuer)
+		t.Errorf("every tenant could sign in: issuer %q", p.Issuer)
 	}
 }
 
-func TestOwnProvidersHaveTheirType(t *testing.T) {
+func TestProvider_Type(t *testing.T) {
 	if p := provider.OIDC(provider.Provider{ID: "a"}); p.Type != provider.TypeOIDC || p.ID != "a" {
-		t.Errorf("OIDC made %+v", p)
+		t.Errorf("OIDC returned %+v", p)
 	}
 	if p := provider.OAuth2(provider.Provider{ID: "a"}); p.Type != provider.TypeOAuth || p.ID != "a" {
-		t.Errorf("OAuth2 made %+v", p)
+		t.Errorf("OAuth2 returned %+v", p)
 	}
 }
 
-func TestCredentialsAskForNameAndPassword(t *testing.T) {
+func TestCredentials_Fields(t *testing.T) {
 	authorize := func(_ context.Context, form url.Values) (*provider.User, error) {
 		if form.Get("password") != "right" {
 			return nil, errors.New("wrong")

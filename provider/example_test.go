@@ -9,7 +9,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// A vendor of the catalogue needs only its variables in the environment.
+// A provider of the catalogue needs its environment variables alone.
 func ExampleGitHub() {
 	p := provider.GitHub()
 	fmt.Println(p.ID, p.Name)
@@ -20,7 +20,7 @@ func ExampleGitHub() {
 	// provider "github": no client secret: set ClientSecret or the environment variable AUTH_GITHUB_SECRET, or AuthMethod to NoClientAuth if the client is a public one
 }
 
-// Two realms of one Keycloak, each with an ID of its own.
+// Two realms of one Keycloak need two IDs.
 func ExampleKeycloak() {
 	staff := provider.Keycloak(func(p *provider.Provider) {
 		p.ID, p.Name = "staff", "Staff"
@@ -34,7 +34,7 @@ func ExampleKeycloak() {
 	// Output: staff customers
 }
 
-// Any OpenID Connect provider: everything else is discovered.
+// An OpenID Connect provider that is not in the catalogue: its endpoints are discovered.
 func ExampleOIDC() {
 	p := provider.OIDC(provider.Provider{
 		ID:           "acme",
@@ -46,7 +46,7 @@ func ExampleOIDC() {
 	// Output: <nil>
 }
 
-// An OAuth 2 provider whose user API has words of its own.
+// An OAuth 2 provider whose user API has members of other names.
 func ExampleOAuth2() {
 	p := provider.OAuth2(provider.Provider{
 		ID:               "acme",
@@ -70,7 +70,7 @@ func ExampleOAuth2() {
 	// Output: <nil>
 }
 
-// Names and passwords that the application checks itself.
+// A form that the application checks itself.
 func ExampleCredentials() {
 	p := provider.Credentials(func(ctx context.Context, form url.Values) (*provider.User, error) {
 		if form.Get("username") != "ada" || form.Get("password") != "correct horse" { // compare hashes, in constant time
@@ -86,13 +86,13 @@ func ExampleCredentials() {
 	// password current-password
 }
 
-// Client secrets for Apple, minted from the key of the developer site.
+// Client secrets for Apple, signed with a key of the developer site.
 func ExampleAppleSecret() {
 	key, err := os.ReadFile("AuthKey_KEY1234567.p8")
 	if err != nil {
 		return
 	}
-	mint, err := provider.AppleSecret(provider.AppleKey{
+	secret, err := provider.AppleSecret(provider.AppleKey{
 		TeamID:     "TEAM123456",
 		KeyID:      "KEY1234567",
 		ClientID:   "com.example.web",
@@ -103,6 +103,6 @@ func ExampleAppleSecret() {
 	}
 	_ = provider.Apple(func(p *provider.Provider) {
 		p.ClientID = "com.example.web"
-		p.ClientSecretFunc = mint
+		p.ClientSecretFunc = secret
 	})
 }

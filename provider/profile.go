@@ -14,8 +14,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// How long the parts of a user may be, in bytes. A session cookie has to hold
-// them, and whoever fills in a profile chooses them.
+// The maximum lengths of the fields of a user, in bytes: they are part of the
+// session cookie, and users choose some of them.
 const (
 	maxID    = 256
 	maxName  = 256
@@ -23,13 +23,13 @@ const (
 	maxImage = 2048
 )
 
-// Normalize makes u fit for a session. The e-mail address becomes lower-case.
-// A name longer than 256 bytes is cut; an e-mail address longer than 320 bytes
-// or with spaces in it, and an image that is not an http or https URL of at most
-// 2048 bytes, are left out, since a part of either would be another one.
+// Normalize changes the fields of u to the limits of a session. The e-mail address
+// is converted to lower case. A name is truncated to 256 bytes. An e-mail address
+// longer than 320 bytes or with spaces in it, and an image that is not an http or
+// https URL of at most 2048 bytes, are removed. Applying it twice has no further
+// effect.
 //
-// It returns an error when the ID is empty, longer than 256 bytes or not
-// printable text.
+// The error says that the ID is empty, longer than 256 bytes or not printable text.
 func (u *User) Normalize() error {
 	if u.ID == "" {
 		return errors.New("provider: the user has no id")
@@ -48,7 +48,7 @@ func (u *User) Normalize() error {
 	return nil
 }
 
-// address is s in lower case, or nothing.
+// address returns s in lower case, "" if it is no e-mail address for a session.
 func address(s string) string {
 	if !utf8.ValidString(s) {
 		return ""
@@ -62,7 +62,7 @@ func address(s string) string {
 
 func spaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
-// printable removes what can't be shown.
+// printable returns s without control characters and invalid UTF-8.
 func printable(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -72,7 +72,7 @@ func printable(s string) string {
 	}, strings.ToValidUTF8(s, "")))
 }
 
-// cut shortens s to at most n bytes of whole characters.
+// cut truncates s to at most n bytes, between two characters.
 func cut(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -91,19 +91,20 @@ func isImage(s string) bool {
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
 
-// DefaultProfile makes a user out of the standard claims of OpenID Connect Core
-// §5.1: the ID is sub (or id), the name is name (or nickname, or
-// preferred_username), the image is picture. It is what a nil Provider.Profile
-// means; a Profile function of your own can call it and change the result.
+// DefaultProfile returns the user of the standard claims (OpenID Connect Core §5.1):
+// the ID is sub (or id), the name is name (or nickname, or preferred_username), the
+// image is picture. It is the default of Provider.Profile; another Profile function
+// can call it and change the result. The error says that the profile is malformed or
+// has no ID.
 func DefaultProfile(ctx context.Context, r ProfileRequest) (*User, error) {
 	return standardMembers.profile(ctx, r)
 }
 
-// members says where a profile has the parts of a user: names of its members,
-// best first. The first that is there and not null counts.
+// members lists the members of a profile for each field of a user, in order of
+// preference. The first one that is present and not null is used.
 type members struct{ id, name, email, image []string }
 
-// The profiles that need no code.
+// The profiles that need no function of their own.
 var (
 	standardMembers = members{
 		id:    []string{"sub", "id"},
@@ -130,7 +131,7 @@ var (
 	}
 )
 
-// profile is a Provider.Profile.
+// profile implements Provider.Profile.
 func (m members) profile(_ context.Context, r ProfileRequest) (*User, error) {
 	profile, err := r.Profile.members()
 	if err != nil {
@@ -152,8 +153,8 @@ func (m members) profile(_ context.Context, r ProfileRequest) (*User, error) {
 	return user, nil
 }
 
-// members takes the profile apart without touching the values, so that a number
-// keeps all of its digits.
+// members returns the members of the profile. Their values are not decoded, so that
+// a number keeps all of its digits.
 func (p Profile) members() (map[string]jsontext.Value, error) {
 	var m map[string]jsontext.Value
 	if err := p.Decode(&m); err != nil {
@@ -162,7 +163,7 @@ func (p Profile) members() (map[string]jsontext.Value, error) {
 	return m, nil
 }
 
-// first returns the first of the named members that is there and not null.
+// first returns the first of the named members that is present and not null.
 func first(profile map[string]jsontext.Value, names []string) jsontext.Value {
 	for _, name := range names {
 		if v, ok := profile[name]; ok && v.Kind() != jsontext.KindNull {
@@ -172,8 +173,7 @@ func first(profile map[string]jsontext.Value, names []string) jsontext.Value {
 	return nil
 }
 
-// text returns the first of the named members that is a string with something
-// in it.
+// text returns the first of the named members that is a string and not empty.
 func text(profile map[string]jsontext.Value, names []string) string {
 	for _, name := range names {
 		var s string
@@ -184,8 +184,8 @@ func text(profile map[string]jsontext.Value, names []string) string {
 	return ""
 }
 
-// idOf reads a string, or a whole number with the digits that were sent: ids
-// are larger than a float64 can hold.
+// idOf returns the value of a string, or the digits of a whole number: some ids
+// exceed the precision of a float64.
 func idOf(v jsontext.Value) (string, error) {
 	switch v.Kind() {
 	case jsontext.KindString:
@@ -204,7 +204,7 @@ func idOf(v jsontext.Value) (string, error) {
 	}
 }
 
-// githubProfile asks for the e-mail address when the profile hides it.
+// githubProfile returns a Provider.Profile that fetches the e-mail address if the profile has none.
 func githubProfile(emailsURL string) func(context.Context, ProfileRequest) (*User, error) {
 	return func(ctx context.Context, r ProfileRequest) (*User, error) {
 		user, err := githubMembers.profile(ctx, r)
@@ -213,8 +213,8 @@ func githubProfile(emailsURL string) func(context.Context, ProfileRequest) (*Use
 		}
 		body, err := r.Get(ctx, emailsURL)
 		if err != nil {
-			// The user may have refused the scope, or the application may have
-			// asked for less: that is a user without an address, as in Auth.js.
+			// The scope may not have been granted or requested: as in Auth.js,
+			// that is a user without an address.
 			return user, ctx.Err()
 		}
 		user.Email, err = primaryEmail(body)
@@ -225,7 +225,7 @@ func githubProfile(emailsURL string) func(context.Context, ProfileRequest) (*Use
 	}
 }
 
-// primaryEmail picks the primary address out of GitHub's list if it is verified.
+// primaryEmail returns the primary address of GitHub's list if it is verified, or else "".
 func primaryEmail(body []byte) (string, error) {
 	var emails []struct {
 		Email    string `json:"email"`
@@ -243,7 +243,7 @@ func primaryEmail(body []byte) (string, error) {
 	return "", nil
 }
 
-// discordProfile computes the address of the picture, which Discord does not say.
+// discordProfile computes the URL of the image, which is not part of the profile.
 func discordProfile(_ context.Context, r ProfileRequest) (*User, error) {
 	var profile struct {
 		ID            jsontext.Value `json:"id"`
@@ -276,7 +276,7 @@ func discordProfile(_ context.Context, r ProfileRequest) (*User, error) {
 	return user, user.Normalize()
 }
 
-// discordImage follows the "CDN endpoints" of Discord's reference.
+// discordImage returns the URL of an image (Discord's API reference, "CDN Endpoints").
 func discordImage(id, discriminator, avatar string) string {
 	const cdn = "https://cdn.discordapp.com/"
 	if avatar != "" {

@@ -12,7 +12,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// profileOf is the function that makes p's users.
+// profileOf returns the Profile function of p.
 func profileOf(p provider.Provider) func(context.Context, provider.ProfileRequest) (*provider.User, error) {
 	if p.Profile != nil {
 		return p.Profile
@@ -24,7 +24,7 @@ func request(profile string) provider.ProfileRequest {
 	return provider.ProfileRequest{Profile: provider.Profile(profile), Account: &provider.Account{AccessToken: "at"}}
 }
 
-func TestProfilesBecomeUsers(t *testing.T) {
+func TestProfile_Catalogue(t *testing.T) {
 	discordImage := "https://cdn.discordapp.com/"
 	for name, tt := range map[string]struct {
 		id, profile string
@@ -32,24 +32,24 @@ func TestProfilesBecomeUsers(t *testing.T) {
 	}{
 		"GitHub": {"github", `{"id":583231,"login":"octocat","name":"The Octocat","email":"Octo@GitHub.com","avatar_url":"https://a.example/1"}`,
 			provider.User{ID: "583231", Name: "The Octocat", Email: "octo@github.com", Image: "https://a.example/1"}},
-		"GitHub without a name": {"github", `{"id":1,"login":"octocat","name":null,"email":"a@b.c"}`, provider.User{ID: "1", Name: "octocat", Email: "a@b.c"}},
-		"Google":                {"google", `{"sub":"110169484474386276334","name":"Ada","email":"ada@example.com","picture":"https://a.example/p"}`, provider.User{ID: "110169484474386276334", Name: "Ada", Email: "ada@example.com", Image: "https://a.example/p"}},
-		"GitLab":                {"gitlab", `{"id":9007199254740993,"username":"ada","email":"ada@example.com","avatar_url":"http://a.example/p"}`, provider.User{ID: "9007199254740993", Name: "ada", Email: "ada@example.com", Image: "http://a.example/p"}},
-		"GitLab with a sub":     {"gitlab", `{"sub":"7","id":8,"name":"Ada"}`, provider.User{ID: "7", Name: "Ada"}},
-		"Discord":               {"discord", `{"id":"80351110224678912","username":"nelly","global_name":null,"discriminator":"0","avatar":"8342","email":"n@x.example"}`, provider.User{ID: "80351110224678912", Name: "nelly", Email: "n@x.example", Image: discordImage + "avatars/80351110224678912/8342.png"}},
-		"Discord, animated":     {"discord", `{"id":"1","global_name":"Nelly","username":"n","avatar":"a_8342"}`, provider.User{ID: "1", Name: "Nelly", Image: discordImage + "avatars/1/a_8342.gif"}},
-		"Discord, no picture":   {"discord", `{"id":"80351110224678912","username":"n","discriminator":"0","avatar":null}`, provider.User{ID: "80351110224678912", Name: "n", Image: discordImage + "embed/avatars/5.png"}},
-		"Discord, old name":     {"discord", `{"id":"80351110224678912","username":"n","discriminator":"1337","avatar":null}`, provider.User{ID: "80351110224678912", Name: "n", Image: discordImage + "embed/avatars/2.png"}},
-		"Discord, unverified":   {"discord", `{"id":"1","username":"n","avatar":"x","email":"victim@example.com","verified":false}`, provider.User{ID: "1", Name: "n", Image: discordImage + "avatars/1/x.png"}},
-		"Discord, wild picture": {"discord", `{"id":"1","username":"n","avatar":"../../evil?x"}`, provider.User{ID: "1", Name: "n", Image: discordImage + "avatars/1/..%2F..%2Fevil%3Fx.png"}},
-		"Entra":                 {"microsoft-entra-id", `{"sub":"AAAA","name":"Ada","email":"Ada@Contoso.com","picture":"https://graph.microsoft.com/v1.0/me/photo/$value"}`, provider.User{ID: "AAAA", Name: "Ada", Email: "ada@contoso.com"}},
-		"Keycloak":              {"keycloak", `{"sub":"f1","preferred_username":"ada"}`, provider.User{ID: "f1", Name: "ada"}},
-		"Auth0":                 {"auth0", `{"sub":"auth0|1","nickname":"ada","preferred_username":"x"}`, provider.User{ID: "auth0|1", Name: "ada"}},
-		"Okta":                  {"okta", `{"sub":"00u1","name":"Ada"}`, provider.User{ID: "00u1", Name: "Ada"}},
-		"Apple":                 {"apple", `{"sub":"000.a","email":"x@privaterelay.appleid.com"}`, provider.User{ID: "000.a", Name: "x@privaterelay.appleid.com", Email: "x@privaterelay.appleid.com"}},
-		"id, not sub":           {"okta", `{"id":-12}`, provider.User{ID: "-12"}},
-		"null sub, then id":     {"okta", `{"sub":null,"id":12}`, provider.User{ID: "12"}},
-		"name of a wrong type":  {"okta", `{"sub":"1","name":{"first":"Ada"},"nickname":"ada","email":["a"],"picture":1}`, provider.User{ID: "1", Name: "ada"}},
+		"GitHub without a name":    {"github", `{"id":1,"login":"octocat","name":null,"email":"a@b.c"}`, provider.User{ID: "1", Name: "octocat", Email: "a@b.c"}},
+		"Google":                   {"google", `{"sub":"110169484474386276334","name":"Ada","email":"ada@example.com","picture":"https://a.example/p"}`, provider.User{ID: "110169484474386276334", Name: "Ada", Email: "ada@example.com", Image: "https://a.example/p"}},
+		"GitLab":                   {"gitlab", `{"id":9007199254740993,"username":"ada","email":"ada@example.com","avatar_url":"http://a.example/p"}`, provider.User{ID: "9007199254740993", Name: "ada", Email: "ada@example.com", Image: "http://a.example/p"}},
+		"GitLab with a sub":        {"gitlab", `{"sub":"7","id":8,"name":"Ada"}`, provider.User{ID: "7", Name: "Ada"}},
+		"Discord":                  {"discord", `{"id":"80351110224678912","username":"nelly","global_name":null,"discriminator":"0","avatar":"8342","email":"n@x.example"}`, provider.User{ID: "80351110224678912", Name: "nelly", Email: "n@x.example", Image: discordImage + "avatars/80351110224678912/8342.png"}},
+		"Discord, animated":        {"discord", `{"id":"1","global_name":"Nelly","username":"n","avatar":"a_8342"}`, provider.User{ID: "1", Name: "Nelly", Image: discordImage + "avatars/1/a_8342.gif"}},
+		"Discord, no picture":      {"discord", `{"id":"80351110224678912","username":"n","discriminator":"0","avatar":null}`, provider.User{ID: "80351110224678912", Name: "n", Image: discordImage + "embed/avatars/5.png"}},
+		"Discord, old name":        {"discord", `{"id":"80351110224678912","username":"n","discriminator":"1337","avatar":null}`, provider.User{ID: "80351110224678912", Name: "n", Image: discordImage + "embed/avatars/2.png"}},
+		"Discord, unverified":      {"discord", `{"id":"1","username":"n","avatar":"x","email":"victim@example.com","verified":false}`, provider.User{ID: "1", Name: "n", Image: discordImage + "avatars/1/x.png"}},
+		"Discord, path in picture": {"discord", `{"id":"1","username":"n","avatar":"../../evil?x"}`, provider.User{ID: "1", Name: "n", Image: discordImage + "avatars/1/..%2F..%2Fevil%3Fx.png"}},
+		"Entra":                    {"microsoft-entra-id", `{"sub":"AAAA","name":"Ada","email":"Ada@Contoso.com","picture":"https://graph.microsoft.com/v1.0/me/photo/$value"}`, provider.User{ID: "AAAA", Name: "Ada", Email: "ada@contoso.com"}},
+		"Keycloak":                 {"keycloak", `{"sub":"f1","preferred_username":"ada"}`, provider.User{ID: "f1", Name: "ada"}},
+		"Auth0":                    {"auth0", `{"sub":"auth0|1","nickname":"ada","preferred_username":"x"}`, provider.User{ID: "auth0|1", Name: "ada"}},
+		"Okta":                     {"okta", `{"sub":"00u1","name":"Ada"}`, provider.User{ID: "00u1", Name: "Ada"}},
+		"Apple":                    {"apple", `{"sub":"000.a","email":"x@privaterelay.appleid.com"}`, provider.User{ID: "000.a", Name: "x@privaterelay.appleid.com", Email: "x@privaterelay.appleid.com"}},
+		"id, not sub":              {"okta", `{"id":-12}`, provider.User{ID: "-12"}},
+		"null sub, then id":        {"okta", `{"sub":null,"id":12}`, provider.User{ID: "12"}},
+		"name of a wrong type":     {"okta", `{"sub":"1","name":{"first":"Ada"},"nickname":"ada","email":["a"],"picture":1}`, provider.User{ID: "1", Name: "ada"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := profileOf(catalogue[tt.id]())(context.Background(), request(tt.profile))
@@ -63,9 +63,9 @@ func TestProfilesBecomeUsers(t *testing.T) {
 	}
 }
 
-// A vendor whose mapping gave everybody the same ID would let everybody into the
-// first one's account (CVE-2026-42560).
-func TestEveryVendorRefusesAProfileWithoutAnID(t *testing.T) {
+// With one ID for all users of a provider, all of them would share the first user's
+// account (CVE-2026-42560).
+func TestProfile_WithoutID(t *testing.T) {
 	for id, constructor := range catalogue {
 		profile := profileOf(constructor())
 		for _, body := range []string{
@@ -74,7 +74,7 @@ func TestEveryVendorRefusesAProfileWithoutAnID(t *testing.T) {
 			`{"id":"a\u0000b","sub":"a\u0000b"}`, `{"id":"` + strings.Repeat("a", 257) + `","sub":"` + strings.Repeat("a", 257) + `"}`,
 		} {
 			if user, err := profile(context.Background(), request(body)); err == nil {
-				t.Errorf("%s made %+v of %.40s", id, user, body)
+				t.Errorf("%s: user %+v from %.40s", id, user, body)
 			}
 		}
 		ids := map[string]bool{}
@@ -87,17 +87,17 @@ func TestEveryVendorRefusesAProfileWithoutAnID(t *testing.T) {
 			ids[user.ID] = true
 		}
 		if len(ids) != 4 {
-			t.Errorf("%s made of four people %v", id, ids)
+			t.Errorf("%s: four users have the IDs %v", id, ids)
 		}
 	}
 }
 
-func TestGitHubAsksItsEnterpriseServerForTheAddress(t *testing.T) {
+func TestGitHub_EnterpriseEmail(t *testing.T) {
 	p := provider.GitHub(func(p *provider.Provider) { p.UserinfoURL = "https://ghe.example/api/v3/user" })
 	r := request(`{"id":1,"login":"ada"}`)
 	r.Get = func(_ context.Context, url string) ([]byte, error) {
 		if url != "https://ghe.example/api/v3/user/emails?per_page=100" {
-			t.Errorf("asked %s", url)
+			t.Errorf("request for %s", url)
 		}
 		return []byte(`[{"email":"Ada@Example.com","primary":true,"verified":true}]`), nil
 	}
@@ -107,7 +107,7 @@ func TestGitHubAsksItsEnterpriseServerForTheAddress(t *testing.T) {
 	}
 }
 
-func TestGitHubSignInThatIsCutShortIsNotASignInWithoutAddress(t *testing.T) {
+func TestGitHub_CanceledEmailRequest(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := request(`{"id":1,"login":"ada"}`)
 	r.Get = func(context.Context, string) ([]byte, error) {
@@ -119,19 +119,19 @@ func TestGitHubSignInThatIsCutShortIsNotASignInWithoutAddress(t *testing.T) {
 	}
 }
 
-func TestOwnProfileFunctionIsKept(t *testing.T) {
+func TestProfile_OwnFunction(t *testing.T) {
 	own := errors.New("own")
 	for id, constructor := range catalogue {
 		p := constructor(func(p *provider.Provider) {
 			p.Profile = func(context.Context, provider.ProfileRequest) (*provider.User, error) { return nil, own }
 		})
 		if _, err := p.Profile(context.Background(), request(`{}`)); err != own {
-			t.Errorf("%s replaced the application's Profile function", id)
+			t.Errorf("%s replaces the application's Profile function", id)
 		}
 	}
 }
 
-func TestUsersAreMadeFitForASession(t *testing.T) {
+func TestUser_Normalize(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want provider.User }{
 		"e-mail":                {provider.User{ID: "1", Email: " Ada@EXAMPLE.com "}, provider.User{ID: "1", Email: "ada@example.com"}},
 		"e-mail, longest":       {provider.User{ID: "1", Email: strings.Repeat("a", 308) + "@example.com"}, provider.User{ID: "1", Email: strings.Repeat("a", 308) + "@example.com"}},
@@ -167,15 +167,14 @@ func TestUsersAreMadeFitForASession(t *testing.T) {
 	}
 }
 
-func TestDecodeOfAnAbsentProfileChangesNothing(t *testing.T) {
+func TestProfile_DecodeEmpty(t *testing.T) {
 	v := struct{ Name string }{"Ada"}
 	if err := provider.Profile(nil).Decode(&v); err != nil || v.Name != "Ada" {
 		t.Errorf("%+v, %v", v, err)
 	}
 }
 
-// Whatever a provider says of its user, the user fits into a session and has an
-// ID that the profile holds.
+// Every user that a profile yields has an ID and is within the limits of a session.
 func FuzzProfile(f *testing.F) {
 	for _, seed := range []string{
 		`{"sub":"1","name":"Ada","email":"A@B.C","picture":"https://a.example"}`, `{"id":9007199254740993}`, `{"id":-0}`, `{"id":1e5}`,

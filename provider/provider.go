@@ -1,8 +1,8 @@
-// Package provider says how people can sign in: with an OAuth 2 or OpenID
-// Connect provider, or with credentials that the application checks itself.
+// Package provider defines the ways to sign in: an OAuth 2 or OpenID Connect
+// provider, or credentials that the application checks itself.
 //
-// A Provider is data. The catalogue has a constructor for each well-known
-// vendor, and [OIDC] and [OAuth2] take any other:
+// A Provider is data. The catalogue has a constructor for each common vendor;
+// [OIDC] and [OAuth2] serve any other:
 //
 //	provider.GitHub()                             // AUTH_GITHUB_ID, AUTH_GITHUB_SECRET
 //	provider.Keycloak(func(p *provider.Provider) { // the same, changed
@@ -11,7 +11,7 @@
 //	provider.OIDC(provider.Provider{ID: "acme", Issuer: "https://id.acme.example"})
 //	provider.Credentials(func(ctx context.Context, form url.Values) (*provider.User, error) { … })
 //
-// Nothing in this package reads the environment by itself, or talks to the network.
+// The package neither reads the environment nor uses the network by itself.
 package provider
 
 import (
@@ -23,19 +23,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Type is the kind of a provider. It decides the way of a sign-in, and it is
-// the "type" that GET /api/auth/providers and [Account] show.
+// Type is the kind of a provider. It selects the protocol of a sign-in, and is the
+// "type" in GET /api/auth/providers and in [Account].
 type Type string
 
 // The kinds of providers, with the names of Auth.js.
 const (
 	TypeOAuth       Type = "oauth"       // OAuth 2: the profile comes from the userinfo endpoint
-	TypeOIDC        Type = "oidc"        // OpenID Connect: discovery by issuer, a verified ID token
+	TypeOIDC        Type = "oidc"        // OpenID Connect: discovery by issuer, verified ID token
 	TypeCredentials Type = "credentials" // a form that Authorize checks
 )
 
-// AuthMethod is how the client authenticates at the token endpoint, with the
-// names of OpenID Connect Core §9.
+// AuthMethod is a method of client authentication at the token endpoint, named as
+// in OpenID Connect Core §9.
 type AuthMethod string
 
 // The client authentication methods.
@@ -44,31 +44,33 @@ const (
 	ClientSecretPost  AuthMethod = "client_secret_post"  // in the form of the request
 	ClientSecretJWT   AuthMethod = "client_secret_jwt"   // an assertion signed with the secret, HS256 (RFC 7523)
 	PrivateKeyJWT     AuthMethod = "private_key_jwt"     // an assertion signed with SigningKey (RFC 7523)
-	NoClientAuth      AuthMethod = "none"                // a public client: PKCE alone
+	NoClientAuth      AuthMethod = "none"                // a public client, which has PKCE alone
 )
 
-// A Provider is one way to sign in. Take one from the catalogue and change its
-// fields, or fill one for [OIDC] or [OAuth2]. The zero value is not valid.
+// Provider is the configuration of one way to sign in. Take one from the catalogue
+// and change its fields, or fill one in for [OIDC] or [OAuth2]. The zero value is
+// not valid: see [Provider.Validate].
 type Provider struct {
 	// ID names the provider in URLs (/api/auth/callback/<id>), in
 	// Account.Provider and in environment variables. Lower-case letters,
 	// digits, '-', '_' and '.'; unique in a configuration.
 	ID string
 
-	// Name is what people read on the button. Empty means ID.
+	// Name is the label of the button. Empty means ID.
 	Name string
 
 	// Type is set by the constructors.
 	Type Type
 
-	// ClientID and ClientSecret were given by the provider when the
-	// application was registered. Empty means AUTH_<ID>_ID and
-	// AUTH_<ID>_SECRET, with <ID> in upper case and '-' and '.' as '_'.
+	// ClientID and ClientSecret come from the registration of the application
+	// at the provider. Empty means AUTH_<ID>_ID and AUTH_<ID>_SECRET, with <ID>
+	// in upper case and '-' and '.' as '_'.
 	ClientID     string
 	ClientSecret string
 
-	// ClientSecretFunc, when set, returns a short-lived client secret for each token
-	// request in place of ClientSecret (Apple wants this).
+	// ClientSecretFunc returns the client secret of each token request, for a
+	// provider that requires short-lived ones (Apple). Nil means ClientSecret. It
+	// must be safe for concurrent use; an error fails the sign-in.
 	ClientSecretFunc func(ctx context.Context) (string, error)
 
 	// AuthMethod is how the client authenticates at the token endpoint. Empty
@@ -80,57 +82,58 @@ type Provider struct {
 	SigningKey   crypto.Signer
 	SigningKeyID string
 
-	// Issuer identifies an OpenID provider and is where discovery starts. The
-	// discovered issuer and the one in every ID token must equal it to the
-	// letter. Empty means AUTH_<ID>_ISSUER. For OAuth 2 it is optional: when
-	// set, an "iss" in the authorization response must equal it (RFC 9207).
+	// Issuer identifies an OpenID provider and is the base URL of discovery. The
+	// issuer in the metadata and in every ID token must equal it exactly. Empty
+	// means AUTH_<ID>_ISSUER. For OAuth 2 it is optional: if set, an "iss" in the
+	// authorization response must equal it (RFC 9207).
 	Issuer string
 
-	// MultiTenant accepts an Issuer that stands for many tenants (Microsoft's
-	// "common"): the provider's metadata name the issuer with "{tenantid}", and
-	// an ID token must name it with its own "tid" filled in. Where the metadata
-	// name one issuer it changes nothing.
+	// MultiTenant accepts an Issuer of many tenants (Microsoft's "common"): the
+	// issuer in the metadata contains "{tenantid}", and that of an ID token must
+	// equal it with the token's "tid" in that place. It has no effect if the
+	// metadata contain a single issuer.
 	MultiTenant bool
 
-	// fallbackIssuer is the Issuer when neither the application nor the
-	// environment gives one.
+	// fallbackIssuer is the Issuer if neither the application nor the environment
+	// sets one.
 	fallbackIssuer string
 
 	// AuthorizationURL, TokenURL and UserinfoURL are the endpoints of an
-	// OAuth 2 provider. For OpenID Connect they are discovered, and one that is
-	// set here takes the place of the discovered one. https, or http on a
-	// loopback address.
+	// OAuth 2 provider. Those of an OpenID provider are discovered; one that is
+	// set replaces the discovered one. The scheme is https, or http on a loopback
+	// address.
 	AuthorizationURL string
 	TokenURL         string
 	UserinfoURL      string
 
-	// EndSessionURL is where a browser signs out at the provider. OpenID
-	// providers publish theirs; set it for others, or in place of the published
-	// one. It may have a query, which is kept. https, or http on a loopback
-	// address.
+	// EndSessionURL is the end_session_endpoint: the page of the provider at which
+	// a browser signs out. That of an OpenID provider is discovered; one that is
+	// set replaces the discovered one. Its query, if any, is kept. The scheme is
+	// https, or http on a loopback address.
 	EndSessionURL string
 
 	// FederatedLogout makes a sign-out also end the session at the provider: the
-	// browser is led to its end_session_endpoint (OpenID Connect RP-Initiated
-	// Logout) and comes back from there. The address that it comes back to has
-	// to be registered at the provider. False ends the session here alone, and
-	// the next sign-in may not ask for a password. An OAuth 2 provider needs an
-	// EndSessionURL for it.
+	// browser is redirected to the end_session_endpoint and back (OpenID Connect
+	// RP-Initiated Logout 1.0). Register /api/auth/signout/<id> at the provider as
+	// post-logout redirect URI. An OAuth 2 provider needs an EndSessionURL for it.
+	// With a Session.Store, that must be a store.Index. False ends the session in
+	// the application alone: the next sign-in may need no password.
 	FederatedLogout bool
 
-	// BackchannelLogout accepts the provider's logout tokens at
-	// POST /api/auth/backchannel-logout/<id>, the address to register there (OpenID
-	// Connect Back-Channel Logout): they end the sessions of the user, or of the
-	// session at the provider, that they name. It needs a Session.Store that is a
-	// store.Index, or a Session.DenyList. False refuses them.
+	// BackchannelLogout accepts logout tokens of an OpenID provider at
+	// POST /api/auth/backchannel-logout/<id> (OpenID Connect Back-Channel Logout
+	// 1.0); register that URL at the provider. A logout token ends the sessions of
+	// the user, or of the session at the provider, that it identifies. It requires
+	// a Session.Store that is a store.Index, or a Session.DenyList. False rejects
+	// logout tokens.
 	BackchannelLogout bool
 
 	// SkipUserinfo takes the profile of an OpenID provider from the ID token
-	// alone and never asks its userinfo endpoint.
+	// alone, without a request to the userinfo endpoint.
 	SkipUserinfo bool
 
-	// Scopes are what the application asks for. Empty means "openid profile
-	// email" for OpenID Connect and no scope for OAuth 2.
+	// Scopes are the scopes of the authorization request. Empty means "openid
+	// profile email" for OpenID Connect and none for OAuth 2.
 	Scopes []string
 
 	// AuthorizationParams are further parameters of the authorization request,
@@ -139,33 +142,32 @@ type Provider struct {
 	// and response_mode have fields of their own.
 	AuthorizationParams map[string]string
 
-	// AllowedParams names authorization parameters that a caller of
-	// POST /api/auth/signin/<id> may pass on in the query, besides the
-	// harmless login_hint, prompt and ui_locales.
+	// AllowedParams lists the query parameters of POST /api/auth/signin/<id> that
+	// are copied into the authorization request, besides login_hint, prompt and
+	// ui_locales. All others are ignored.
 	AllowedParams []string
 
-	// ResponseMode is "form_post" where the provider answers with a
-	// cross-site form post (Apple). Empty means the query.
+	// ResponseMode is "form_post" if the provider returns the authorization
+	// response in a cross-site form post (Apple). Empty means "query".
 	ResponseMode string
 
-	// Profile makes the user out of what the provider says. Nil means the
-	// standard claims of OpenID Connect: sub (or id), name (or nickname, or
-	// preferred_username), email, picture; see [DefaultProfile]. A user without
-	// an ID is refused, and [User.Normalize] is applied to every other. To send
-	// the browser a code of your own, return an [*Error].
+	// Profile returns the user of a profile. Nil means [DefaultProfile]. A user
+	// without an ID is rejected; [User.Normalize] is applied to all others. An
+	// error fails the sign-in; return an [*Error] to choose its code. Profile must
+	// be safe for concurrent use.
 	Profile func(ctx context.Context, p ProfileRequest) (*User, error)
 
-	// Authorize checks the form of a credentials provider. See [Credentials].
+	// Authorize checks the form of a credentials provider, see [Credentials].
 	Authorize func(ctx context.Context, form url.Values) (*User, error)
 
 	// Fields are the inputs of the credentials form on the built-in page.
 	Fields []Field
 
-	// Style is how the button looks on the built-in page.
+	// Style is the look of the button on the built-in page.
 	Style Style
 }
 
-// A Field is one input of a credentials form.
+// Field is one input of a credentials form.
 type Field struct {
 	Name         string // key in the form that Authorize gets
 	Label        string // empty means Name
@@ -174,15 +176,15 @@ type Field struct {
 	Autocomplete string // an HTML autocomplete value, such as "username" or "current-password"
 }
 
-// Style is how a provider's button looks. The zero value is a neutral button.
+// Style is the look of a provider's button. The zero value is a neutral button.
 type Style struct {
 	Logo  string // URL of an image, optional
 	Brand string // a CSS colour of the vendor, such as "#24292f", optional
 }
 
-// A User is who signed in, in the words that all providers share.
+// User is the user of a sign-in, in the fields that all providers share.
 type User struct {
-	// ID is the provider's own, stable name of the user. It becomes
+	// ID is the provider's stable identifier of the user. It becomes
 	// Account.ProviderAccountID and, as "sub", the subject of the token.
 	ID string `json:"id"`
 
@@ -190,22 +192,22 @@ type User struct {
 	Email string `json:"email,omitzero"`
 	Image string `json:"image,omitzero"` // URL of a picture
 
-	// AccessToken is for Credentials: a token of the application's own user
-	// service, handed to the JWT callback as Account.AccessToken.
+	// AccessToken is for Authorize of credentials: a token of the application's
+	// user service. The callbacks get it as Account.AccessToken.
 	AccessToken string `json:"-"`
 
-	// Profile is for Credentials: whatever else Authorize knows of the user,
-	// as JSON, handed to the callbacks as the profile.
+	// Profile is for Authorize of credentials: further data of the user, a JSON
+	// object. The callbacks get it as the profile.
 	Profile Profile `json:"-"`
 }
 
-// A Profile is what a provider said of the user, as JSON: the claims of the ID
-// token and the userinfo endpoint, or the body of an OAuth 2 provider's user
-// API. Empty when there is none.
+// Profile is a provider's data of a user, a JSON object: the claims of the ID token
+// and of the userinfo endpoint, or the response of an OAuth 2 provider's user API.
+// Empty means that there is none.
 type Profile jsontext.Value
 
-// Decode puts the profile into v, a pointer to a struct with json tags.
-// An empty profile leaves v as it is.
+// Decode unmarshals the profile into v, a pointer to a struct with json tags. An
+// empty profile leaves v unchanged.
 func (p Profile) Decode(v any) error {
 	if len(p) == 0 {
 		return nil
@@ -213,24 +215,24 @@ func (p Profile) Decode(v any) error {
 	return json.Unmarshal(p, v)
 }
 
-// A ProfileRequest is what a Profile function works with.
+// ProfileRequest is the input of a Profile function.
 type ProfileRequest struct {
-	Profile Profile  // what the provider said
+	Profile Profile  // the provider's data of the user
 	Account *Account // the tokens; ProviderAccountID is still empty
 
-	// Params are the other parameters of the provider's answer, such as Apple's
-	// "user". They came through the browser and nobody signed them: good for a
-	// display name, never for an ID or an e-mail address.
+	// Params are the other parameters of the authorization response, such as
+	// Apple's "user". They come from the browser, unsigned: use them for a display
+	// name, never for an ID or an e-mail address.
 	Params url.Values
 
-	// Get fetches a further resource of the provider's API with the access
-	// token, under the library's time and size limits. Anything but a 200 is
+	// Get fetches another resource of the provider's API with the access token,
+	// within the deadline of the sign-in and at most 1 MB. Any status but 200 is
 	// an error.
 	Get func(ctx context.Context, url string) ([]byte, error)
 }
 
-// An Account links a user to the provider that vouches for them, with the
-// tokens of this sign-in. Callbacks see it only while somebody signs in.
+// Account links a user to a provider, with the tokens of the sign-in. Callbacks get
+// it at a sign-in alone.
 type Account struct {
 	Provider          string `json:"provider"`
 	Type              Type   `json:"type"`
@@ -240,24 +242,25 @@ type Account struct {
 	IDToken           string `json:"id_token,omitzero"`
 	TokenType         string `json:"token_type,omitzero"`
 	Scope             string `json:"scope,omitzero"`
-	ExpiresAt         int64  `json:"expires_at,omitzero"` // seconds since 1970; 0 when the provider did not say
+	ExpiresAt         int64  `json:"expires_at,omitzero"` // of the access token, in seconds since 1970; 0 means unknown
 
-	// Extra holds every other member of the token response as it was sent, but
-	// for expires_in, which became ExpiresAt.
+	// Extra contains all other members of the token response as they were sent,
+	// except expires_in, from which ExpiresAt is computed.
 	Extra jsontext.Value `json:",embed"`
 }
 
-// An Error is a failed sign-in with the code that the browser may see.
+// Error is a failed sign-in with the code that the browser gets.
 type Error struct {
 	// Code is the value of ?error= on the sign-in and error pages, such as
-	// "AccessDenied": letters and digits, no secrets. Codes of your own reach the front end as they are.
+	// "AccessDenied". It is sent to the front end unchanged: use letters and digits,
+	// and no secret.
 	Code string
 
-	// Err is the cause. It goes to the log and never to the browser.
+	// Err is the cause. It is logged and never sent to the browser.
 	Err error
 }
 
-// Error describes the failure for the log.
+// Error returns the code and the cause, for the log.
 func (e *Error) Error() string {
 	if e.Err == nil {
 		return e.Code

@@ -16,10 +16,10 @@ import (
 	"strings"
 )
 
-// WithEnv returns p with an empty ClientID, ClientSecret and Issuer filled from
-// the variables AUTH_<ID>_ID, AUTH_<ID>_SECRET and AUTH_<ID>_ISSUER, where <ID>
-// is p.ID in upper case with '-' and '.' as '_'. What is set already wins.
-// getenv is os.Getenv, or a stand-in that answers "" for an unknown name.
+// WithEnv returns p with an empty ClientID, ClientSecret and Issuer filled in from
+// the variables AUTH_<ID>_ID, AUTH_<ID>_SECRET and AUTH_<ID>_ISSUER, where <ID> is
+// p.ID in upper case with '-' and '.' as '_'. A field that is set stays. getenv
+// returns the value of a variable, "" if it is not set, as os.Getenv does.
 func (p Provider) WithEnv(getenv func(string) string) Provider {
 	if p.Type != TypeOAuth && p.Type != TypeOIDC {
 		return p
@@ -30,14 +30,13 @@ func (p Provider) WithEnv(getenv func(string) string) Provider {
 	return p
 }
 
-// env is the name of the variable that holds a value of p, such as "ID".
+// env returns the name of the variable for a value of p, such as "ID".
 func (p Provider) env(value string) string {
 	return "AUTH_" + strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToUpper(p.ID)) + "_" + value
 }
 
-// Validate reports everything that is wrong with p, joined: each problem with
-// what to write instead. It does not look at the environment (see WithEnv) or
-// at the network.
+// Validate returns all problems of p, joined, each with what to write instead, or
+// nil. It uses neither the environment (see [Provider.WithEnv]) nor the network.
 func (p Provider) Validate() error {
 	var v problems
 	if !validID.MatchString(p.ID) {
@@ -50,7 +49,7 @@ func (p Provider) Validate() error {
 		p.validateURLs(&v)
 	case TypeOIDC:
 		if p.Issuer == "" {
-			v.add("no issuer: set Issuer or the environment variable %s to the URL that the provider's metadata name as \"issuer\"", p.env("ISSUER"))
+			v.add("no issuer: set Issuer or the environment variable %s to the \"issuer\" of the provider's metadata", p.env("ISSUER"))
 		}
 		p.validateClient(&v)
 		p.validateRequest(&v)
@@ -65,7 +64,7 @@ func (p Provider) Validate() error {
 
 var validID = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
-// problems collects what is wrong with one provider.
+// problems collects the problems of one provider.
 type problems []string
 
 func (v *problems) add(format string, args ...any) {
@@ -80,7 +79,7 @@ func (v problems) join(id string) error {
 	return errors.Join(errs...)
 }
 
-// validateClient checks how the application identifies itself to the provider.
+// validateClient checks the client authentication.
 func (p Provider) validateClient(v *problems) {
 	if p.ClientID == "" {
 		v.add("no client id: set ClientID or the environment variable %s", p.env("ID"))
@@ -123,9 +122,8 @@ func (p Provider) validateSigningKey(v *problems) {
 	}
 }
 
-// ownParams are the parameters of an authorization request that this module
-// fills in, or that could say otherwise what it fills in, and where an
-// application says what it wants instead.
+// ownParams are the parameters of an authorization request that the library sets, or
+// that could override those, each with what an application has to do instead.
 var ownParams = map[string]string{
 	"client_id":             "set ClientID",
 	"client_secret":         "set ClientSecret; it never goes through the browser",
@@ -134,21 +132,21 @@ var ownParams = map[string]string{
 	"redirect_uri":          "it follows from the URL of the application",
 	"response_type":         "it is always \"code\"",
 	"response_mode":         "set ResponseMode",
-	"state":                 "it is fresh for every sign-in",
-	"nonce":                 "it is fresh for every sign-in",
-	"code":                  "it is the provider's answer",
-	"code_verifier":         "it is fresh for every sign-in",
-	"code_challenge":        "it is fresh for every sign-in",
+	"state":                 "it is random for each sign-in",
+	"nonce":                 "it is random for each sign-in",
+	"code":                  "it is part of the authorization response",
+	"code_verifier":         "it is random for each sign-in",
+	"code_challenge":        "it is random for each sign-in",
 	"code_challenge_method": "it is always \"S256\"",
-	"request":               "it would replace every other parameter",
-	"request_uri":           "it would replace every other parameter",
-	"registration":          "the client is registered beforehand",
+	"request":               "it would replace all other parameters",
+	"request_uri":           "it would replace all other parameters",
+	"registration":          "dynamic registration is not supported",
 }
 
-// pageParams are the fields of the sign-in form that are not for the provider.
+// pageParams are the fields of the sign-in form that the library reads itself.
 var pageParams = []string{"csrfToken", "callbackUrl", "json", "redirect"}
 
-// validateRequest checks what the application adds to the authorization request.
+// validateRequest checks the parameters of the authorization request.
 func (p Provider) validateRequest(v *problems) {
 	for _, name := range slices.Sorted(maps.Keys(p.AuthorizationParams)) {
 		if reason, ok := ownParams[name]; ok {
@@ -163,12 +161,12 @@ func (p Provider) validateRequest(v *problems) {
 			v.add("AllowedParams can't have %q: %s", name, reason)
 		}
 		if slices.Contains(pageParams, name) || name == "" {
-			v.add("AllowedParams can't have %q: it is not for the provider", name)
+			v.add("AllowedParams can't have %q: it is a field of the sign-in form", name)
 		}
 	}
 	for _, scope := range p.Scopes {
 		if scope == "" || strings.ContainsFunc(scope, spaceOrControl) {
-			v.add("the scope %q is not one word: write each scope as an element of Scopes of its own", scope)
+			v.add("the scope %q has a space or is empty: write each scope as one element of Scopes", scope)
 		}
 	}
 	if p.ResponseMode != "" && p.ResponseMode != "query" && p.ResponseMode != "form_post" {
@@ -196,14 +194,14 @@ func (p Provider) validateURLs(v *problems) {
 		v.add("an OAuth 2 provider has no discovery: set AuthorizationURL, TokenURL and UserinfoURL")
 	}
 	if p.Type == TypeOAuth && p.BackchannelLogout {
-		v.add("BackchannelLogout needs logout tokens, which only OpenID providers send: set it to false")
+		v.add("BackchannelLogout is for OpenID providers, which alone send logout tokens: set it to false")
 	}
 	if p.Type == TypeOAuth && p.FederatedLogout && p.EndSessionURL == "" {
-		v.add("FederatedLogout leads nowhere, since an OAuth 2 provider has no discovery: set EndSessionURL to its sign-out page, or FederatedLogout to false")
+		v.add("FederatedLogout needs an EndSessionURL, since an OAuth 2 provider has no discovery: set it to the provider's sign-out page, or FederatedLogout to false")
 	}
 }
 
-// parse returns the URL of a field, nil when it is empty or was reported.
+// parse returns the URL of a field, nil if it is empty or was reported.
 func (v *problems) parse(field, value string) *url.URL {
 	if value == "" {
 		return nil
@@ -222,7 +220,7 @@ func (v *problems) parse(field, value string) *url.URL {
 	return nil
 }
 
-// isLoopback reports whether host is this machine.
+// isLoopback reports whether host is a loopback address.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
@@ -231,23 +229,23 @@ func isLoopback(host string) bool {
 // validateForm checks a credentials provider.
 func (p Provider) validateForm(v *problems) {
 	if p.FederatedLogout {
-		v.add("FederatedLogout leads nowhere, since credentials are checked here: set it to false")
+		v.add("FederatedLogout is for OAuth 2 and OpenID providers: set it to false")
 	}
 	if p.BackchannelLogout {
-		v.add("BackchannelLogout needs logout tokens, which only OpenID providers send: set it to false")
+		v.add("BackchannelLogout is for OpenID providers, which alone send logout tokens: set it to false")
 	}
 	if p.Authorize == nil {
-		v.add("no Authorize function: give Credentials the function that checks the form")
+		v.add("no Authorize function: pass Credentials a function that checks the form")
 	}
 	seen := map[string]bool{}
 	for _, field := range p.Fields {
 		switch {
 		case field.Name == "":
-			v.add("a field has no Name: it is the key in the form that Authorize gets")
+			v.add("a field has no Name: set it to the key in the form that Authorize gets")
 		case slices.Contains(pageParams, field.Name):
-			v.add("a field can't have the Name %q: the sign-in form uses it itself", field.Name)
+			v.add("a field can't have the Name %q, which the sign-in form uses itself: write another", field.Name)
 		case seen[field.Name]:
-			v.add("two fields have the Name %q: give each its own", field.Name)
+			v.add("two fields have the Name %q: make it unique", field.Name)
 		}
 		seen[field.Name] = true
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// oauth is a valid provider after the changes.
+// oauth returns a valid OAuth 2 provider after change.
 func oauth(change func(*provider.Provider)) provider.Provider {
 	p := provider.OAuth2(provider.Provider{
 		ID: "acme", ClientID: "id", ClientSecret: "secret",
@@ -28,18 +28,19 @@ func oauth(change func(*provider.Provider)) provider.Provider {
 	return p
 }
 
+// oidc returns a valid OpenID provider after change.
 func oidc(change func(*provider.Provider)) provider.Provider {
 	p := provider.OIDC(provider.Provider{ID: "acme", ClientID: "id", ClientSecret: "secret", Issuer: "https://acme.example/realm"})
 	change(&p)
 	return p
 }
 
-// publicKey is a key of which only the public half matters.
+// publicKey is a signer that can't sign.
 type publicKey struct{ crypto.PublicKey }
 
 func (k publicKey) Public() crypto.PublicKey { return k.PublicKey }
 func (publicKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
-	return nil, errors.New("there is no private half")
+	return nil, errors.New("no private key")
 }
 
 func rsaOf(bits uint) crypto.Signer {
@@ -47,7 +48,7 @@ func rsaOf(bits uint) crypto.Signer {
 	return publicKey{&rsa.PublicKey{N: n, E: 65537}}
 }
 
-func TestValidConfigurationsPass(t *testing.T) {
+func TestValidate_Valid(t *testing.T) {
 	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +70,7 @@ func TestValidConfigurationsPass(t *testing.T) {
 		"loopback, IPv6":      oidc(func(p *provider.Provider) { p.Issuer = "http://[::1]:8080" }),
 		"public client":       oidc(func(p *provider.Provider) { p.ClientSecret, p.AuthMethod = "", provider.NoClientAuth }),
 		"secret by assertion": oidc(func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretJWT }),
-		"minted secret": oidc(func(p *provider.Provider) {
+		"secret function": oidc(func(p *provider.Provider) {
 			p.ClientSecret = ""
 			p.ClientSecretFunc = func(context.Context) (string, error) { return "", nil }
 		}),
@@ -81,8 +82,8 @@ func TestValidConfigurationsPass(t *testing.T) {
 			p.AllowedParams = []string{"scope", "hd"}
 			p.ResponseMode = "form_post"
 		}),
-		"sign-out there, too": oidc(func(p *provider.Provider) { p.FederatedLogout = true }),
-		"sign-out there, OAuth 2": oauth(func(p *provider.Provider) {
+		"federated logout": oidc(func(p *provider.Provider) { p.FederatedLogout = true }),
+		"federated logout, OAuth 2": oauth(func(p *provider.Provider) {
 			p.FederatedLogout, p.EndSessionURL = true, "https://acme.example/logout?logout_uri=https%3A%2F%2Fapp.example%2F"
 		}),
 	} {
@@ -92,7 +93,7 @@ func TestValidConfigurationsPass(t *testing.T) {
 	}
 }
 
-func TestMistakesAreNamedWithWhatToWriteInstead(t *testing.T) {
+func TestValidate_Problems(t *testing.T) {
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -133,19 +134,19 @@ func TestMistakesAreNamedWithWhatToWriteInstead(t *testing.T) {
 		"scope in a URL":               {oauth(func(p *provider.Provider) { p.AuthorizationURL += "&scope=x" }), "set Scopes"},
 		"scope as parameter":           {oauth(func(p *provider.Provider) { p.AuthorizationParams = map[string]string{"scope": "a"} }), "set Scopes"},
 		"mode as parameter":            {oauth(func(p *provider.Provider) { p.AuthorizationParams = map[string]string{"response_mode": "form_post"} }), "set ResponseMode"},
-		"two scopes in one":            {oauth(func(p *provider.Provider) { p.Scopes = []string{"openid email"} }), "write each scope as an element"},
+		"two scopes in one":            {oauth(func(p *provider.Provider) { p.Scopes = []string{"openid email"} }), "write each scope as one element"},
 		"unknown mode":                 {oauth(func(p *provider.Provider) { p.ResponseMode = "fragment" }), "use \"form_post\""},
-		"csrf token passed":            {oauth(func(p *provider.Provider) { p.AllowedParams = []string{"csrfToken"} }), "not for the provider"},
-		"logout tokens of credentials": {func() provider.Provider { p := withFields(); p.BackchannelLogout = true; return p }(), "only OpenID providers send"},
-		"logout tokens of OAuth 2":     {oauth(func(p *provider.Provider) { p.BackchannelLogout = true }), "only OpenID providers send"},
-		"sign-out to nowhere":          {oauth(func(p *provider.Provider) { p.FederatedLogout = true }), "set EndSessionURL to its sign-out page"},
+		"CSRF token allowed":           {oauth(func(p *provider.Provider) { p.AllowedParams = []string{"csrfToken"} }), "a field of the sign-in form"},
+		"logout tokens of credentials": {func() provider.Provider { p := withFields(); p.BackchannelLogout = true; return p }(), "is for OpenID providers"},
+		"logout tokens of OAuth 2":     {oauth(func(p *provider.Provider) { p.BackchannelLogout = true }), "is for OpenID providers"},
+		"federated, no endpoint":       {oauth(func(p *provider.Provider) { p.FederatedLogout = true }), "needs an EndSessionURL"},
 		"sign-out, clear":              {oidc(func(p *provider.Provider) { p.EndSessionURL = "http://acme.example/logout" }), "EndSessionURL \"http://acme.example/logout\" is not https"},
 		"sign-out, script":             {oauth(func(p *provider.Provider) { p.EndSessionURL = "javascript:alert(1)" }), "write it as https://host/path"},
-		"sign-out, no IdP":             {federated(withFields()), "credentials are checked here"},
+		"federated credentials":        {federated(withFields()), "is for OAuth 2 and OpenID providers"},
 		"no Authorize":                 {provider.Credentials(nil), "no Authorize function"},
 		"field without name":           {withFields(provider.Field{Label: "x"}), "a field has no Name"},
-		"field of the form":            {withFields(provider.Field{Name: "csrfToken"}), "uses it itself"},
-		"two fields, a name":           {withFields(provider.Field{Name: "a"}, provider.Field{Name: "a"}), "give each its own"},
+		"field of the form":            {withFields(provider.Field{Name: "csrfToken"}), "which the sign-in form uses itself"},
+		"two fields, a name":           {withFields(provider.Field{Name: "a"}, provider.Field{Name: "a"}), "make it unique"},
 		"no type":                      {provider.Provider{ID: "acme"}, "make the provider with OIDC, OAuth2"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,10 +155,10 @@ func TestMistakesAreNamedWithWhatToWriteInstead(t *testing.T) {
 				t.Fatal("accepted")
 			}
 			if !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("the error does not say %q:\n%v", tt.want, err)
+				t.Errorf("the error does not contain %q:\n%v", tt.want, err)
 			}
 			if strings.Count(err.Error(), "\n") > 0 {
-				t.Errorf("one mistake makes several problems:\n%v", err)
+				t.Errorf("more than one problem:\n%v", err)
 			}
 		})
 	}
@@ -172,33 +173,33 @@ func federated(p provider.Provider) provider.Provider {
 	return p
 }
 
-func TestParametersThatGuardTheSignInAreRefused(t *testing.T) {
+func TestValidate_ReservedParams(t *testing.T) {
 	for _, name := range []string{
 		"client_id", "client_secret", "redirect_uri", "response_type", "response_mode", "state", "nonce",
 		"code_challenge", "code_challenge_method", "code_verifier", "request", "request_uri",
 	} {
 		if oauth(func(p *provider.Provider) { p.AuthorizationParams = map[string]string{name: "x"} }).Validate() == nil {
-			t.Errorf("AuthorizationParams may replace %s", name)
+			t.Errorf("AuthorizationParams can have %s", name)
 		}
 		if oauth(func(p *provider.Provider) { p.AllowedParams = []string{name} }).Validate() == nil {
-			t.Errorf("a caller may replace %s", name)
+			t.Errorf("AllowedParams can have %s", name)
 		}
 	}
 }
 
-func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
+func TestValidate_JoinsProblems(t *testing.T) {
 	err := provider.OIDC(provider.Provider{ID: "acme", Scopes: []string{""}}).Validate()
 	if err == nil {
 		t.Fatal("accepted")
 	}
 	for _, want := range []string{"AUTH_ACME_ID", "AUTH_ACME_SECRET", "AUTH_ACME_ISSUER", "the scope \"\""} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("the error does not say %q:\n%v", want, err)
+			t.Errorf("the error does not contain %q:\n%v", want, err)
 		}
 	}
 	for line := range strings.Lines(err.Error()) {
 		if !strings.HasPrefix(line, `provider "acme": `) {
-			t.Errorf("a problem without its provider: %s", line)
+			t.Errorf("a problem without the provider's ID: %s", line)
 		}
 	}
 }

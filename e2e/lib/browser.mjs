@@ -1,4 +1,4 @@
-// One Chromium per test file, one context per test, and a record of everything that a page complains about.
+// One Chromium per test file, one context per test, and a record of the errors of the pages.
 import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -22,23 +22,23 @@ export function launch() {
 }
 
 /**
- * Runs `visit` in a browser context of its own and fails on any error that its pages report:
+ * Runs `visit` in a new browser context and fails on every error of its pages:
  * console errors and warnings, uncaught exceptions, violations of the content security policy.
- * `allow` lists patterns of messages that the test provokes on purpose.
+ * `allow` lists patterns of messages that the test causes on purpose.
  */
 export async function withContext(browser, options, visit) {
   const { allow = [], ...contextOptions } = options
   const context = await browser.newContext(contextOptions)
   context.setDefaultTimeout(15_000)
-  const complaints = []
+  const problems = []
 
   context.on('console', (message) => {
     if (!['error', 'warning'].includes(message.type())) return
-    complaints.push(`${message.type()} on ${message.location().url}: ${message.text()}`)
+    problems.push(`${message.type()} on ${message.location().url}: ${message.text()}`)
   })
-  context.on('weberror', error => complaints.push(`uncaught: ${error.error().stack}`))
+  context.on('weberror', error => problems.push(`uncaught: ${error.error().stack}`))
   if (contextOptions.javaScriptEnabled !== false) {
-    await context.exposeFunction('reportViolation', text => complaints.push(`policy: ${text}`))
+    await context.exposeFunction('reportViolation', text => problems.push(`policy: ${text}`))
     await context.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', (event) => {
         window.reportViolation(`${event.violatedDirective} blocked ${event.blockedURI}`)
@@ -48,7 +48,7 @@ export async function withContext(browser, options, visit) {
 
   try {
     await visit(context)
-    const unexpected = complaints.filter(text => !allow.some(pattern => pattern.test(text)))
+    const unexpected = problems.filter(text => !allow.some(pattern => pattern.test(text)))
     assert.deepEqual(unexpected, [], 'the pages report problems')
   }
   finally {
@@ -66,7 +66,7 @@ export async function photograph(page, name) {
   await page.emulateMedia({ colorScheme: null })
 }
 
-/** Fills the form of the demo provider, which stands for a real identity provider. */
+/** Signs in with the form of the demo provider. */
 export async function signInAtProvider(page, { username, password }) {
   await page.waitForURL('**/demo-provider/**')
   await page.fill('input[name=username]', username)
@@ -74,7 +74,7 @@ export async function signInAtProvider(page, { username, password }) {
   await page.getByRole('button', { name: 'Sign in' }).click()
 }
 
-/** The session cookie as the browser stores it; undefined when there is none. */
+/** Returns the session cookie of the browser, undefined if there is none. */
 export async function sessionCookie(context) {
   const cookies = await context.cookies()
   return cookies.find(cookie => cookie.name === 'next-auth.session-token')

@@ -1,6 +1,6 @@
-// A browser's share of HTTP for tests without a browser: cookies, and redirects that are not followed.
+// HTTP for tests without a browser: with cookies, and without following redirects.
 
-/** Keeps the cookies of one origin, as far as name, value and expiry go. */
+/** The cookies of one origin: their names and values, without expired ones. */
 export class CookieJar {
   #cookies = new Map()
 
@@ -26,7 +26,7 @@ export class CookieJar {
     }
   }
 
-  /** fetch with this jar; relative addresses belong to `origin`. */
+  /** Returns fetch with this jar; relative URLs are resolved against `origin`. */
   fetcher(origin, fetch = globalThis.fetch) {
     return async (address, init = {}) => {
       const headers = new Headers(init.headers)

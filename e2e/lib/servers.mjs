@@ -1,4 +1,4 @@
-// Starts and ends the servers under test. Only processes started here are ended, each by its own handle.
+// Starts and ends the servers under test. Processes are ended by their handles.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { access, mkdtemp, rm } from 'node:fs/promises'
@@ -14,17 +14,17 @@ const nuxtServer = join(repository, 'example/nuxt/.output/server/index.mjs')
 
 const running = new Set()
 
-// A test file that is itself ended must not leave its servers behind.
+// The servers end with the test file, even if that is terminated.
 process.once('exit', () => running.forEach(child => child.kill('SIGKILL')))
 process.once('SIGTERM', () => process.exit(143))
 process.once('SIGINT', () => process.exit(130))
 
-/** The secret that the back end and the Node packages under test share. */
+/** The secret of the back end and of the Node packages under test. */
 export const secret = 'e2e-secret-that-is-long-enough-0123456789abcdef'
 
 /**
  * Builds the Go example and starts it.
- * `origin` is what the browser sees; it defaults to the example's own address.
+ * `origin` is the public URL; the default is the address of the example.
  */
 export async function startExample({ port, origin = `http://localhost:${port}`, env = {} }) {
   const folder = await mkdtemp(join(tmpdir(), 'nuxtauth-e2e-'))
@@ -38,7 +38,7 @@ export async function startExample({ port, origin = `http://localhost:${port}`, 
     return { ...server, url }
   }
   finally {
-    await rm(folder, { recursive: true }) // a running program keeps its file
+    await rm(folder, { recursive: true }) // the running process does not need the file
   }
 }
 
@@ -58,7 +58,7 @@ export async function startNuxt({ port, backend }) {
   return { ...server, url }
 }
 
-/** A loopback port that nobody listens on. */
+/** Returns a free loopback port. */
 export async function freePort() {
   const probe = createServer().listen(0, 'localhost')
   await once(probe, 'listening')
@@ -83,18 +83,18 @@ async function start(command, args, env, readyURL) {
     if (!running.has(child)) return
     const closed = once(child, 'close')
     child.kill('SIGTERM')
-    const patience = setTimeout(() => child.kill('SIGKILL'), 5_000)
+    const timeout = setTimeout(() => child.kill('SIGKILL'), 5_000)
     await closed
-    clearTimeout(patience)
+    clearTimeout(timeout)
   }
 
   const deadline = Date.now() + 30_000
   for (;;) {
-    const answer = await fetch(readyURL, { redirect: 'manual' }).catch(() => null)
-    if (answer?.ok) return { stop, output: () => output }
+    const response = await fetch(readyURL, { redirect: 'manual' }).catch(() => null)
+    if (response?.ok) return { stop, output: () => output }
     if (failure || child.exitCode !== null || Date.now() > deadline) {
       await stop()
-      throw new Error(`${command} did not get ready: ${failure?.message ?? ''}\n${output}`)
+      throw new Error(`${command} did not start: ${failure?.message ?? ''}\n${output}`)
     }
     await sleep(100)
   }

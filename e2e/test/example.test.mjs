@@ -1,4 +1,4 @@
-// The pages of the Go example itself, and the sign-in pages that the library serves.
+// The pages of the Go example, and the built-in sign-in pages of the library.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { ada, alan, grace } from '../lib/accounts.mjs'
@@ -46,7 +46,7 @@ async function signIn(page, account) {
 
 for (const javaScriptEnabled of [true, false]) {
   describe(javaScriptEnabled ? 'with JavaScript' : 'without JavaScript', () => {
-    test('signing in with a password shows the session and the token', () =>
+    test('sign-in with a password shows the session and the token', () =>
       visit({ javaScriptEnabled }, async (page) => {
         await signIn(page, ada)
         const { user, expires } = await session(page)
@@ -57,7 +57,7 @@ for (const javaScriptEnabled of [true, false]) {
         assert.ok(JSON.parse(await page.locator('#token').innerText()).sessionToken)
       }))
 
-    test('signing in with the OpenID provider shows the session', () =>
+    test('sign-in with the OpenID provider shows the session', () =>
       visit({ javaScriptEnabled }, async (page) => {
         await openSignIn(page)
         await providerForm(page).getByRole('button').click()
@@ -66,7 +66,7 @@ for (const javaScriptEnabled of [true, false]) {
         assert.equal((await session(page)).user.role, grace.role)
       }))
 
-    test('a wrong password is answered with a message and the form again', () =>
+    test('sign-in with a wrong password shows a message and the form', () =>
       visit({ javaScriptEnabled }, async (page, context) => {
         await openSignIn(page)
         await fillPassword(page, { ...ada, password: 'byron' })
@@ -79,7 +79,7 @@ for (const javaScriptEnabled of [true, false]) {
         assert.equal((await session(page)).user.role, ada.role)
       }))
 
-    test('a new name is in the session at once and after the next page load', () =>
+    test('update of the name is in the session at once and after a reload', () =>
       visit({ javaScriptEnabled }, async (page) => {
         await signIn(page, alan)
         const name = `Alan <b>"Prof"</b> & Söhne ${javaScriptEnabled}`
@@ -93,7 +93,7 @@ for (const javaScriptEnabled of [true, false]) {
         assert.equal(JSON.parse(await page.locator('#token').innerText()).name, name)
       }))
 
-    test('a session that the user API ended signs the visitor out', () =>
+    test('session that the user API has ended is signed out', () =>
       visit({ javaScriptEnabled }, async (page, context) => {
         await signIn(page, grace)
         await page.getByRole('button', { name: 'Expire' }).click()
@@ -102,7 +102,7 @@ for (const javaScriptEnabled of [true, false]) {
         assert.equal(await sessionCookie(context), undefined)
       }))
 
-    test('signing out ends the session', () =>
+    test('sign-out ends the session', () =>
       visit({ javaScriptEnabled }, async (page, context) => {
         await signIn(page, ada)
         await page.getByRole('button', { name: 'Sign out' }).click()
@@ -111,7 +111,7 @@ for (const javaScriptEnabled of [true, false]) {
         assert.equal((await context.request.get('/api/me')).status(), 401)
       }))
 
-    test('the sign-out page of the library ends the session', () =>
+    test('sign-out with the built-in page ends the session', () =>
       visit({ javaScriptEnabled }, async (page, context) => {
         await signIn(page, ada)
         await page.goto('/api/auth/signout')
@@ -122,7 +122,7 @@ for (const javaScriptEnabled of [true, false]) {
   })
 }
 
-test('the admin page is for admins alone', async () => {
+test('admin page requires the role admin', async () => {
   await visit({}, async (page) => {
     await page.goto('/admin')
     assert.equal(new URL(page.url()).pathname, '/api/auth/signin')
@@ -138,7 +138,7 @@ test('the admin page is for admins alone', async () => {
   })
 })
 
-test('a visitor who denies at the provider is told so and stays signed out', () =>
+test('sign-in that the user denies at the provider shows an error', () =>
   visit({ allow: [/status of 403/] }, async (page, context) => {
     await openSignIn(page)
     await providerForm(page).getByRole('button').click()
@@ -150,7 +150,7 @@ test('a visitor who denies at the provider is told so and stays signed out', () 
     await photograph(page, 'example-denied')
   }))
 
-test('two tabs can sign in with the provider at the same time', () =>
+test('sign-in with the provider in two tabs at the same time', () =>
   visit({}, async (first, context) => {
     const second = await context.newPage()
     for (const page of [first, second]) {
@@ -165,7 +165,7 @@ test('two tabs can sign in with the provider at the same time', () =>
     }
   }))
 
-test('the pages can be used with the keyboard alone', () =>
+test('pages work with the keyboard alone', () =>
   visit({}, async (page) => {
     const { keyboard } = page
     await page.goto('/')
@@ -208,7 +208,7 @@ test('the pages can be used with the keyboard alone', () =>
     assert.equal((await session(page)).user.role, grace.role)
   }))
 
-test('every page loads without a complaint in the light and the dark look', () =>
+test('pages load without errors in the light and the dark look', () =>
   visit({ allow: [/status of 40[34]/, /status of 500/] }, async (page) => {
     await page.goto('/')
     await photograph(page, 'example-signed-out')
@@ -233,7 +233,7 @@ test('every page loads without a complaint in the light and the dark look', () =
     }
   }))
 
-/** Presses Tab until the element has the focus, and checks that the focus can be seen. */
+/** Presses Tab until the element has the focus, and checks that the focus is visible. */
 async function tabTo(page, target) {
   await target.waitFor()
   const focused = () => target.evaluate(element => element === document.activeElement)
@@ -242,5 +242,5 @@ async function tabTo(page, target) {
     await page.keyboard.press('Tab')
   }
   const outline = await target.evaluate(element => getComputedStyle(element).outlineStyle)
-  assert.notEqual(outline, 'none', `the focus on ${target} can not be seen`)
+  assert.notEqual(outline, 'none', `the focus on ${target} is not visible`)
 }

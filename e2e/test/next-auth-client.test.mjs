@@ -1,4 +1,4 @@
-// The client of the real next-auth package, run in Node with a cookie jar in the browser's place.
+// The client of the next-auth package, in Node with a cookie jar in place of a browser.
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { after, before, beforeEach, test } from 'node:test'
@@ -13,13 +13,13 @@ let backend, client, fetchData, jar
 before(async () => {
   backend = await startExample({ port: await freePort() })
 
-  // What the client needs of a browser. It must be there before the package is loaded.
+  // The parts of a browser that the client uses. They must be set before the package is loaded.
   globalThis.window = { location: { href: `${backend.url}/`, reload() {} } }
   globalThis.localStorage = { setItem() {} }
   const nodeFetch = globalThis.fetch
   globalThis.fetch = (...args) => jar.fetcher(backend.url, nodeFetch)(...args)
   client = require('next-auth/react')
-  fetchData = require('next-auth/client/_utils').fetchData // what update() of useSession calls
+  fetchData = require('next-auth/client/_utils').fetchData // called by update() of useSession
 })
 
 beforeEach(() => {
@@ -32,17 +32,17 @@ after(() => backend?.stop())
 const byPassword = ({ username, password }) =>
   client.signIn('credentials', { username, password, redirect: false })
 
-test('getSession is null for a visitor who is signed out', async () => {
+test('getSession returns null when signed out', async () => {
   assert.equal(await client.getSession(), null)
 })
 
-test('getCsrfToken gives the same token twice', async () => {
+test('getCsrfToken returns the same token twice', async () => {
   const token = await client.getCsrfToken()
   assert.match(token, /^[0-9a-f]{64}$/)
   assert.equal(await client.getCsrfToken(), token)
 })
 
-test('getProviders lists both providers with the type that decides the flow', async () => {
+test('getProviders returns both providers with their types', async () => {
   const providers = await client.getProviders()
   assert.equal(providers.credentials.type, 'credentials')
   assert.ok(['oauth', 'oidc'].includes(providers.demo.type), providers.demo.type)
@@ -64,13 +64,13 @@ test('signIn with a wrong password reports CredentialsSignin', async () => {
   assert.equal(await client.getSession(), null)
 })
 
-test('signIn with a redirect goes to the callback URL', async () => {
+test('signIn with a redirect navigates to the callback URL', async () => {
   await client.signIn('credentials', { username: grace.username, password: grace.password, callbackUrl: '/admin' })
   assert.equal(window.location.href, `${backend.url}/admin`)
   assert.equal((await client.getSession()).user.role, grace.role)
 })
 
-test('signIn with the OpenID provider goes to its authorization endpoint', async () => {
+test('signIn with the OpenID provider navigates to its authorization endpoint', async () => {
   await client.signIn('demo')
   const target = new URL(window.location.href)
   assert.equal(target.origin, backend.url)
@@ -81,8 +81,8 @@ test('signIn with the OpenID provider goes to its authorization endpoint', async
   assert.ok(target.searchParams.get('nonce'))
 })
 
-test('signIn with an unknown provider goes to the sign-in page', async () => {
-  await client.signIn('nobody')
+test('signIn with an unknown provider navigates to the sign-in page', async () => {
+  await client.signIn('unknown')
   assert.equal(window.location.href, `/api/auth/signin?callbackUrl=${encodeURIComponent(`${backend.url}/`)}`)
 })
 
@@ -93,13 +93,13 @@ test('signOut ends the session', async () => {
   assert.equal(jar.get('next-auth.session-token'), undefined)
 })
 
-test('signOut with a redirect goes to the callback URL', async () => {
+test('signOut with a redirect navigates to the callback URL', async () => {
   await byPassword(ada)
   await client.signOut({ callbackUrl: '/admin' })
   assert.equal(window.location.href, `${backend.url}/admin`)
 })
 
-test('the request of useSession().update() keeps the session and can not raise the role', async () => {
+test('update of useSession keeps the session and does not change the role', async () => {
   await byPassword(alan)
   const body = { csrfToken: await client.getCsrfToken(), data: { role: 'admin', user: { role: 'admin' } } }
   const server = { basePath: '/api/auth' }

@@ -1,4 +1,4 @@
-// The Nuxt front end, driven as a user drives it, on the Go back end.
+// The Nuxt front end with the Go back end, in Chromium.
 import assert from 'node:assert/strict'
 import nextAuth from 'next-auth/jwt'
 import { after, before, test } from 'node:test'
@@ -38,7 +38,7 @@ async function expectSignedIn(page, { role }) {
 
 const expectSignedOut = page => page.getByRole('heading', { name: 'Sign in' }).waitFor()
 
-test('a wrong password is refused with a message and leaves the visitor signed out', () =>
+test('sign-in with a wrong password shows a message', () =>
   visit({ allow: [/status of 401/] }, async (page, context) => {
     await page.goto('/')
     await signIn(page, { ...ada, password: 'byron' })
@@ -51,7 +51,7 @@ test('a wrong password is refused with a message and leaves the visitor signed o
     await expectSignedIn(page, ada)
   }))
 
-test('the right password shows name, avatar and role', () =>
+test('sign-in with a password shows name, avatar and role', () =>
   visit({}, async (page) => {
     await page.goto('/')
     await photograph(page, 'nuxt-signed-out')
@@ -67,7 +67,7 @@ test('the right password shows name, avatar and role', () =>
     await photograph(page, 'nuxt-signed-in')
   }))
 
-test('signing in with the OpenID provider comes back to the page signed in', () =>
+test('sign-in with the OpenID provider returns to the page', () =>
   visit({}, async (page) => {
     await page.goto('/')
     await page.getByRole('button', { name: 'Continue with Demo ID' }).click()
@@ -78,7 +78,7 @@ test('signing in with the OpenID provider comes back to the page signed in', () 
     assert.match(await page.getByTestId('name').innerText(), /Grace/)
   }))
 
-test('two tabs can sign in with the provider at the same time', () =>
+test('sign-in with the provider in two tabs at the same time', () =>
   visit({}, async (first, context) => {
     const second = await context.newPage()
     for (const page of [first, second]) {
@@ -94,7 +94,7 @@ test('two tabs can sign in with the provider at the same time', () =>
     }
   }))
 
-test('the server renders the session, so the page needs no script to greet the user', () =>
+test('session is rendered on the server, without scripts in the browser', () =>
   visit({}, async (page, context) => {
     await page.goto('/')
     await signIn(page, ada)
@@ -102,7 +102,7 @@ test('the server renders the session, so the page needs no script to greet the u
     const name = await page.getByTestId('name').innerText()
 
     const html = await (await context.request.get('/')).text()
-    assert.ok(html.includes(name), 'the HTML of the server lacks the name')
+    assert.ok(html.includes(name), 'the HTML of the server does not contain the name')
 
     const storageState = await context.storageState()
     await visit({ javaScriptEnabled: false, storageState }, async (scriptless) => {
@@ -111,7 +111,7 @@ test('the server renders the session, so the page needs no script to greet the u
     })
   }))
 
-test('scripts can not read the session cookie and no token is in the page', () =>
+test('session cookie is not readable by scripts, and no token is in the page', () =>
   visit({}, async (page, context) => {
     await page.goto('/')
     await signIn(page, ada)
@@ -123,7 +123,7 @@ test('scripts can not read the session cookie and no token is in the page', () =
     assert.ok(!(await page.evaluate(() => document.cookie)).includes('session-token'))
 
     const { sessionToken } = await nextAuth.decode({ token: cookie.value, secret })
-    assert.ok(sessionToken, 'the token has no secret of its own, so this test proves nothing')
+    assert.ok(sessionToken, 'the token has no session token')
     await page.reload()
     const session = await (await context.request.get('/api/auth/session')).text()
     const rendered = await (await context.request.get('/')).text()
@@ -133,7 +133,7 @@ test('scripts can not read the session cookie and no token is in the page', () =
     }
   }))
 
-test('a protected page sends the visitor to sign in and back', () =>
+test('protected page redirects to the sign-in page and back', () =>
   visit({}, async (page) => {
     await page.goto('/protected')
     assert.equal(new URL(page.url()).pathname, '/api/auth/signin')
@@ -152,7 +152,7 @@ test('a protected page sends the visitor to sign in and back', () =>
     await photograph(page, 'nuxt-protected')
   }))
 
-test('a protected page opened by a link sends the visitor to the provider and back', () =>
+test('protected page opened by a link redirects to the provider and back', () =>
   visit({}, async (page) => {
     await page.goto('/')
     await page.getByRole('button', { name: 'Sign in' }).and(page.locator(':enabled')).waitFor()
@@ -165,27 +165,27 @@ test('a protected page opened by a link sends the visitor to the provider and ba
     await page.getByRole('heading', { name: 'Protected' }).waitFor()
   }))
 
-test('refresh asks the back end again and keeps the user signed in', () =>
+test('refresh fetches the session again', () =>
   visit({}, async (page) => {
     await page.goto('/')
     await signIn(page, ada)
     await expectSignedIn(page, ada)
 
-    const asked = page.waitForResponse('**/api/auth/session')
+    const response = page.waitForResponse('**/api/auth/session')
     await page.getByRole('button', { name: 'Refresh session' }).click()
-    assert.equal((await asked).status(), 200)
+    assert.equal((await response).status(), 200)
     await page.getByText('refreshed at').waitFor()
     await expectSignedIn(page, ada)
   }))
 
-test('a session that the back end ended is over at the next refresh', () =>
+test('refresh after the end of the session signs out', () =>
   visit({}, async (page, context) => {
     await page.goto('/')
     await signIn(page, grace)
     await expectSignedIn(page, grace)
 
     const ended = await context.request.post(`${backend.url}/api/expire`)
-    assert.ok(ended.ok(), `POST /api/expire answers ${ended.status()}`)
+    assert.ok(ended.ok(), `POST /api/expire: status ${ended.status()}`)
     await page.getByRole('button', { name: 'Refresh session' }).click()
 
     await expectSignedOut(page)
@@ -194,7 +194,7 @@ test('a session that the back end ended is over at the next refresh', () =>
     await expectSignedOut(page)
   }))
 
-test('signing out ends the session for every page', () =>
+test('sign-out ends the session for all pages', () =>
   visit({}, async (page, context) => {
     await page.goto('/')
     await signIn(page, ada)
@@ -207,7 +207,7 @@ test('signing out ends the session for every page', () =>
     assert.equal(new URL(page.url()).pathname, '/api/auth/signin')
   }))
 
-test('the logs of both servers hold no password and no token', async () => {
+test('logs of both servers contain no password and no token', async () => {
   const mistyped = 'lovelace-with-a-typo'
   let token
   await visit({ allow: [/status of 401/] }, async (page, context) => {

@@ -1,4 +1,4 @@
-// The page on which people see where they are signed in, and end it there: with a store and without one.
+// The page that lists and ends the sessions of a user, with and without a store.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ada, grace } from '../lib/accounts.mjs'
@@ -58,7 +58,7 @@ async function expectSignedOut(page, context) {
   assert.equal(await sessionCookie(context), undefined)
 }
 
-async function expectNoSidewaysScroll(page) {
+async function expectNoHorizontalScroll(page) {
   const { scrollWidth, clientWidth } = await page.evaluate(() => {
     const { scrollWidth, clientWidth } = document.documentElement
     return { scrollWidth, clientWidth }
@@ -67,9 +67,9 @@ async function expectNoSidewaysScroll(page) {
 }
 
 for (const javaScriptEnabled of [true, false]) {
-  const how = javaScriptEnabled ? 'with JavaScript' : 'without JavaScript'
+  const mode = javaScriptEnabled ? 'with JavaScript' : 'without JavaScript'
 
-  test(`a user sees two sessions and ends the other one, ${how}`, () =>
+  test(`page lists two sessions and ends one of them, ${mode}`, () =>
     visit(stored, { javaScriptEnabled }, desk => visit(stored, { ...phone, javaScriptEnabled }, async (mobile, mobileContext) => {
       await signInWithPassword(mobile, ada)
       await signInWithDemoID(desk, ada)
@@ -84,7 +84,7 @@ for (const javaScriptEnabled of [true, false]) {
 
       await openSessions(mobile)
       assert.match(await devices(mobile).filter({ hasText: 'This device' }).innerText(), /Safari on iPhone/)
-      await expectNoSidewaysScroll(mobile)
+      await expectNoHorizontalScroll(mobile)
       if (javaScriptEnabled) {
         await photograph(desk, 'example-sessions')
         await photograph(mobile, 'example-sessions-phone')
@@ -103,11 +103,11 @@ for (const javaScriptEnabled of [true, false]) {
     })))
 }
 
-test('a user signs out the other devices, and then everywhere', () =>
-  visit(stored, {}, (first, firstContext) => visit(stored, phone, (second, secondContext) => visit(stored, {}, async (someone) => {
+test('page ends the other sessions, and then all sessions', () =>
+  visit(stored, {}, (first, firstContext) => visit(stored, phone, (second, secondContext) => visit(stored, {}, async (other) => {
     await signInWithPassword(first, ada)
     await signInWithPassword(second, ada)
-    await signInWithPassword(someone, grace)
+    await signInWithPassword(other, grace)
 
     await openSessions(first)
     await first.getByRole('button', { name: 'Sign out my other devices' }).click()
@@ -121,11 +121,11 @@ test('a user signs out the other devices, and then everywhere', () =>
     assert.equal(await sessionCookie(secondContext), undefined)
     await expectSignedOut(first, firstContext)
 
-    await openSessions(someone)
-    assert.equal(await devices(someone).count(), 1)
+    await openSessions(other)
+    assert.equal(await devices(other).count(), 1)
   }))))
 
-test('without a store the page says how to get a list, and signs out everywhere', () =>
+test('page without a store explains how to get a list, and ends all sessions', () =>
   visit(cookies, {}, (first, firstContext) => visit(cookies, phone, async (second) => {
     await signInWithPassword(first, ada)
     await signInWithDemoID(second, ada)
@@ -133,7 +133,7 @@ test('without a store the page says how to get a list, and signs out everywhere'
     await photograph(first, 'example-sessions-cookies')
     await openSessions(second)
     await second.getByText('REDIS_URL=').waitFor()
-    await expectNoSidewaysScroll(second)
+    await expectNoHorizontalScroll(second)
     await photograph(second, 'example-sessions-cookies-phone')
 
     await second.getByRole('button', { name: 'Sign out everywhere' }).click()

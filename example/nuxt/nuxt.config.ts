@@ -10,7 +10,7 @@ export default defineNuxtConfig({
     provider: { type: 'authjs' },
   },
 
-  // Where the Go back end listens; NUXT_BACKEND_URL changes it at run time.
+  // The address of the Go back end; NUXT_BACKEND_URL sets it at run time.
   runtimeConfig: {
     backendUrl: 'http://localhost:3000',
   },
@@ -19,7 +19,7 @@ export default defineNuxtConfig({
     head: {
       title: 'nuxtauth',
       htmlAttrs: { lang: 'en' },
-      meta: [{ name: 'description', content: 'A Nuxt front end whose sign-in is served by Go.' }],
+      meta: [{ name: 'description', content: 'A Nuxt front end with sign-in served by Go.' }],
       link: [{ rel: 'icon', type: 'image/svg+xml', href: '/favicon.svg' }],
     },
   },

@@ -15,7 +15,7 @@ func TestSignOut_CompletesWhenClientLeaves(t *testing.T) {
 			s := apptest.NewStore()
 			a := apptest.New(t, map[string]func(*apptest.Config){"memory": s.Use, "deny-list": s.UseAsDenyList}[name])
 			a.SignIn()
-			leave, answer := a.Interruptible("POST", "/api/auth/signout", "csrfToken="+a.CSRF())
+			leave, answer := a.Cancelable("POST", "/api/auth/signout", "csrfToken="+a.CSRF())
 			s.RunBefore(call, leave)
 			answer()
 			if a.Session() != nil {

@@ -1,6 +1,6 @@
-// Package apptest is for tests only. It has what several test packages of this
-// module share: a small application on a real server, the browser that visits
-// it, an application with an OpenID provider, and a store that can fail.
+// Package apptest is for tests only. It has the fixtures that several test packages of
+// this module share: a small application on an HTTP server with a browser, an
+// application with an OpenID provider, and a store with faults.
 package apptest
 
 import (
@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	// Secret is the secret of every application here.
+	// Secret is the secret of all applications of this package.
 	Secret = "a-secret-of-at-least-32-characters"
 	// SessionCookie is the name of the session cookie on http, with the default protocol.
 	SessionCookie = "next-auth.session-token"
@@ -48,8 +48,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// leaks returns the stacks of the goroutines that run code of this module, and
-// gives them 15 seconds to end.
+// leaks returns the stacks of the goroutines that run code of this module, and waits up
+// to 15 seconds for them to end.
 func leaks() (left string) {
 	const module = "github.com/nuxtauth/nuxtauth"
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
@@ -83,21 +83,20 @@ type User struct {
 	Role   string `json:"role"`
 }
 
-// Session is the session type of every application here.
+// Session is the session type of all applications of this package.
 type Session = nuxtauth.DefaultSession[User]
 
 // Config is the configuration of an App.
 type Config = nuxtauth.Config[Token, Session]
 
-// App is an application with a credentials provider (ada, lovelace), and the
-// browser that visits it.
+// App is an application with a credentials provider (ada, lovelace), and a browser.
 type App struct {
 	*Site
 	Auth *nuxtauth.Auth[Token, Session]
 }
 
-// New starts an application with the route /me, which answers with the session.
-// Each change is made to its configuration before.
+// New starts an application with the route /me, which responds with the session. The
+// functions change its configuration before.
 func New(t *testing.T, change ...func(*Config)) *App {
 	t.Helper()
 	s, srv := newSite(t, NewClock())
@@ -121,10 +120,10 @@ func New(t *testing.T, change ...func(*Config)) *App {
 	return &App{Site: s, Auth: auth}
 }
 
-// Another is the same application with a new browser.
+// Another returns the same application with a new browser.
 func (a *App) Another() *App { return &App{Site: a.Site.another(), Auth: a.Auth} }
 
-// Copy is the same application with another browser that has the same cookies.
+// Copy returns the same application with another browser that has the same cookies.
 func (a *App) Copy() *App { return &App{Site: a.Site.copy(), Auth: a.Auth} }
 
 // SignIn signs in as ada, as the client of nuxt-auth does.
@@ -134,7 +133,7 @@ func (a *App) SignIn() Response {
 	form.Set("callbackUrl", "/")
 	res := a.Post("/api/auth/callback/credentials", form)
 	if res.StatusCode != http.StatusOK || a.Cookie(SessionCookie) == "" && a.Cookie(SessionCookie+".0") == "" && a.Cookie("authjs.session-token") == "" {
-		a.Fatalf("sign-in answers %d %s", res.StatusCode, res.Text)
+		a.Fatalf("sign-in: status %d: %s", res.StatusCode, res.Text)
 	}
 	return res
 }
@@ -164,7 +163,7 @@ func Enriched(cfg *Config) {
 	}
 }
 
-// NewAuth is an Auth at http://localhost:3000 with a credentials provider, for
+// NewAuth returns an Auth at http://localhost:3000 with a credentials provider, for
 // tests without a server.
 func NewAuth(t *testing.T, change ...func(*Config)) *nuxtauth.Auth[Token, Session] {
 	t.Helper()
@@ -182,14 +181,14 @@ func NewAuth(t *testing.T, change ...func(*Config)) *nuxtauth.Auth[Token, Sessio
 	return auth
 }
 
-// NewRouter is a router with the middleware of auth.
+// NewRouter returns a router with the middleware of auth.
 func NewRouter(auth *nuxtauth.Auth[Token, Session]) *gin.Engine {
 	r := gin.New()
 	r.Use(auth.Handler())
 	return r
 }
 
-// NewRequest is a request with cookies, and a recorder for its answer.
+// NewRequest returns a request with cookies, and a recorder for its response.
 func NewRequest(method, path string, cookies []*http.Cookie) (*http.Request, *httptest.ResponseRecorder) {
 	req := httptest.NewRequest(method, path, nil)
 	for _, c := range cookies {

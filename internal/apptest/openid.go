@@ -35,17 +35,16 @@ type OpenIDToken struct {
 // OpenIDConfig is the configuration of an OpenIDApp.
 type OpenIDConfig = nuxtauth.Config[OpenIDToken, Session]
 
-// OpenIDApp is an application with one OpenID provider, "idp", and the browser
-// that visits it.
+// OpenIDApp is an application with one OpenID provider, "idp", and a browser.
 type OpenIDApp struct {
 	*Site
 	Auth *nuxtauth.Auth[OpenIDToken, Session]
 	IDP  *authtest.Provider
 }
 
-// NewOpenIDApp starts an application and its provider, whose access tokens are
-// valid for five minutes. They have one clock. The application has the routes of
-// NewReplica.
+// NewOpenIDApp starts an application and its provider, whose access tokens are valid
+// for five minutes. Both use the same clock. The application has the routes of
+// [NewReplica].
 func NewOpenIDApp(t *testing.T, change ...func(*OpenIDConfig)) *OpenIDApp {
 	t.Helper()
 	c := NewClock()
@@ -53,10 +52,10 @@ func NewOpenIDApp(t *testing.T, change ...func(*OpenIDConfig)) *OpenIDApp {
 	return NewReplica(t, idp, c, change...)
 }
 
-// NewReplica starts an application with a provider that runs already. Its routes
-// are /me, which answers with the session, /private, which requires one, and
-// /api, which answers with the access token, with 401 when signed out and with
-// 502 when there is none.
+// NewReplica starts an application with a provider that is running. Its routes are /me,
+// which responds with the session, /private, which requires one, and /api, which
+// responds with the access token, with 401 when signed out, or with 502 if there is no
+// token.
 func NewReplica(t *testing.T, idp *authtest.Provider, c *Clock, change ...func(*OpenIDConfig)) *OpenIDApp {
 	t.Helper()
 	s, srv := newSite(t, c)
@@ -90,17 +89,17 @@ func NewReplica(t *testing.T, idp *authtest.Provider, c *Clock, change ...func(*
 	return &OpenIDApp{Site: s, Auth: auth, IDP: idp}
 }
 
-// Another is the same application with a new browser.
+// Another returns the same application with a new browser.
 func (a *OpenIDApp) Another() *OpenIDApp {
 	return &OpenIDApp{Site: a.Site.another(), Auth: a.Auth, IDP: a.IDP}
 }
 
-// Copy is the same application with another browser that has the same cookies.
+// Copy returns the same application with another browser that has the same cookies.
 func (a *OpenIDApp) Copy() *OpenIDApp {
 	return &OpenIDApp{Site: a.Site.copy(), Auth: a.Auth, IDP: a.IDP}
 }
 
-// SignIn signs in as the provider's user alice.
+// SignIn signs in as alice, a user of the provider.
 func (a *OpenIDApp) SignIn() {
 	a.Helper()
 	a.Follow(a.IDP.SignIn(a.T, a.Start("idp"), "alice"))
@@ -119,8 +118,7 @@ func (a *OpenIDApp) Refreshes() (n int) {
 	return n
 }
 
-// AccessToken is the access token that the route /api answers with, "" if there
-// is none.
+// AccessToken returns the access token in the response of /api, "" if there is none.
 func (a *OpenIDApp) AccessToken() string {
 	if res := a.Get("/api"); res.StatusCode == http.StatusOK {
 		return res.Text
@@ -128,15 +126,14 @@ func (a *OpenIDApp) AccessToken() string {
 	return ""
 }
 
-// Federated has a sign-out continue at the provider.
+// Federated sets FederatedLogout of the providers.
 func Federated(c *OpenIDConfig) {
 	for i := range c.Providers {
 		c.Providers[i].FederatedLogout = true
 	}
 }
 
-// Backchannel has an application accept the logout tokens of its providers. It
-// needs a storage that can end sessions on the server.
+// Backchannel sets BackchannelLogout of the providers. It needs a deny-list or a store.
 func Backchannel(c *OpenIDConfig) {
 	for i := range c.Providers {
 		c.Providers[i].BackchannelLogout = true

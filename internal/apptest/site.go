@@ -17,19 +17,19 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Site is an application on a real server, and a browser that visits it. Its
-// methods fail the test when a request gets no answer. A browser sends one
-// request at a time; several browsers at one application work concurrently.
+// Site is an application on an HTTP server, and a browser. Its methods fail the test if a
+// request gets no response. A Site is not safe for concurrent use; several Sites of one
+// application are, see [App.Another].
 type Site struct {
 	*testing.T
 	URL    string // without a slash at the end
 	Router *gin.Engine
-	Client *http.Client // the browser: it has a cookie jar, and follows no redirect
+	Client *http.Client // the browser, which has a cookie jar and follows no redirects
 	Log    *LogBuffer   // of the application
 	Clock  *Clock       // of the application
 }
 
-// newSite returns a site whose server listens and is yet to start.
+// newSite returns a site whose server has a listener and is not started.
 func newSite(t *testing.T, c *Clock) (*Site, *httptest.Server) {
 	s := &Site{T: t, Router: gin.New(), Client: NewBrowser(), Log: new(LogBuffer), Clock: c}
 	srv := httptest.NewUnstartedServer(s.Router)
@@ -38,7 +38,7 @@ func newSite(t *testing.T, c *Clock) (*Site, *httptest.Server) {
 	return s, srv
 }
 
-// serveMe adds the route /me, which answers with the session.
+// serveMe adds the route /me, which responds with the session.
 func (s *Site) serveMe() {
 	s.Router.GET("/me", func(c *gin.Context) { c.JSON(http.StatusOK, c.MustGet("session").(*Session)) })
 }
@@ -57,25 +57,25 @@ func (s *Site) copy() *Site {
 	return other
 }
 
-// NewBrowser is a client with an empty cookie jar that follows no redirect.
+// NewBrowser returns a client with an empty cookie jar that follows no redirects.
 func NewBrowser() *http.Client {
 	jar, _ := cookiejar.New(nil)
 	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// Response is an answer whose body has been read.
+// Response is a response whose body was read.
 type Response struct {
 	*http.Response
 	Text string // the body
 }
 
-// Recorded is the answer in a recorder.
+// Recorded returns the response in a recorder.
 func Recorded(rec *httptest.ResponseRecorder) Response {
 	return Response{rec.Result(), rec.Body.String()}
 }
 
-// SetCookies lists the names of the cookies that an answer sets, each followed
-// by "=", or by "-" if it is cleared.
+// SetCookies returns the names of the cookies in Set-Cookie headers, each followed by
+// "=", or by "-" if it is cleared.
 func (r Response) SetCookies() []string {
 	var names []string
 	for _, c := range r.Cookies() {
@@ -88,12 +88,12 @@ func (r Response) SetCookies() []string {
 	return names
 }
 
-// NotSignedIn checks that an answer is no 5xx and sets no session cookie. what
-// names the request in a failure.
+// NotSignedIn checks that a response is no 5xx and sets no session cookie. what describes
+// the request.
 func NotSignedIn(t *testing.T, what string, r Response) {
 	t.Helper()
 	if r.StatusCode >= 500 {
-		t.Errorf("%s answers %d %.200s", what, r.StatusCode, r.Text)
+		t.Errorf("%s: status %d: %.200s", what, r.StatusCode, r.Text)
 	}
 	for _, c := range r.Cookies() {
 		if strings.Contains(c.Name, "session-token") && c.MaxAge >= 0 && c.Value != "" {
@@ -117,15 +117,15 @@ func (s *Site) Do(req *http.Request) Response {
 	return Response{res, string(b)}
 }
 
-// Follow sends a request that an answer of another server leads to, such as the
-// callback of a sign-in.
+// Follow sends a request that follows a redirect of another server, such as the callback
+// of a sign-in.
 func (s *Site) Follow(req *http.Request) Response {
 	s.Helper()
 	req.RequestURI = ""
 	return s.Do(req)
 }
 
-// Request is a request to a path of the application.
+// Request returns a request for a path of the application.
 func (s *Site) Request(method, path, contentType, body string) *http.Request {
 	s.Helper()
 	req, err := http.NewRequest(method, s.URL+path, strings.NewReader(body))
@@ -156,20 +156,20 @@ func (s *Site) PostJSON(path, body string) Response {
 	return s.Do(s.Request("POST", path, "application/json", body))
 }
 
-// Interruptible prepares a request without a network, with the cookies of the
-// browser and a form as its body, unless it is empty. serve has the application
-// answer it; leave cancels it, as a browser does that closes the connection.
-func (s *Site) Interruptible(method, path, form string) (leave, serve func()) {
-	ctx, leave := context.WithCancel(s.Context())
+// Cancelable prepares a request without a network, with the cookies of the browser and,
+// unless it is empty, a form as its body. serve has the application serve it. cancel ends
+// its context, as the server does if the client closes the connection.
+func (s *Site) Cancelable(method, path, form string) (cancel, serve func()) {
+	ctx, cancel := context.WithCancel(s.Context())
 	req, rec := NewRequest(method, path, s.Cookies())
 	if form != "" {
 		req.Header.Set("Content-Type", FormType)
 		req.Body = io.NopCloser(strings.NewReader(form))
 	}
-	return leave, func() { s.Router.ServeHTTP(rec, req.WithContext(ctx)) }
+	return cancel, func() { s.Router.ServeHTTP(rec, req.WithContext(ctx)) }
 }
 
-// CSRF is the CSRF token of the browser, which gets one if it has none.
+// CSRF returns the CSRF token of the browser, which gets one if it has none.
 func (s *Site) CSRF() string {
 	s.Helper()
 	var v struct {
@@ -179,14 +179,14 @@ func (s *Site) CSRF() string {
 	return v.CSRFToken
 }
 
-// CredentialsForm is a sign-in form that asks for an answer in JSON.
+// CredentialsForm returns a sign-in form that requests JSON.
 func (s *Site) CredentialsForm(username, password string) url.Values {
 	s.Helper()
 	return url.Values{"username": {username}, "password": {password}, "csrfToken": {s.CSRF()}, "json": {"true"}}
 }
 
-// Start begins a sign-in with a provider, and returns the URL that the browser
-// is sent to. The sign-in leads to /home.
+// Start starts a sign-in with a provider and the callback URL /home, and returns the URL
+// of the redirect.
 func (s *Site) Start(id string) string {
 	s.Helper()
 	return s.StartWith(id, "", "/home")
@@ -204,7 +204,7 @@ func (s *Site) SignOut() Response {
 	return s.Post("/api/auth/signout", url.Values{"csrfToken": {s.CSRF()}, "json": {"true"}})
 }
 
-// SignOutTo signs out and returns the URL that the browser is sent to.
+// SignOutTo signs out and returns the URL of the redirect.
 func (s *Site) SignOutTo(callbackURL string) string {
 	s.Helper()
 	return s.URLIn(s.Post("/api/auth/signout", url.Values{"csrfToken": {s.CSRF()}, "callbackUrl": {callbackURL}, "json": {"true"}}))
@@ -216,17 +216,17 @@ func (s *Site) Update(data string) Response {
 	return s.PostJSON("/api/auth/session", `{"csrfToken":"`+s.CSRF()+`","data":`+data+`}`)
 }
 
-// Session is the session that the front end gets, nil when signed out.
+// Session returns the session that the front end gets, nil when signed out.
 func (s *Site) Session() *Session {
 	s.Helper()
 	return s.SessionIn(s.Get("/api/auth/session"))
 }
 
-// SessionIn is the session in an answer, nil when signed out.
+// SessionIn returns the session in a response, nil when signed out.
 func (s *Site) SessionIn(res Response) *Session {
 	s.Helper()
 	if res.StatusCode != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
-		s.Fatalf("session data answers %d %s %s", res.StatusCode, res.Header.Get("Content-Type"), res.Text)
+		s.Fatalf("session data: status %d, type %s: %s", res.StatusCode, res.Header.Get("Content-Type"), res.Text)
 	}
 	if res.Text == "{}" || res.Text == "null" {
 		return nil
@@ -236,7 +236,7 @@ func (s *Site) SessionIn(res Response) *Session {
 	return session
 }
 
-// URLIn is the member url of an answer in JSON.
+// URLIn returns the member url of a response in JSON.
 func (s *Site) URLIn(res Response) string {
 	s.Helper()
 	var v struct {
@@ -254,13 +254,13 @@ func (s *Site) Decode(body string, v any) {
 	}
 }
 
-// Cookies are the cookies of the browser.
+// Cookies returns the cookies of the browser.
 func (s *Site) Cookies() []*http.Cookie {
 	u, _ := url.Parse(s.URL)
 	return s.Client.Jar.Cookies(u)
 }
 
-// Cookie is the value of a cookie of the browser, "" if it has none of the name.
+// Cookie returns the value of a cookie of the browser, "" if there is none.
 func (s *Site) Cookie(name string) string {
 	for _, c := range s.Cookies() {
 		if c.Name == name {
@@ -270,13 +270,13 @@ func (s *Site) Cookie(name string) string {
 	return ""
 }
 
-// SetCookie puts a cookie into the browser.
+// SetCookie sets a cookie of the browser.
 func (s *Site) SetCookie(name, value string) {
 	u, _ := url.Parse(s.URL)
 	s.Client.Jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/"}})
 }
 
-// CheckCookies are the cookies of the browser for sign-ins that are not finished.
+// CheckCookies returns the cookies of the browser for sign-ins that are not completed.
 func (s *Site) CheckCookies() (checks []*http.Cookie) {
 	for _, c := range s.Cookies() {
 		if strings.HasPrefix(c.Name, "next-auth.state.") {
@@ -299,7 +299,7 @@ func (l *LogBuffer) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
-// String is all that was logged.
+// String returns the log.
 func (l *LogBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -312,10 +312,10 @@ type Clock struct {
 	now time.Time
 }
 
-// NewClock is a clock that shows the present time, until it is advanced.
+// NewClock returns a clock that is set to the present time.
 func NewClock() *Clock { return &Clock{now: time.Now()} }
 
-// Now is the time of the clock.
+// Now returns the time of the clock.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,8 +12,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/ginstore"
 )
 
-// Store is a store in memory that records the calls that it gets, and fails on
-// demand. It is safe for concurrent use.
+// Store is a store in memory that records calls and has faults. It is safe for concurrent
+// use.
 type Store struct {
 	*store.Memory // nil until Use, UseAsDenyList or the test sets it
 
@@ -24,23 +24,23 @@ type Store struct {
 	before map[string]func() // runs once, before the next call of the method
 }
 
-// NewStore is a store without a Memory: pass its Use or UseAsDenyList to New,
-// which gives it one with the clock of the application.
+// NewStore returns a store without a Memory. Pass its Use or UseAsDenyList to [New], which
+// sets one with the clock of the application.
 func NewStore() *Store { return &Store{before: make(map[string]func())} }
 
-// Use has an application store its sessions here.
+// Use makes s the store of an application.
 func (s *Store) Use(c *Config) {
 	s.Memory = store.NewMemory(store.MemoryOptions{Now: c.Now})
 	c.Session.Store = s
 }
 
-// UseAsDenyList has an application store its deny-list here.
+// UseAsDenyList makes s the deny-list of an application.
 func (s *Store) UseAsDenyList(c *Config) {
 	s.Memory = store.NewMemory(store.MemoryOptions{Now: c.Now})
 	c.Session.DenyList = s
 }
 
-// Calls are the names of the methods that were called since the last Calls.
+// Calls returns the names of the methods that were called since the last Calls.
 func (s *Store) Calls() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,21 +49,21 @@ func (s *Store) Calls() []string {
 	return calls
 }
 
-// Fail has every call return err, until it is nil again.
+// Fail makes every call return err, nil for no error.
 func (s *Store) Fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault = err
 }
 
-// Hang has every call wait until its context ends, until on is false again.
+// Hang makes every call wait until its context ends, if on is set.
 func (s *Store) Hang(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hang = on
 }
 
-// RunBefore has f run once, before the next call of a method.
+// RunBefore runs f once, before the next call of a method.
 func (s *Store) RunBefore(method string, f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,11 +185,11 @@ var Storages = map[string]func(*Config){
 	"cookie, cached": func(c *Config) { c.Session.CacheFor = 30 * time.Second },
 	"memory, cached": func(c *Config) { NewStore().Use(c); c.Session.CacheFor = 30 * time.Second },
 	"gin-contrib's cookie store": func(c *Config) {
-		bridged, err := ginstore.New(cookie.NewStore([]byte("a key of thirty-two bytes, or so")), ginstore.Options{Now: c.Now})
+		bridge, err := ginstore.New(cookie.NewStore([]byte("a key of thirty-two bytes, or so")), ginstore.Options{Now: c.Now})
 		if err != nil {
 			panic(err)
 		}
-		c.Session.Store = bridged
+		c.Session.Store = bridge
 	},
 }
 

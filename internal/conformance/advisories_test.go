@@ -26,8 +26,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
-// Each test here is a published mistake of another library, tried on this one.
-// docs/security.md lists all of them, with the tests elsewhere that show one.
+// Each test is about a published vulnerability of another library. docs/security.md lists
+// all of them, with the tests in other packages.
 
 // next-auth before 4.24.5: the cookie of the state, sealed with the same key,
 // counted as the session of a user without a name.
@@ -126,9 +126,13 @@ type brokenStore struct {
 	*apptest.Store
 	record *store.Record
 	err    error
+	finds  int // calls of FindSession
 }
 
-func (b *brokenStore) Find(context.Context, string) (*store.Record, error) { return b.record, b.err }
+func (b *brokenStore) FindSession(context.Context, string) (*store.Record, error) {
+	b.finds++
+	return b.record, b.err
+}
 
 // next-auth 5 before beta.32: with a broken configuration the session object
 // contained the error, and `if (session)` accepted every request.
@@ -159,15 +163,18 @@ func TestAdvisory_GHSA_8fpg_xm3f_6cx3_AnErrorIsNobodySignedIn(t *testing.T) {
 			want = http.StatusServiceUnavailable
 		}
 		if res := a.Get("/private"); res.StatusCode != want && res.StatusCode != http.StatusUnauthorized {
-			t.Errorf("%s: Require answers %d %s", name, res.StatusCode, res.Text)
+			t.Errorf("%s: Require responds with %d %s", name, res.StatusCode, res.Text)
 		}
 		a.SetCookie(apptest.SessionCookie, handle)
 		if res := a.Get("/if"); res.Text != "" {
-			t.Errorf("%s: a handler sees a session", name)
+			t.Errorf("%s: a handler gets a session", name)
 		}
 		a.SetCookie(apptest.SessionCookie, handle)
 		if a.Session() != nil {
-			t.Errorf("%s: the front end sees a session", name)
+			t.Errorf("%s: the front end gets a session", name)
+		}
+		if b.finds < 3 {
+			t.Errorf("%s: the store was called %d times", name, b.finds)
 		}
 	}
 }
@@ -183,16 +190,16 @@ func TestAdvisory_NextAuthDetectOrigin_TheURLWinsOverATrustedHost(t *testing.T) 
 	}
 	to, err := url.Parse(p.send(req).Header().Get("Location"))
 	if err != nil || to.Query().Get("redirect_uri") != "http://localhost:3000/api/auth/callback/idp" {
-		t.Errorf("a sign-in leads to %s", to)
+		t.Errorf("a sign-in redirects to %s", to)
 	}
 }
 
 // "CVE-2026-2912", Better Auth CVE-2025-61928, next-auth's trigger "update": the
-// identity of a user comes from the token alone, whatever a request says.
+// identity of a user comes from the token alone, and from no other part of a request.
 func TestAdvisory_CVE_2025_61928_NoRequestSaysWhoItIs(t *testing.T) {
 	apptest.EachStorage(t, func(t *testing.T, storage func(*apptest.Config)) {
 		a := apptest.New(t, storage)
-		a.Router.GET("/who", func(c *gin.Context) {
+		a.Router.GET("/identity", func(c *gin.Context) {
 			d := a.Auth.Token(c).DefaultJWT
 			c.String(http.StatusOK, d.Subject+" "+d.Name+" "+d.Email)
 		})
@@ -202,7 +209,7 @@ func TestAdvisory_CVE_2025_61928_NoRequestSaysWhoItIs(t *testing.T) {
 		if s := a.SessionIn(res); s == nil || s.User.Name != "Ada Lovelace" || s.User.Role != "" || s.Expires.Time().After(a.Clock.Now().Add(31*24*time.Hour)) {
 			t.Errorf("after an update the session is %s", res.Text)
 		}
-		req := a.Request("GET", "/who?sub=2&userId=2&user=2", "application/json", claims)
+		req := a.Request("GET", "/identity?sub=2&userId=2&user=2", "application/json", claims)
 		for _, name := range []string{"X-User-Id", "X-Auth-User", "Remote-User", "X-Forwarded-User"} {
 			req.Header.Set(name, "2")
 		}
@@ -232,7 +239,7 @@ func TestAdvisory_GHSA_g38m_r43w_p2q7_AnEMailAddressLinksNothing(t *testing.T) {
 	}
 }
 
-// Better Auth GHSA-2vg6-77g8-24mp: a deleted user has no session left.
+// Better Auth GHSA-2vg6-77g8-24mp: a deleted user has no sessions.
 func TestAdvisory_GHSA_2vg6_77g8_24mp_SessionsEndWithTheirUser(t *testing.T) {
 	for _, name := range []string{"memory", "deny-list"} {
 		a := apptest.New(t, apptest.Storages[name])
@@ -244,13 +251,13 @@ func TestAdvisory_GHSA_2vg6_77g8_24mp_SessionsEndWithTheirUser(t *testing.T) {
 		}
 		a.Clock.Advance(25 * time.Hour) // a renewal must not revive them
 		if a.Session() != nil || phone.Session() != nil {
-			t.Errorf("%s: a session outlives its user", name)
+			t.Errorf("%s: a session of the deleted user", name)
 		}
 	}
 }
 
-// Better Auth GHSA-xg6x-h9c9-2m83: a user with a second factor to prove has no
-// session in any cookie before.
+// Better Auth GHSA-xg6x-h9c9-2m83: before the second factor there is no session in any
+// cookie.
 func TestAdvisory_GHSA_xg6x_h9c9_2m83_NoCookieBeforeTheLastWord(t *testing.T) {
 	idp := authtest.StartProvider(t)
 	apptest.EachStorage(t, func(t *testing.T, storage func(*apptest.Config)) {
@@ -261,7 +268,7 @@ func TestAdvisory_GHSA_xg6x_h9c9_2m83_NoCookieBeforeTheLastWord(t *testing.T) {
 		res := a.Follow(idp.SignIn(t, a.Start("idp"), "alice"))
 		apptest.NotSignedIn(t, "OpenID", res)
 		if res.Header.Get("Location") != a.URL+"/second-factor" || a.Session() != nil || a.Get("/me").Text != "null" {
-			t.Errorf("a sign-in with a missing factor leads to %s", res.Header.Get("Location"))
+			t.Errorf("a sign-in without the second factor redirects to %s", res.Header.Get("Location"))
 		}
 	})
 }
@@ -300,8 +307,8 @@ func TestAdvisory_CVE_2025_47908_APreflightFloodIsNotRead(t *testing.T) {
 	}
 }
 
-// ory/hydra CVE-2019-8400: the error text of a provider is for the log, and in
-// no page and no redirect.
+// ory/hydra CVE-2019-8400: the error text of a provider is in the log alone, and in no
+// page or redirect.
 func TestAdvisory_CVE_2019_8400_AProvidersErrorTextIsNotShown(t *testing.T) {
 	idp := authtest.StartProvider(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
@@ -318,7 +325,7 @@ func TestAdvisory_CVE_2019_8400_AProvidersErrorTextIsNotShown(t *testing.T) {
 			for res.StatusCode == http.StatusFound {
 				to := res.Header.Get("Location")
 				if strings.Contains(to, "script") || strings.Contains(to, "leaked-text") || !strings.HasPrefix(to, a.URL+"/api/auth/error?error=") && !strings.HasPrefix(to, a.URL+"/api/auth/signin?error=") {
-					t.Fatalf("%s %s leads to %s", method, code, to)
+					t.Fatalf("%s %s redirects to %s", method, code, to)
 				}
 				res = a.Get(strings.TrimPrefix(to, a.URL))
 			}
@@ -329,8 +336,8 @@ func TestAdvisory_CVE_2019_8400_AProvidersErrorTextIsNotShown(t *testing.T) {
 	}
 }
 
-// Nuxt GHSA-hg3f-28rg-4jxj: route middleware of a front end is no authorization;
-// the API refuses by itself, whatever the request looks like.
+// Nuxt GHSA-hg3f-28rg-4jxj: route middleware of a front end is no authorization. Require
+// rejects requests of every form.
 func TestAdvisory_GHSA_hg3f_28rg_4jxj_TheAPIRefusesByItself(t *testing.T) {
 	a := apptest.New(t)
 	a.Router.Any("/private/*x", a.Auth.Require(), func(c *gin.Context) { c.String(http.StatusOK, "inside") })
@@ -365,7 +372,7 @@ func TestAdvisory_CVE_2024_51744_AnExpiredForgeryIsAForgery(t *testing.T) {
 	}
 }
 
-// x/oauth2/jws CVE-2025-22868, and the slow parser of net/mail: not used at all.
+// x/oauth2/jws CVE-2025-22868, and the slow parser of net/mail: the packages are not used.
 func TestAdvisory_CVE_2025_22868_PackagesThatAreNotUsed(t *testing.T) {
 	banned := []string{"golang.org/x/oauth2/jws", "golang.org/x/oauth2/jwt", "golang.org/x/oauth2/google", "net/mail", "encoding/xml", "encoding/gob", "text/template", "os/exec", "unsafe", "math/rand", "crypto/md5", "crypto/des", "crypto/rc4"}
 	const root = "../.."
@@ -428,10 +435,10 @@ func TestAdvisory_CVE_2020_15223_ARevocationThatFailsSaysSo(t *testing.T) {
 		a.SignIn()
 		s.Fail(apptest.ErrDown)
 		if _, err := a.Auth.RevokeSessions(t.Context(), "1"); !errors.Is(err, apptest.ErrDown) {
-			t.Errorf("%s: Revoke says %v", kind, err)
+			t.Errorf("%s: RevokeSessions: %v", kind, err)
 		}
 		if res := a.SignOut(); res.StatusCode != http.StatusServiceUnavailable || a.Cookie(apptest.SessionCookie) == "" {
-			t.Errorf("%s: a sign-out answers %d", kind, res.StatusCode)
+			t.Errorf("%s: sign-out: status %d", kind, res.StatusCode)
 		}
 		s.Fail(nil)
 		if a.Session() == nil {

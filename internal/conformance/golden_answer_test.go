@@ -21,8 +21,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
-// A goldenAnswer is an answer, recorded or of this library, with the calls and
-// the requests to the provider that were made for it.
+// goldenAnswer is a response, recorded or of this library, with the calls of functions of
+// the application and the requests to the provider.
 type goldenAnswer struct {
 	status   int
 	header   http.Header
@@ -32,12 +32,12 @@ type goldenAnswer struct {
 	requests []goldenProviderRequest
 }
 
-// observe describes an answer in lines that are equal for equivalent answers:
-// random values are left out, times are lifetimes, tokens are decrypted, and an
-// absent, a null and an empty member of a JSON object are the same.
+// observe describes a response in lines that are equal for equivalent responses: without
+// random values, with lifetimes in place of times, with decrypted tokens, and without null
+// and empty members of JSON objects.
 func (p *player) observe(e *goldenExchange, a goldenAnswer) []string {
 	cache := []string{a.header.Get("Cache-Control"), a.header.Get("Pragma"), a.header.Get("Expires")}
-	mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")) // Next adds a charset to everything
+	mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")) // Next.js adds a charset to all of them
 	lines := []string{
 		fmt.Sprint("status ", a.status),
 		"location " + p.location(a.header.Get("Location")),
@@ -74,7 +74,7 @@ func (p *player) observe(e *goldenExchange, a goldenAnswer) []string {
 	return maskCSRF(lines, e.Request.Headers["cookie"], a.header["Set-Cookie"])
 }
 
-// location is the value of a Location header. The parameters of a URL of the
+// location returns the value of a Location header. The parameters of a URL of the
 // provider are sorted.
 func (p *player) location(raw string) string {
 	to, query, _ := strings.Cut(raw, "?")
@@ -152,7 +152,7 @@ func (p *player) attributes(c *http.Cookie) string {
 	return out
 }
 
-// lifetime is the time from the recording to t, in minutes because the recording
+// lifetime returns the time from the recording to t, in minutes because the recording
 // took some seconds.
 func (p *player) lifetime(t time.Time) string {
 	return fmt.Sprintf("%gm", math.Round(t.Sub(p.rec.meta.RecordedAt).Minutes()))
@@ -207,7 +207,7 @@ func (p *player) open(name, value string) ([]byte, error) {
 	return codec.Open(p.Context(), value)
 }
 
-// canonical is v as JSON, sorted and without random and empty members.
+// canonical returns v as JSON, sorted and without random and empty members.
 func (p *player) canonical(v any) string {
 	b, err := json.Marshal(v)
 	if err == nil {
@@ -227,7 +227,7 @@ func (p *player) canonical(v any) string {
 func (p *player) prune(key string, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
-		delete(v, "nuxtauth") // only this library has it: the time of the sign-in, for SessionConfig.MaxLifetime
+		delete(v, "nuxtauth") // the claim Origin of this library
 		for key, member := range v {
 			if v[key] = p.prune(key, member); v[key] == nil || v[key] == "" || v[key] == false {
 				delete(v, key)
@@ -261,8 +261,8 @@ func (p *player) prune(key string, v any) any {
 	return v
 }
 
-// maskCSRF replaces the CSRF token of the request, and that of the answer if it
-// sets another.
+// maskCSRF replaces the CSRF token of the request, and that of the response if it sets
+// another.
 func maskCSRF(lines []string, cookies string, setCookies []string) []string {
 	mask := func(cookie, with string) {
 		if _, rest, ok := strings.Cut(cookie, "csrf-token="); ok && len(rest) > 64 {
@@ -284,7 +284,7 @@ var (
 	attribute = regexp.MustCompile(`(\w+)="([^"]*)"`)
 )
 
-// formsOf finds the forms of a page of this library.
+// formsOf returns the forms of a page of this library.
 func formsOf(page string) (forms []goldenForm) {
 	attributes := func(tag string) map[string]string {
 		found := make(map[string]string)

@@ -10,23 +10,22 @@ import (
 	"github.com/nuxtauth/nuxtauth"
 )
 
-// A goldenDifference is a deliberate deviation from recorded answers.
+// goldenDifference is a deliberate deviation from recorded responses.
 type goldenDifference struct {
 	why    string // with the requirements of docs/security.md (OA-, SE-, JW-)
 	ids    string // regular expression for "id step"
 	v4, v5 int    // the number of exchanges that it concerns in each recording
 
-	edits []edit // turn the recorded answer into the expected one
-	leave string // regular expression for lines that are not compared, on either side
+	edits []edit // from the recorded response to the expected one
+	leave string // regular expression for lines of both responses that are not compared
 }
 
-// An edit changes the recorded lines that match old, a regular expression, to
-// new, in which $1 is its first group and a line break makes two lines. An empty
-// new drops the line, and an empty old adds one.
+// edit replaces old, a regular expression, by new in the recorded lines. In new, $1 is the
+// first group, and a line break makes two lines. An empty new drops the line, and an empty
+// old adds one.
 type edit struct{ old, new string }
 
-// A difference is a goldenDifference for one recording, with its patterns
-// compiled.
+// difference is a goldenDifference for one recording, with compiled patterns.
 type difference struct {
 	why        string
 	ids, leave *regexp.Regexp // leave may be nil
@@ -57,13 +56,12 @@ func differencesOf(protocol nuxtauth.Protocol) (list differences) {
 	return list
 }
 
-// apply turns the recorded answer, with the differences that were applied before,
-// into the expected one, and reports whether it changed anything.
-func (d *difference) apply(e *goldenExchange, recorded, ours []string) (want, got []string, changed bool) {
+// apply applies the difference to the recorded lines, and reports whether they changed.
+func (d *difference) apply(e *goldenExchange, recorded, actual []string) (want, got []string, changed bool) {
 	if !d.ids.MatchString(e.ID + " " + e.Step) {
-		return recorded, ours, false
+		return recorded, actual, false
 	}
-	want, got = slices.Clone(recorded), slices.Clone(ours)
+	want, got = slices.Clone(recorded), slices.Clone(actual)
 	for i, edit := range d.edits {
 		if edit.old == "" {
 			want = append(want, edit.new)
@@ -77,11 +75,11 @@ func (d *difference) apply(e *goldenExchange, recorded, ours []string) (want, go
 	if d.leave != nil {
 		want, got = slices.DeleteFunc(want, d.leave.MatchString), slices.DeleteFunc(got, d.leave.MatchString)
 	}
-	return want, got, !slices.Equal(want, recorded) || !slices.Equal(got, ours)
+	return want, got, !slices.Equal(want, recorded) || !slices.Equal(got, actual)
 }
 
-// distinct drops empty and repeated lines: several recorded cookies can become
-// one.
+// distinct returns the lines without empty and repeated ones: an edit can make several
+// recorded cookies equal.
 func distinct(lines []string) (unique []string) {
 	for _, line := range lines {
 		if line != "" && !slices.Contains(unique, line) {
@@ -91,12 +89,11 @@ func distinct(lines []string) (unique []string) {
 	return unique
 }
 
-// compare checks an answer against the recorded one with the differences that
-// concern it. Each of these must be needed: an answer that is listed as different
-// and is equal fails too.
-func (list differences) compare(t *testing.T, e *goldenExchange, recorded, ours []string) {
+// compare compares a response with the recorded one, after the differences for this
+// exchange. A difference that does not occur is an error too.
+func (list differences) compare(t *testing.T, e *goldenExchange, recorded, actual []string) {
 	t.Helper()
-	want, got := recorded, ours
+	want, got := recorded, actual
 	var applied differences
 	for _, d := range list {
 		var changed bool
@@ -106,11 +103,11 @@ func (list differences) compare(t *testing.T, e *goldenExchange, recorded, ours 
 		}
 	}
 	if diff := lineDiff(want, got); diff != "" {
-		t.Errorf("%s (%s): the answer is not the expected one (-want +got):\n%s", e.ID, e.Step, diff)
+		t.Errorf("%s (%s): unexpected response (-want +got):\n%s", e.ID, e.Step, diff)
 		return
 	}
 	for _, d := range applied {
-		want, got := recorded, ours
+		want, got := recorded, actual
 		for _, other := range applied {
 			if other != d {
 				want, got, _ = other.apply(e, want, got)
@@ -122,8 +119,7 @@ func (list differences) compare(t *testing.T, e *goldenExchange, recorded, ours 
 	}
 }
 
-// checkUse finds differences that are listed for more or fewer exchanges than
-// they concern.
+// checkUse checks the number of exchanges with each difference.
 func (list differences) checkUse(t *testing.T) {
 	for _, d := range list {
 		if d.got != d.want {
@@ -132,8 +128,8 @@ func (list differences) checkUse(t *testing.T) {
 	}
 }
 
-// lineDiff returns the lines in which two answers differ. It compares the order
-// of the calls, and not of the other lines.
+// lineDiff returns the lines in which two responses differ. It compares the order of the
+// calls, but not of the other lines.
 func lineDiff(want, got []string) string {
 	want, got = inOrder(want), inOrder(got)
 	if slices.Equal(want, got) {
@@ -153,7 +149,7 @@ func lineDiff(want, got []string) string {
 	return cmp.Or(out.String(), "the order of the calls, or the number of equal lines\n")
 }
 
-// inOrder sorts the lines of an answer except the calls, and puts these last.
+// inOrder returns the lines sorted, except the calls, which are last in their order.
 func inOrder(lines []string) []string {
 	isCall := func(line string) bool { return strings.HasPrefix(line, "call ") }
 	calls := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return !isCall(line) })

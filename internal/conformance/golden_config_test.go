@@ -16,8 +16,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// The token and the session of the recorded applications have the claims of
-// Auth.js, a role, and a blob that makes the token long.
+// The token and the session of the recorded applications have the claims of Auth.js, a
+// role, and a blob to make the token long.
 type (
 	goldenToken struct {
 		nuxtauth.DefaultJWT
@@ -34,8 +34,8 @@ type (
 	}
 )
 
-// config is the configuration that an exchange was recorded with. Its callbacks
-// and events record their arguments.
+// config returns the configuration of a recorded exchange. Its callbacks and events record
+// their arguments.
 func (p *player) config(e *goldenExchange) nuxtauth.Config[goldenToken, goldenSession] {
 	cfg := nuxtauth.Config[goldenToken, goldenSession]{
 		Secret:     p.rec.meta.Secret,
@@ -70,7 +70,7 @@ func (p *player) config(e *goldenExchange) nuxtauth.Config[goldenToken, goldenSe
 	return cfg
 }
 
-// goldenHooks are the callbacks that each recorded configuration has.
+// goldenHooks are the callbacks of each recorded configuration.
 var goldenHooks = map[string]string{
 	"jwt":         "signIn jwt session events",
 	"claims":      "signIn jwt session events",
@@ -104,11 +104,10 @@ func (p *player) providers(config string) []provider.Provider {
 	return list
 }
 
-// A jsObject is an argument of a callback in JavaScript.
+// jsObject is an argument of a callback in JavaScript.
 type jsObject = map[string]any
 
-// call records a call with a copy of its arguments, because callbacks may change
-// them.
+// call records a call with a copy of its arguments, since callbacks may change them.
 func (p *player) call(fn string, args jsObject) {
 	b, err := json.Marshal(args)
 	c := goldenCall{Fn: fn}
@@ -121,22 +120,21 @@ func (p *player) call(fn string, args jsObject) {
 	p.calls = append(p.calls, c)
 }
 
-// signInArgs are the arguments of a callback at a sign-in. For credentials the
-// profile has further members of the user from Authorize, which are members of
-// the user in JavaScript.
+// signInArgs returns the arguments of a callback at a sign-in. With credentials the
+// profile has the further members of the user, as in JavaScript.
 func (p *player) signInArgs(u *nuxtauth.User, a *nuxtauth.Account, profile nuxtauth.Profile) jsObject {
 	if a == nil {
 		return jsObject{}
 	}
-	var user, said jsObject
-	if err := profile.Decode(&said); err != nil {
+	var user, members jsObject
+	if err := profile.Decode(&members); err != nil {
 		p.Error(err)
 	}
 	user = jsObject{"id": u.ID, "name": u.Name, "email": u.Email, "image": u.Image}
 	if a.Type != provider.TypeCredentials {
-		return jsObject{"user": user, "account": a, "profile": said}
+		return jsObject{"user": user, "account": a, "profile": members}
 	}
-	maps.Copy(user, said)
+	maps.Copy(user, members)
 	return jsObject{"user": user, "account": a}
 }
 

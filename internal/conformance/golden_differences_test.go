@@ -6,15 +6,15 @@ import (
 
 // Parts of the lines that player.observe writes.
 const (
-	siteURL    = "http://localhost:3000"
-	apiURL     = siteURL + "/api/auth"
-	attributes = " Path=/ HttpOnly SameSite=Lax"
-	newCSRF    = "cookie csrf-token" + attributes + " = signed <new csrf>"
-	newURL     = "cookie callback-url" + attributes + " = "
-	clearFlow  = "cookie state.<flow>" + attributes + " Max-Age=0 = cleared"
-	jsonString = `"(?:[^"\\]|\\.)*"`
-	refusalV4  = "status 400\ntype text/plain\ntext Unknown path or method below /api/auth."
-	refusalV5  = "status 400\ntype application/json\njson \"Bad request.\""
+	siteURL      = "http://localhost:3000"
+	apiURL       = siteURL + "/api/auth"
+	attributes   = " Path=/ HttpOnly SameSite=Lax"
+	newCSRF      = "cookie csrf-token" + attributes + " = signed <new csrf>"
+	newURL       = "cookie callback-url" + attributes + " = "
+	clearFlow    = "cookie state.<flow>" + attributes + " Max-Age=0 = cleared"
+	jsonString   = `"(?:[^"\\]|\\.)*"`
+	badRequestV4 = "status 400\ntype text/plain\ntext Unknown path or method below /api/auth."
+	badRequestV5 = "status 400\ntype application/json\njson \"Bad request.\""
 )
 
 // The user Ada in the recorded applications, and the effect of her sign-in.
@@ -40,16 +40,16 @@ var (
 	toJSON = []edit{
 		{`^status 302$`, "status 200"}, {`^type $`, "type application/json"},
 	}
-	toRefusalV5 = []edit{
-		{`^location .*`, "location "}, {`^type .*`, ""}, {`^status .*`, refusalV5},
+	toBadRequestV5 = []edit{
+		{`^location .*`, "location "}, {`^type .*`, ""}, {`^status .*`, badRequestV5},
 	}
-	toRefusalV4 = []edit{
-		{`^location .*`, "location "}, {`^(type|text|cookie|call) .*`, ""}, {`^status .*`, refusalV4},
+	toBadRequestV4 = []edit{
+		{`^location .*`, "location "}, {`^(type|text|cookie|call) .*`, ""}, {`^status .*`, badRequestV4},
 	}
 	toSignedOut = []edit{
 		{`^call .*`, ""}, {`^(cookie session-token` + attributes + `) .*`, "$1 Max-Age=0 = cleared"},
 	}
-	toCSRF = []edit{ // the answer to GET csrf, without the callback URL
+	toCSRF = []edit{ // the response to GET csrf, without the callback URL
 		{`^status 500$`, "status 200"}, {`^json .*`, `json {"csrfToken":"<new csrf>"}` + "\n" + newCSRF},
 	}
 	toPage = []edit{ // the sign-in page, without the callback URL
@@ -60,9 +60,9 @@ var (
 func andMore(edits []edit, more ...edit) []edit { return slices.Concat(edits, more) }
 
 var goldenDifferences = []goldenDifference{
-	// Every answer.
+	// All responses.
 	{
-		why: "New reports a mistake in the configuration, and no answer does (JW-08)",
+		why: "a mistake in the configuration is an error of New, and not of a response (JW-08)",
 		ids: `/config-error-nosecret/`, v4: 6, v5: 6,
 		edits: []edit{
 			{`^(status|location|cache|type|json) .*`, ""},
@@ -70,7 +70,7 @@ var goldenDifferences = []goldenDifference{
 		},
 	},
 	{
-		why: "no answer may be stored, neither pages nor redirects (SE-08, OA-17)",
+		why: "no response may be cached, neither pages nor redirects (SE-08, OA-17)",
 		ids: `.`, v4: 242, v5: 243,
 		edits: []edit{{`^cache ; ; $`, "cache private, no-cache, no-store; no-cache; 0"}},
 	},
@@ -80,7 +80,7 @@ var goldenDifferences = []goldenDifference{
 		edits: []edit{
 			{`^text .*`, ""},
 			{`^type $`, ""},
-			{`^status 40[04]$`, refusalV4}, // 404 is the answer of Next.js for a path that does not reach next-auth
+			{`^status 40[04]$`, badRequestV4}, // 404 is the response of Next.js to a path that does not reach next-auth
 		},
 	},
 	{
@@ -91,55 +91,55 @@ var goldenDifferences = []goldenDifference{
 	{
 		why: "a known action with a wrong method, or one of another version, is a bad request and no redirect (SE-16)",
 		ids: `POST csrf|/providers/2 |POST /(error|verify-request)|webauthn-options|GET callback credentials`, v5: 6,
-		edits: toRefusalV5,
+		edits: toBadRequestV5,
 	},
 	{
-		why: "GET of a credentials callback is a bad request and no fault of the server (SE-16)",
+		why: "GET of a credentials callback is a bad request and no server error (SE-16)",
 		ids: `GET callback credentials`, v4: 1,
-		edits: toRefusalV4,
+		edits: toBadRequestV4,
 	},
 
 	{
-		why: "a token that was sealed less than a minute ago is not sealed anew: the answer may arrive after that of a sign-out, and must not bring the session back (SE-04)",
+		why: "a token that was sealed less than a minute ago is not sealed again: the response may arrive after that of a sign-out, and must not restore the session (SE-04)",
 		ids: `/session/[89] |/oidc/3 |/custom-claims/[24] |/chunked-session/2 |/secure-cookies/3 `, v4: 7, v5: 7,
 		edits: []edit{{`^cookie (__Secure-)?session-token .* = sealed for .*`, ""}},
 	},
 
 	// JSON in place of a redirect.
 	{
-		why: "clients of either version are understood: X-Auth-Return-Redirect asks next-auth for JSON too",
+		why: "clients of both versions are supported: X-Auth-Return-Redirect requests JSON with next-auth too",
 		ids: `return header only`, v4: 1,
 		edits: andMore(toJSON, edit{`^location (.*)`, `json {"url":"$1"}` + "\nlocation "}),
 	},
 	{
-		why: "any true value of json asks for JSON, as nuxt-auth's server has it",
+		why: "every true value of json requests JSON, as with nuxt-auth's server",
 		ids: `json:true boolean`, v4: 1,
 		edits: andMore(toJSON, edit{`^location (.*)`, `json {"url":"$1"}` + "\nlocation "}),
 	},
 	{
-		why: "clients of either version are understood: json=true asks Auth.js for JSON too",
+		why: "clients of both versions are supported: json=true requests JSON with Auth.js too",
 		ids: `json:true only|JSON body json:`, v5: 3,
 		edits: andMore(toJSON, edit{`^location (.*)`, `json {"url":"$1"}` + "\nlocation $1"}),
 	},
 	{
-		why: "there is a Location beside {\"url\"} after a failure too, as after a success",
+		why: "a failure has a Location beside {\"url\"} too, as a success has",
 		ids: `(csrf|password|throws|wrong|credentials),? json-return`, v5: 7,
 		edits: []edit{{`^location $`, ""}, {`^json \{"url":"(.*)"\}$`, `json {"url":"$1"}` + "\nlocation $1"}},
 	},
 
 	// Callback URLs.
 	{
-		why: "a path that begins with two slashes is another host to code that strips the origin (SE-12)",
+		why: "for code that strips the origin, a path with two slashes at its beginning is another host (SE-12)",
 		ids: `[\\/][\\/]evil\.com`, v4: 7, v5: 7,
 		edits: []edit{{`^(.*)http://localhost:3000/[\\/]evil\.com$`, "${1}" + siteURL}},
 	},
 	{
-		why: "a hostile callback URL is no error: it leads to the application's root URL (SE-12)",
+		why: "a hostile callback URL is no error: it redirects to the application's root URL (SE-12)",
 		ids: `csrf.*callback(Url|-url cookie)=(javascript:|http://localhost:3000\.evil)`, v4: 4, v5: 4,
 		edits: andMore(toCSRF, edit{"", newURL + siteURL}),
 	},
 	{
-		why: "a hostile callback URL is no error: the sign-in page leads to the application's root URL (SE-12)",
+		why: "a hostile callback URL is no error: the sign-in page redirects to the application's root URL (SE-12)",
 		ids: `signin\?callbackUrl=(javascript:|http://localhost:3000\.evil)`, v4: 2, v5: 2,
 		edits: andMore(toPage, edit{"", newURL + siteURL}),
 	},
@@ -198,17 +198,17 @@ var goldenDifferences = []goldenDifference{
 		},
 	},
 	{
-		why: "the text of an error of the application is for the log and not for a URL (OA-11)",
+		why: "the text of an error of the application is logged, and not part of a URL (OA-11)",
 		ids: `authorize throws`, v4: 2,
 		edits: []edit{{`error=Custom%20%26%20message`, "error=Callback"}},
 	},
 	{
-		why: "the text of an error of the application is for the log: every error of SignIn is AccessDenied",
+		why: "the text of an error of the application is logged: every error of SignIn is AccessDenied",
 		ids: `/signIn-callback-signinthrow/`, v4: 3,
 		edits: []edit{{`error=nope%20%26%20no`, "error=AccessDenied"}},
 	},
 	{
-		why: "a sign-in that SignIn refuses with an error has the status of any refusal",
+		why: "the status of a sign-in that SignIn denies is the same with every error",
 		ids: `/signIn-callback-signinthrow/2 `, v4: 1,
 		edits: []edit{{`^status 200$`, "status 403"}},
 	},
@@ -245,7 +245,7 @@ var goldenDifferences = []goldenDifference{
 		edits: []edit{{`error=Custom & message`, "error=Custom%20%26%20message"}},
 	},
 	{
-		why: "a missing code is left out, and not the word undefined",
+		why: "a missing code is left out instead of \"undefined\"",
 		ids: `/custom-pages/5 `, v4: 1, v5: 1,
 		edits: []edit{{`\?error=undefined`, ""}},
 	},
@@ -294,12 +294,12 @@ var goldenDifferences = []goldenDifference{
 		edits: []edit{{"", clearFlow}},
 	},
 	{
-		why: "the cookie of the sign-in is cleared when the application refuses it, too (OA-12)",
+		why: "the cookie of the sign-in is cleared after a denial of the application too (OA-12)",
 		ids: ` callback: (oauth|same email, other|signed in as first)`, v5: 4,
 		edits: []edit{{"", clearFlow}},
 	},
 	{
-		why: "an error of the provider or the browser is OAuthCallbackError, and not Configuration",
+		why: "an error of the provider or the browser is OAuthCallbackError instead of Configuration",
 		ids: `/oidc/.* callback: [^o]`, v5: 9,
 		edits: []edit{{`^location ` + apiURL + `/error\?error=Configuration$`, "location " + apiURL + "/signin?error=OAuthCallbackError"}},
 	},
@@ -350,7 +350,7 @@ var goldenDifferences = []goldenDifference{
 		edits: []edit{{`^(call .*"token_type":)"bearer"`, `$1"Bearer"`}},
 	},
 	{
-		why: "a user keeps the provider's id, and does not get another at each sign-in (OA-14)",
+		why: "the user's ID is that of the provider instead of a random one at each sign-in (OA-14)",
 		ids: ` callback: `, v4: 8, v5: 12,
 		edits: []edit{
 			{`^(call .*"providerAccountId":)("[^"]*")(.*"user":\{[^}]*"id":)"(?:<uuid>|user-\d)"`, "$1$2$3$2"},
@@ -359,7 +359,7 @@ var goldenDifferences = []goldenDifference{
 		},
 	},
 
-	// Users and sessions in a database, and e-mail, are not in this version.
+	// Users and sessions in a database, and e-mail sign-in, are not supported.
 	{
 		why: "without a database no user is created and no account linked",
 		ids: `/linking/.* callback: `, v4: 5, v5: 5,
@@ -390,7 +390,7 @@ var goldenDifferences = []goldenDifference{
 		leave: `^(cookie session-token .* = (opaque|sealed for 2592000s )|call (callback|event):session )`,
 	},
 	{
-		why: "there is no e-mail sign-in: its start leads to the sign-in page",
+		why: "there is no e-mail sign-in: its start redirects to the sign-in page",
 		ids: `/email/.* start [^n]`, v4: 14,
 		edits: []edit{
 			{`^call .*`, ""},
@@ -410,7 +410,7 @@ var goldenDifferences = []goldenDifference{
 	{
 		why: "there is no e-mail sign-in: its callback is an unknown path",
 		ids: `/email/.* callback `, v4: 7,
-		edits: toRefusalV4,
+		edits: toBadRequestV4,
 	},
 	{
 		why: "there is no e-mail sign-in: its callback is a mistake in the configuration",
@@ -421,17 +421,17 @@ var goldenDifferences = []goldenDifference{
 		},
 	},
 	{
-		why: "the key of a session in a database is no session here",
+		why: "the key of a session in a database is no session",
 		ids: `/email/.* session (update )?\(database\)`, v4: 4,
 		edits: andMore(toSignedOut, edit{`^json \{"expires.*`, "json {}"}),
 	},
 	{
-		why: "the key of a session in a database is no session here",
+		why: "the key of a session in a database is no session",
 		ids: `/email/.* session (update )?\(database\)`, v5: 4,
 		edits: andMore(toSignedOut, edit{`^json \{"expires.*`, "json null"}),
 	},
 	{
-		why: "the key of a session in a database is no session here, and there is none to sign out",
+		why: "the key of a session in a database is no session, and there is none to sign out",
 		ids: `/email/.* signout \(database\)`, v4: 1, v5: 1,
 		edits: []edit{{`^call event:signOut .*`, ""}},
 	},

@@ -18,18 +18,18 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// A goldenProvider is the identity provider of the recordings, at its recorded
-// address. It needs no network: it is the transport of the HTTP client.
+// goldenProvider is the identity provider of the recordings, at its recorded address. It
+// is the transport of the HTTP client, and needs no network.
 type goldenProvider struct {
 	*testing.T
 	issuer string
 	now    time.Time
 	key    *ecdsa.PrivateKey
 
-	asked    url.Values              // the last authorization request
+	request  url.Values              // the last authorization request
 	fault    string                  // of the ID token, "" if none
-	profile  map[string]any          // of the user who signs in
-	requests []goldenProviderRequest // of the present exchange
+	profile  map[string]any          // of the user
+	requests []goldenProviderRequest // of the current exchange
 }
 
 func newGoldenProvider(t *testing.T, issuer string, now time.Time) *goldenProvider {
@@ -40,11 +40,10 @@ func newGoldenProvider(t *testing.T, issuer string, now time.Time) *goldenProvid
 	return &goldenProvider{T: t, issuer: issuer, now: now, key: key}
 }
 
-// start has a browser arrive with an authorization request.
-func (g *goldenProvider) start(asked url.Values) { g.asked = asked }
+// start sets the authorization request.
+func (g *goldenProvider) start(request url.Values) { g.request = request }
 
-// prepare sets the user and the fault of an exchange, both of which follow from
-// the recording.
+// prepare sets the user and the fault of an exchange from the recording.
 func (g *goldenProvider) prepare(e *goldenExchange) {
 	g.requests = nil
 	g.fault = strings.TrimPrefix(e.Step, "callback: ")
@@ -104,15 +103,15 @@ func (g *goldenProvider) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (g *goldenProvider) token(w http.ResponseWriter, r *http.Request) {
 	sum := sha256.Sum256([]byte(r.PostForm.Get("code_verifier")))
-	if base64.RawURLEncoding.EncodeToString(sum[:]) != g.asked.Get("code_challenge") {
+	if base64.RawURLEncoding.EncodeToString(sum[:]) != g.request.Get("code_challenge") {
 		http.Error(w, `{"error":"invalid_grant"}`, http.StatusBadRequest)
 		return
 	}
 	sub, _ := g.profile["sub"].(string)
 	answer := map[string]any{
-		"access_token": "at-" + sub, "token_type": "Bearer", "expires_in": 3600, "refresh_token": "rt-1", "scope": g.asked.Get("scope"),
+		"access_token": "at-" + sub, "token_type": "Bearer", "expires_in": 3600, "refresh_token": "rt-1", "scope": g.request.Get("scope"),
 	}
-	if g.asked.Has("nonce") && g.fault != "no-id-token" {
+	if g.request.Has("nonce") && g.fault != "no-id-token" {
 		answer["id_token"] = g.idToken()
 	}
 	g.send(w, answer)
@@ -120,7 +119,7 @@ func (g *goldenProvider) token(w http.ResponseWriter, r *http.Request) {
 
 func (g *goldenProvider) idToken() string {
 	claims := jwt.MapClaims{
-		"iss": g.issuer, "aud": "oidc-cid", "nonce": g.asked.Get("nonce"),
+		"iss": g.issuer, "aud": "oidc-cid", "nonce": g.request.Get("nonce"),
 		"iat": g.now.Unix(), "exp": g.now.Add(10 * time.Minute).Unix(),
 	}
 	maps.Copy(claims, g.profile)

@@ -19,10 +19,10 @@ import (
 	"github.com/nuxtauth/nuxtauth"
 )
 
-// The recordings in testdata/golden are answers of next-auth 4.24.15 and
-// @auth/core 0.41.3. Each of their requests is sent to an application with the
-// same configuration and secret, and the answers are compared line by line.
-// goldenDifferences lists the deliberate deviations, with reasons.
+// The recordings in testdata/golden are exchanges of next-auth 4.24.15 and @auth/core
+// 0.41.3. Each recorded request is sent to an application with the same configuration
+// and secret, and the responses are compared line by line. goldenDifferences lists the
+// deliberate deviations, with reasons.
 
 func TestGolden_NextAuthV4(t *testing.T) {
 	replay(t, "../../testdata/golden/v4.jsonl", nuxtauth.NextAuth)
@@ -32,7 +32,7 @@ func TestGolden_AuthJSV5(t *testing.T) {
 	replay(t, "../../testdata/golden/v5.jsonl", nuxtauth.AuthJS)
 }
 
-// A goldenExchange is one line of a recording.
+// goldenExchange is one line of a recording.
 type goldenExchange struct {
 	ID, Scenario, Step, Config string
 
@@ -55,7 +55,7 @@ type goldenExchange struct {
 	ProviderRequests []goldenProviderRequest
 }
 
-// A goldenForm is a form of a page.
+// goldenForm is a form of a page.
 type goldenForm struct {
 	Action, Method string
 	Inputs         []goldenInput
@@ -63,21 +63,21 @@ type goldenForm struct {
 
 type goldenInput struct{ Type, Name, ID string }
 
-// A goldenCall is one call of the application's code, with its arguments.
+// goldenCall is one call of a function of the application, with its arguments.
 type goldenCall struct {
 	Fn   string
 	Args any
 }
 
-// A goldenProviderRequest is a request to the identity provider.
+// goldenProviderRequest is a request to the identity provider.
 type goldenProviderRequest struct {
 	Method, Path string
 	Headers      map[string]string
 	Form         map[string]string
 }
 
-// A goldenRecording is a file of exchanges. The exchanges of a scenario are in
-// order, and from one browser.
+// goldenRecording is a file of exchanges. The exchanges of a scenario are in order, and
+// of one browser.
 type goldenRecording struct {
 	meta struct {
 		Secret, FakeProvider string
@@ -138,8 +138,7 @@ func replay(t *testing.T, file string, protocol nuxtauth.Protocol) {
 	}
 }
 
-// A player is an application of this library, and the browser that visits it in
-// one scenario.
+// player is an application of this library, and the browser of one scenario.
 type player struct {
 	*testing.T
 	rec      *goldenRecording
@@ -149,11 +148,11 @@ type player struct {
 	newError error        // of New
 	calls    []goldenCall // of the present exchange
 	started  *startedFlow
-	sessions map[string]string // the player's session token for a recorded one that is no JWE
+	sessions map[string]string // the player's session tokens, by recorded ones that are no JWE
 }
 
-// A startedFlow is a sign-in that is not finished: the values of the recorded
-// browser, and those of the player's.
+// startedFlow is a sign-in that is not completed: the values of the recorded browser, and
+// those of the player's.
 type startedFlow struct {
 	recordedState  string
 	recordedChecks []string // cookies, as name=value
@@ -174,7 +173,7 @@ func newPlayer(t *testing.T, rec *goldenRecording, protocol nuxtauth.Protocol, p
 	return p
 }
 
-// recorded is the recorded answer, in lines.
+// recorded returns the recorded response, in lines.
 func (p *player) recorded(e *goldenExchange) []string {
 	h := make(http.Header)
 	for name, value := range e.Response.Headers {
@@ -184,7 +183,7 @@ func (p *player) recorded(e *goldenExchange) []string {
 	return p.observe(e, goldenAnswer{e.Response.Status, h, e.Response.Body, e.Response.HTML.Forms, e.ServerCalls, e.ProviderRequests})
 }
 
-// play sends the recorded request to the application and returns its answer, in
+// play sends the recorded request to the application and returns its response, in
 // lines.
 func (p *player) play(e *goldenExchange) []string {
 	if p.newError != nil {
@@ -194,13 +193,13 @@ func (p *player) play(e *goldenExchange) []string {
 	p.provider.prepare(e)
 	w := httptest.NewRecorder()
 	p.handler.ServeHTTP(w, p.request(e))
-	p.remember(e, w.Result())
+	p.store(e, w.Result())
 	body := w.Body.String()
 	return p.observe(e, goldenAnswer{w.Code, w.Header(), body, formsOf(body), p.calls, p.provider.requests})
 }
 
-// request is the recorded request. Its session and CSRF tokens are sent
-// unchanged: Node made them with the same secret, so they are valid here too.
+// request returns the recorded request. Its session and CSRF tokens are unchanged: they
+// are valid here, because Node sealed them with the same secret.
 func (p *player) request(e *goldenExchange) *http.Request {
 	body := e.Request.Raw + string(e.Request.JSON)
 	if e.Request.Form != nil {
@@ -220,8 +219,8 @@ func (p *player) request(e *goldenExchange) *http.Request {
 	return r
 }
 
-// path replaces the recorded state by that of the player's sign-in, and adds it
-// where v5 recorded none.
+// path returns a recorded path with the state of the player's sign-in, also if the
+// recorded one has none, as in v5.
 func (p *player) path(recorded string) string {
 	path, query, _ := strings.Cut(recorded, "?")
 	values, err := url.ParseQuery(query)
@@ -234,9 +233,9 @@ func (p *player) path(recorded string) string {
 
 var checkCookie = regexp.MustCompile(`\.(state|nonce|pkce\.code_verifier)=.`)
 
-// cookies replaces the recorded cookies for state, nonce and verifier, if all are
-// present, by the check cookie of the player's sign-in, and the key of a session
-// in a database by the player's session token.
+// cookies returns the recorded cookies after two changes: the check cookie of the
+// player's sign-in replaces those for state, nonce and verifier, if all are present, and
+// the player's session token replaces the key of a session in a database.
 func (p *player) cookies(recorded string) string {
 	var pairs, checks []string
 	for pair := range strings.SplitSeq(recorded, "; ") {
@@ -256,12 +255,11 @@ func (p *player) cookies(recorded string) string {
 	return strings.Join(pairs, "; ")
 }
 
-// remember stores the values of both answers that later requests of the scenario
-// need.
-func (p *player) remember(e *goldenExchange, ours *http.Response) {
+// store keeps the values of both responses that later requests of the scenario need.
+func (p *player) store(e *goldenExchange, res *http.Response) {
 	started := new(startedFlow)
 	set := make(map[string]string)
-	for _, c := range ours.Cookies() {
+	for _, c := range res.Cookies() {
 		set[c.Name] = c.Value
 		if strings.Contains(c.Name, ".state.") {
 			started.check = c.Name + "=" + c.Value
@@ -273,11 +271,11 @@ func (p *player) remember(e *goldenExchange, ours *http.Response) {
 		if checkCookie.MatchString(pair) {
 			started.recordedChecks = append(started.recordedChecks, pair)
 		}
-		if ours := set[name]; ours != "" && uuid.MatchString(value) {
-			p.sessions[value] = ours
+		if token := set[name]; token != "" && uuid.MatchString(value) {
+			p.sessions[value] = token
 		}
 	}
-	location, err := ours.Location()
+	location, err := res.Location()
 	if err != nil || !location.Query().Has("code_challenge") {
 		return
 	}

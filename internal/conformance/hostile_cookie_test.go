@@ -20,8 +20,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
-// issuedValues collects what an application seals or issues during sign-ins,
-// sign-outs and logouts, by its purpose. None may be accepted for another.
+// issuedValues returns the values that an application seals or issues at sign-ins and
+// sign-outs, by purpose. None may be accepted for another.
 func issuedValues(t *testing.T, a *apptest.OpenIDApp, prefix string) map[string]string {
 	t.Helper()
 	values := make(map[string]string)
@@ -31,36 +31,36 @@ func issuedValues(t *testing.T, a *apptest.OpenIDApp, prefix string) map[string]
 		}
 		values[name] = value
 	}
-	visitor := a.Another()
-	to, err := url.Parse(visitor.Start("idp"))
+	started := a.Another()
+	to, err := url.Parse(started.Start("idp"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range visitor.Cookies() {
+	for _, c := range started.Cookies() {
 		if strings.HasPrefix(c.Name, prefix+".state.") {
 			add("check cookie", c.Value)
 		}
 	}
-	add("CSRF cookie", visitor.Cookie(prefix+".csrf-token"))
-	add("CSRF token", visitor.CSRF())
-	add("callback-url cookie", visitor.Cookie(prefix+".callback-url"))
+	add("CSRF cookie", started.Cookie(prefix+".csrf-token"))
+	add("CSRF token", started.CSRF())
+	add("callback-url cookie", started.Cookie(prefix+".callback-url"))
 	for _, name := range []string{"state", "nonce", "code_challenge"} {
 		add(name, to.Query().Get(name))
 	}
 
-	member := a.Another()
-	back := a.IDP.SignIn(t, member.Start("idp"), "alice")
+	signedIn := a.Another()
+	back := a.IDP.SignIn(t, signedIn.Start("idp"), "alice")
 	add("code", back.URL.Query().Get("code"))
-	member.Follow(back)
-	add("session", member.Cookie(prefix+".session-token"))
-	add("access token", member.AccessToken())
+	signedIn.Follow(back)
+	add("session", signedIn.Cookie(prefix+".session-token"))
+	add("access token", signedIn.AccessToken())
 	s := a.IDP.Sessions()[len(a.IDP.Sessions())-1]
 	add("logout token", a.IDP.LogoutToken(t, s.Subject, s.ID))
 	add("ID token", a.IDP.LogoutToken(t, s.Subject, s.ID, authtest.LogoutIDToken))
 	add("session's ID at the provider", s.ID)
-	leaver := a.Another()
-	leaver.SignIn()
-	logout, err := url.Parse(leaver.SignOutTo("/bye"))
+	signedOut := a.Another()
+	signedOut.SignIn()
+	logout, err := url.Parse(signedOut.SignOutTo("/signed-out"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,26 +159,26 @@ func TestCookie_BrokenIsSignedOut(t *testing.T) {
 				rec := httptest.NewRecorder()
 				a.Router.ServeHTTP(rec, req)
 				if rec.Code != http.StatusOK || rec.Body.String() != "{}" {
-					t.Errorf("%s=%s answers %d %s", name, shorten(value), rec.Code, rec.Body)
+					t.Errorf("%s=%s: status %d: %s", name, shorten(value), rec.Code, rec.Body)
 				}
 				apptest.NotSignedIn(t, shorten(value), apptest.Recorded(rec))
 				req = httptest.NewRequest("GET", "/me", nil)
 				req.Header.Set("Cookie", name+"="+value)
 				rec = httptest.NewRecorder()
 				if a.Router.ServeHTTP(rec, req); rec.Code != http.StatusOK || rec.Body.String() != "null" {
-					t.Errorf("at /me %s=%s answers %d %s", name, shorten(value), rec.Code, rec.Body)
+					t.Errorf("/me with %s=%s: status %d: %s", name, shorten(value), rec.Code, rec.Body)
 				}
 			}
 		}
 		if a.Session() == nil {
-			t.Error("the valid cookie is refused")
+			t.Error("the valid cookie is rejected")
 		}
-		unharmed(a)
+		unaffected(a)
 	})
 }
 
-// A sibling host can plant cookies in the browser: the choice among several is
-// always the same, and the chunks of one are never joined with those of another.
+// A sibling domain can set cookies of the same name. Of several values the first that is a
+// session is always used, and chunks of different values are never joined.
 func TestCookie_DuplicatesAreNotMixed(t *testing.T) {
 	a := apptest.New(t)
 	cookie := func(name string) string {
@@ -222,11 +222,11 @@ func TestCookie_DuplicatesAreNotMixed(t *testing.T) {
 				}
 			}
 			if rec.Code != http.StatusOK || got != tt.want {
-				t.Errorf("%.60s…: %d, the session of %q, want %q", tt.cookies, rec.Code, got, tt.want)
+				t.Errorf("%.60s…: status %d, the session of %q, want %q", tt.cookies, rec.Code, got, tt.want)
 			}
 		}
 	}
-	unharmed(a)
+	unaffected(a)
 }
 
 func TestCookie_ThousandsCostLittle(t *testing.T) {
@@ -245,16 +245,16 @@ func TestCookie_ThousandsCostLittle(t *testing.T) {
 				}
 				apptest.NotSignedIn(t, path, answers[0])
 				if n := len(answers[0].Header["Set-Cookie"]); n > 12 {
-					t.Errorf("%s with a thousand %s: %d cookies in the answer", path, prefix, n)
+					t.Errorf("%s with a thousand %s: %d cookies in the response", path, prefix, n)
 				}
 			}
 		}
 	}
-	unharmed(a)
+	unaffected(a)
 }
 
-// Tokens that were sealed with the secret for another purpose or by an older
-// application: without a subject or a time, not yet valid, of the wrong types.
+// Tokens that were sealed with the secret for another purpose or by another version:
+// without a subject or a time, not yet valid, or with members of wrong types.
 func TestToken_IncompleteIsNoSession(t *testing.T) {
 	a := apptest.New(t)
 	codec, err := token.NextAuth("", apptest.Secret)
@@ -281,7 +281,7 @@ func TestToken_IncompleteIsNoSession(t *testing.T) {
 			t.Errorf("GetToken accepts %s", claims)
 		}
 	}
-	unharmed(a)
+	unaffected(a)
 }
 
 func requestWith(session string) *http.Request {
@@ -290,8 +290,8 @@ func requestWith(session string) *http.Request {
 	return r
 }
 
-// No value in the store's records opens a session, and values that are no handle
-// change nothing in it.
+// No value in a record of the store opens a session, and values that are no handle do not
+// change the store.
 func TestStore_RecordsOpenNoSession(t *testing.T) {
 	s := apptest.NewStore()
 	a := apptest.New(t, s.Use)
@@ -317,7 +317,7 @@ func TestStore_RecordsOpenNoSession(t *testing.T) {
 	if calls := s.Calls(); slices.Contains(calls, "ReplaceSession") || slices.Contains(calls, "DeleteSession") {
 		t.Errorf("the store was changed: %v", calls)
 	}
-	unharmed(a)
+	unaffected(a)
 }
 
 // Handles are 256 random bits in base64, so that none can be guessed.

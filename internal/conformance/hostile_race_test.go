@@ -19,8 +19,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// The same callback many times concurrently, from the same browser and from
-// copies of its cookies, starts one session at the most.
+// The same callback several times concurrently, with the same cookies, starts one session
+// at most.
 func TestOAuth_ConcurrentCallbacksCountOnce(t *testing.T) {
 	idp := authtest.StartProvider(t)
 	s := apptest.NewStore()
@@ -42,7 +42,7 @@ func TestOAuth_ConcurrentCallbacksCountOnce(t *testing.T) {
 		case a.URL + "/api/auth/error?error=OAuthCallback":
 			apptest.NotSignedIn(t, "a second callback", res)
 		default:
-			t.Errorf("a callback leads to %d %s", res.StatusCode, to)
+			t.Errorf("a callback redirects to %d %s", res.StatusCode, to)
 		}
 	}
 	if list, err := a.Auth.ListSessions(t.Context(), "user-alice"); err != nil || len(list) > 1 || in > 1 || in != len(list) {
@@ -89,7 +89,7 @@ func TestSession_ConcurrentUsersStayApart(t *testing.T) {
 							}
 						})
 						if res := b.SignOut(); res.StatusCode != http.StatusOK {
-							t.Errorf("a sign-out answers %d %s", res.StatusCode, res.Text)
+							t.Errorf("sign-out: status %d: %s", res.StatusCode, res.Text)
 						}
 						tabs.Wait()
 						if b.Session() != nil {
@@ -103,8 +103,8 @@ func TestSession_ConcurrentUsersStayApart(t *testing.T) {
 	}
 }
 
-// Requests that belong to no sign-in cost no request to the provider and leave
-// no record on the server.
+// Requests that belong to no sign-in cause no request to the provider and no record on
+// the server.
 func TestSignIn_JunkLeavesNoRecord(t *testing.T) {
 	idp := authtest.StartProvider(t)
 	s := apptest.NewStore()
@@ -132,10 +132,10 @@ func TestSignIn_JunkLeavesNoRecord(t *testing.T) {
 	if n := len(idp.Requests()); n != 0 {
 		t.Errorf("the provider got %d requests", n)
 	}
-	unharmed(a)
+	unaffected(a)
 }
 
-// A recorder is a transport that records every byte of the answers.
+// recorder is a transport that records all bytes of the responses.
 type recorder struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -156,9 +156,8 @@ func (p *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// Sign-ins succeed and fail in many ways, with everything logged: afterwards
-// neither the log nor the answers contain a secret, and no answer contains
-// internals.
+// After sign-ins that succeed and fail in many ways, with all levels logged, neither the
+// log nor a response contains a secret, and no response contains internals.
 func TestSecret_StaysOutOfLogAndAnswers(t *testing.T) {
 	const password, internal = "correct horse battery staple", "dial tcp 10.0.0.7:5432"
 	for _, protocol := range []nuxtauth.Protocol{nuxtauth.NextAuth, nuxtauth.AuthJS} {
@@ -236,21 +235,21 @@ func TestSecret_StaysOutOfLogAndAnswers(t *testing.T) {
 				if strings.Contains(log, value) {
 					t.Errorf("the log has %s", what)
 				}
-				sent := strings.HasPrefix(what, "check cookie ") || what == "a session" // cookies are answers
+				sent := strings.HasPrefix(what, "check cookie ") || what == "a session" // sent as cookies
 				if !sent && strings.Contains(answers, value) {
-					t.Errorf("an answer has %s", what)
+					t.Errorf("a response has %s", what)
 				}
 			}
 			for _, text := range []string{internal, "goroutine ", ".go:", "panic", "nuxtauth: ", "runtime error", "<script>alert", "/usr/"} {
 				if strings.Contains(answers, text) {
-					t.Errorf("an answer has %q", text)
+					t.Errorf("a response has %q", text)
 				}
 			}
 		})
 	}
 }
 
-// The answers to a wrong name and to a wrong password are equal, headers included.
+// The responses to a wrong name and to a wrong password are equal, including headers.
 func TestCredentials_WrongNameLikeWrongPassword(t *testing.T) {
 	for _, protocol := range []nuxtauth.Protocol{nuxtauth.NextAuth, nuxtauth.AuthJS} {
 		a := apptest.New(t, func(c *apptest.Config) { c.Protocol = protocol })
@@ -267,7 +266,7 @@ func TestCredentials_WrongNameLikeWrongPassword(t *testing.T) {
 			}
 			for _, answer := range seen[1:] {
 				if answer != seen[0] {
-					t.Errorf("%v: one answer is\n%s\nanother\n%s", protocol, seen[0], answer)
+					t.Errorf("%v: one response is\n%s\nanother\n%s", protocol, seen[0], answer)
 				}
 			}
 		}

@@ -22,9 +22,9 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// unharmed checks that hostile requests had no effect: a new browser is signed
+// unaffected checks that hostile requests had no effect: a new browser is signed
 // out, and can sign in.
-func unharmed(a *apptest.App) {
+func unaffected(a *apptest.App) {
 	a.Helper()
 	if a.Another().Session() != nil {
 		a.Error("a new browser is signed in")
@@ -74,14 +74,14 @@ func TestRequest_ForeignHostHeadersAreIgnored(t *testing.T) {
 		res := send("POST", "/api/auth/signin/idp", apptest.FormType, "json=true&csrfToken="+csrf)
 		to, err := url.Parse(a.URLIn(res))
 		if err != nil || !strings.HasPrefix(to.String(), idp.Issuer()) || to.Query().Get("redirect_uri") != a.URL+"/api/auth/callback/idp" {
-			t.Errorf("%q: a sign-in leads to %s", value, to)
+			t.Errorf("%q: a sign-in redirects to %s", value, to)
 		}
 		res = send("POST", "/api/auth/signout", apptest.FormType, "callbackUrl=/x&csrfToken="+csrf)
 		if got := res.Header.Get("Location"); got != a.URL+"/x" {
-			t.Errorf("%q: a sign-out leads to %s", value, got)
+			t.Errorf("%q: a sign-out redirects to %s", value, got)
 		}
 	}
-	unharmed(a)
+	unaffected(a)
 }
 
 func TestRequest_MethodOverrideIsIgnored(t *testing.T) {
@@ -98,7 +98,7 @@ func TestRequest_MethodOverrideIsIgnored(t *testing.T) {
 			}
 			a.Router.ServeHTTP(rec, req)
 			if rec.Code != http.StatusBadRequest && method != "GET" || rec.Code >= 500 {
-				t.Errorf("%s answers %d %s", method, rec.Code, rec.Body)
+				t.Errorf("%s: status %d: %s", method, rec.Code, rec.Body)
 			}
 			if slices.Contains(apptest.Recorded(rec).SetCookies(), apptest.SessionCookie+"-") {
 				t.Errorf("%s signs out", method)
@@ -108,11 +108,11 @@ func TestRequest_MethodOverrideIsIgnored(t *testing.T) {
 	if a.Session() == nil {
 		t.Error("signed out")
 	}
-	unharmed(a)
+	unaffected(a)
 }
 
-// A path that only looks like one of the API must neither reach the API without
-// its checks, nor redirect to another host.
+// A path that is similar to one of the API neither reaches the API without its checks, nor
+// redirects to another host.
 func TestRequest_SimilarPathsBypassNothing(t *testing.T) {
 	a := apptest.New(t)
 	a.Router.RedirectFixedPath = true
@@ -144,7 +144,7 @@ func TestRequest_SimilarPathsBypassNothing(t *testing.T) {
 					apptest.NotSignedIn(t, what, res)
 					to := res.Header.Get("Location")
 					if u, err := url.Parse(to); err != nil || u.Host != "" && !strings.HasPrefix(to, a.URL+"/") && to != a.URL || strings.HasPrefix(to, "//") || strings.HasPrefix(to, `/\`) {
-						t.Errorf("%s leads to %q", what, to)
+						t.Errorf("%s redirects to %q", what, to)
 					}
 					if slices.Contains(res.SetCookies(), apptest.SessionCookie+"-") || strings.Contains(res.Text, "inside") {
 						t.Errorf("%s signs out, or passes Require: %d %s", what, res.StatusCode, res.Text)
@@ -153,7 +153,7 @@ func TestRequest_SimilarPathsBypassNothing(t *testing.T) {
 			}
 		}
 	}
-	unharmed(a)
+	unaffected(a)
 }
 
 // Input that is copied into a header or a log line stays in that line.
@@ -194,14 +194,14 @@ func TestRequest_SplitsNoHeaderOrLogLine(t *testing.T) {
 	if n := strings.Count(a.Log.String(), "\n") - lines; n > 3*sent {
 		t.Errorf("%d requests wrote %d lines", sent, n)
 	}
-	unharmed(a)
+	unaffected(a)
 }
 
-// A largeBody is a body of many bytes that counts those that were read.
+// largeBody is a body of many bytes that counts those that were read.
 type largeBody struct {
 	start string
 	left  int
-	read  atomic.Int64 // the transport may continue to read after the answer
+	read  atomic.Int64 // the transport may continue to read after the response
 }
 
 func (b *largeBody) Read(p []byte) (int, error) {
@@ -237,7 +237,7 @@ func TestBody_HugeIsCutOff(t *testing.T) {
 				runtime.ReadMemStats(&before)
 				res, err := a.Client.Do(req)
 				runtime.ReadMemStats(&after)
-				if err == nil { // otherwise the connection is closed, which is fine too
+				if err == nil { // otherwise the connection was closed, which is correct too
 					b, _ := io.ReadAll(res.Body)
 					res.Body.Close()
 					apptest.NotSignedIn(t, path, apptest.Response{Response: res, Text: string(b)})
@@ -251,11 +251,11 @@ func TestBody_HugeIsCutOff(t *testing.T) {
 			}
 		}
 	}
-	unharmed(a)
+	unaffected(a)
 }
 
-// A request whose body does not end stops at the server's ReadTimeout, which the
-// application sets, and gets a 4xx if it gets an answer.
+// A request whose body does not end is canceled after the server's ReadTimeout, which the
+// application sets. Its response, if there is one, is a 4xx.
 func TestBody_SlowEndsAtReadTimeout(t *testing.T) {
 	a := apptest.New(t)
 	finished := make(chan struct{}, 1)
@@ -281,11 +281,11 @@ func TestBody_SlowEndsAtReadTimeout(t *testing.T) {
 		for _, res := range answers {
 			apptest.NotSignedIn(t, contentType, res)
 			if res.StatusCode < 400 {
-				t.Errorf("%s: half a body is answered with %d", contentType, res.StatusCode)
+				t.Errorf("%s: an incomplete body: status %d", contentType, res.StatusCode)
 			}
 		}
 	}
-	unharmed(a)
+	unaffected(a)
 }
 
 // Each body is sent to each action that reads one, with the right Content-Type
@@ -325,7 +325,7 @@ func TestBody_MalformedIsClientError(t *testing.T) {
 				what := fmt.Sprintf("%s as %q at %s", name, contentType, path)
 				apptest.NotSignedIn(t, what, res)
 				if path != "/api/auth/_log" && res.StatusCode != http.StatusFound && (res.StatusCode < 400 || res.StatusCode > 413) {
-					t.Errorf("%s answers %d", what, res.StatusCode)
+					t.Errorf("%s: status %d", what, res.StatusCode)
 				}
 				if slices.Contains(res.SetCookies(), apptest.SessionCookie+"-") {
 					t.Errorf("%s signs out", what)
@@ -336,7 +336,7 @@ func TestBody_MalformedIsClientError(t *testing.T) {
 	if a.Session() == nil {
 		t.Error("signed out")
 	}
-	unharmed(a)
+	unaffected(a)
 }
 
 func TestRequest_WritesLittleToLog(t *testing.T) {

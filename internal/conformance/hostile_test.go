@@ -20,11 +20,10 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 )
 
-// The hostile tests send what a hostile client may send. No answer is a 5xx,
-// starts a session or repeats the client's text in a page, and the next client
-// is served as usual.
+// The hostile tests send the requests of a hostile client. No response is a 5xx, starts a
+// session or repeats the client's text in a page, and other clients are not affected.
 
-// hostileURLs are callback URLs that no redirect may lead to. There are more in
+// hostileURLs are callback URLs that must not be the target of a redirect. There are more in
 // testdata/vectors/redirect.json.
 var hostileURLs = []string{
 	"https://evil.example", "http://evil.example:80/", "//evil.example", `\\evil.example`, `/\evil.example`, `\/evil.example`,
@@ -68,8 +67,8 @@ func everyCallbackURL(t *testing.T) []string {
 	return urls
 }
 
-// A prober sends requests to an application at http://localhost:3000, without a
-// network and with a valid CSRF token.
+// prober sends requests to an application at http://localhost:3000, without a network and
+// with a valid CSRF token.
 type prober struct {
 	*testing.T
 	router http.Handler
@@ -120,26 +119,25 @@ func (p *prober) get(path, query string, cookies ...string) *httptest.ResponseRe
 	return p.send(r)
 }
 
-// stays checks that a URL is at the origin for every browser. It uses no parser:
-// such a URL is the origin, followed by nothing or by a path with one slash at
-// its beginning.
+// stays checks that a URL is of the origin in every browser. It does not parse: such a URL
+// is the origin, followed by nothing or by a path with one slash at its beginning.
 func stays(t *testing.T, where, origin, to string) {
 	t.Helper()
 	rest, ok := strings.CutPrefix(to, origin)
 	if !ok || rest != "" && rest[0] != '/' || strings.HasPrefix(rest, "//") || strings.HasPrefix(rest, `/\`) || len(to) > 8192 {
-		t.Errorf("%s leads to %.120q", where, to)
+		t.Errorf("%s redirects to %.120q", where, to)
 	}
 	if strings.ContainsFunc(to, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		t.Errorf("%s leads to %.120q, which is not printable ASCII", where, to)
+		t.Errorf("%s redirects to %.120q, which is not printable ASCII", where, to)
 	}
 }
 
-// harmless checks an answer to a hostile request, and every URL in it.
+// harmless checks a response to a hostile request, and all URLs in it.
 func (p *prober) harmless(where string, rec *httptest.ResponseRecorder) {
 	p.Helper()
 	const origin = "http://localhost:3000"
 	if rec.Code >= 500 {
-		p.Errorf("%s answers %d %.200s", where, rec.Code, rec.Body)
+		p.Errorf("%s responds with %d %.200s", where, rec.Code, rec.Body)
 	}
 	for name, values := range rec.Header() {
 		if name == "Evil" || name == "Set-Cookie" && len(values) > 3 {
@@ -205,7 +203,7 @@ func TestRedirect_HostileCallbackURLs(t *testing.T) {
 		p.harmless(where("GET error"), p.get("/api/auth/error", query+"&error="+url.QueryEscape(u), planted))
 		p.harmless(where("GET csrf"), p.get("/api/auth/csrf", "", planted))
 		if rec := p.get("/api/auth/session", query, planted); rec.Code != http.StatusOK || rec.Body.String() != "{}" {
-			p.Errorf("%s answers %d %s", where("GET session"), rec.Code, rec.Body)
+			p.Errorf("%s: status %d: %s", where("GET session"), rec.Code, rec.Body)
 		}
 	}
 	for _, u := range everyCallbackURL(t) {
@@ -241,16 +239,15 @@ func TestRedirect_CallbackReturnsOnlyWebURLs(t *testing.T) {
 				}
 				to = v.URL
 			}
-			u, err := url.Parse(strings.ReplaceAll(to, "%", ".")) // net/url refuses some escapes that browsers accept
+			u, err := url.Parse(strings.ReplaceAll(to, "%", ".")) // net/url rejects some escapes that browsers accept
 			if rec.Code >= 400 || err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsAny(to, "\r\n\x00\\ ") {
-				t.Errorf("%s leads to %d %q", shorten(answer), rec.Code, to)
+				t.Errorf("%s redirects to %d %q", shorten(answer), rec.Code, to)
 			}
 		}
 	}
 }
 
-// RedirectTo, the callback of a provider and a federated sign-out follow the same
-// rules.
+// The same rules apply to RedirectTo, the callback of a provider and a federated sign-out.
 func TestRedirect_SignInAndSignOutStayAtOrigin(t *testing.T) {
 	answer := ""
 	p := newProber(t, func(c *apptest.Config) {
@@ -260,7 +257,7 @@ func TestRedirect_SignInAndSignOutStayAtOrigin(t *testing.T) {
 		rec := p.post("/api/auth/callback/credentials", "", url.Values{"username": {"ada"}, "password": {"lovelace"}})
 		p.harmless("RedirectTo("+shorten(answer)+")", rec)
 		if rec.Header().Get("Location") == "" {
-			t.Errorf("RedirectTo(%s) answers %d", shorten(answer), rec.Code)
+			t.Errorf("RedirectTo(%s): status %d", shorten(answer), rec.Code)
 		}
 	}
 
@@ -275,15 +272,15 @@ func TestRedirect_SignInAndSignOutStayAtOrigin(t *testing.T) {
 		b.SignIn()
 		to, err := url.Parse(b.SignOutTo(u))
 		if err != nil || !strings.HasPrefix(to.String(), b.IDP.Issuer()) {
-			t.Fatalf("a sign-out with %s leads to %s", shorten(u), to)
+			t.Fatalf("a sign-out with %s redirects to %s", shorten(u), to)
 		}
 		back := b.Get("/api/auth/signout/idp?state=" + url.QueryEscape(to.Query().Get("state")))
 		stays(t, "a sign-out with "+shorten(u), b.URL, back.Header.Get("Location"))
 	}
 }
 
-// The answer to a callback, whose URL contains a code, is not cached, sends no
-// referrer and is no redirect that repeats a POST.
+// The response to a callback, whose URL contains a code, is not cached, sends no referrer
+// and is no redirect that repeats a POST.
 func TestOAuth_CallbackAnswerIsPrivate(t *testing.T) {
 	idp := authtest.StartProvider(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
@@ -296,7 +293,7 @@ func TestOAuth_CallbackAnswerIsPrivate(t *testing.T) {
 	}
 }
 
-// raw sends bytes over a new connection and returns the answers.
+// raw sends bytes over a new connection and returns the responses.
 func raw(a *apptest.Site, request string) (answers []apptest.Response) {
 	a.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(a.URL, "http://"))

@@ -1,6 +1,6 @@
-// Package conformance_test checks the whole library through its public API:
-// against recorded answers of next-auth and Auth.js, published advisories of
-// other libraries, hostile requests, and faults of identity providers.
+// Package conformance_test tests the library through its public API: against recorded
+// responses of next-auth and Auth.js, published advisories of other libraries, hostile
+// requests, and faults of identity providers.
 package conformance_test
 
 import (

@@ -13,8 +13,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 )
 
-// Faults of an identity provider: none signs a user in, a transient one signs no
-// user out, and each ends within the time limit.
+// Faults of an identity provider start no session, end none if they are temporary, and end
+// within the timeout.
 
 // The provider's port is closed when the application starts.
 func TestProvider_DownAtStart(t *testing.T) {
@@ -30,7 +30,7 @@ func TestProvider_DownAtStart(t *testing.T) {
 	}
 	a := apptest.New(t, apptest.WithProviders(idp))
 	if got := a.Start("idp"); got != a.URL+"/api/auth/error?error=OAuthSignin" {
-		t.Errorf("a sign-in leads to %s", got)
+		t.Errorf("a sign-in redirects to %s", got)
 	}
 	a.SignIn()
 	if a.Session() == nil || a.Get("/api/auth/providers").StatusCode != http.StatusOK {
@@ -49,11 +49,11 @@ func TestProvider_DownAtStart(t *testing.T) {
 	b := a.Another()
 	b.Follow(idp.SignIn(t, b.Start("idp"), "alice"))
 	if b.Session() == nil {
-		t.Error("once the provider is up, its users can't sign in")
+		t.Error("no sign-in after the start of the provider")
 	}
 }
 
-// The provider fails between the two halves of a sign-in, and recovers.
+// The provider fails between the start and the callback of a sign-in, and recovers.
 func TestProvider_FaultEndsOneSignIn(t *testing.T) {
 	idp := authtest.StartProvider(t)
 	a := apptest.New(t, apptest.WithProviders(idp), func(c *apptest.Config) { c.HTTPClient = &http.Client{Timeout: 300 * time.Millisecond} })
@@ -63,7 +63,7 @@ func TestProvider_FaultEndsOneSignIn(t *testing.T) {
 		began := time.Now()
 		res := a.Follow(idp.SignIn(t, to, "alice"))
 		if took := time.Since(began); took > 8*time.Second {
-			t.Errorf("%v: the browser waited for %v", fault, took)
+			t.Errorf("%v: the callback took %v", fault, took)
 		}
 		if res.StatusCode == http.StatusFound && res.Header.Get("Location") == a.URL+"/home" && fault == authtest.JWKSSlow {
 			continue // the keys are cached
@@ -79,14 +79,14 @@ func TestProvider_FaultEndsOneSignIn(t *testing.T) {
 	}
 }
 
-// The client closes the connection: the request to the provider is canceled.
+// If the client closes the connection, the request to the provider is canceled.
 func TestProvider_RequestEndsWithClient(t *testing.T) {
 	idp := authtest.StartProvider(t)
-	asked, canceled := make(chan struct{}), make(chan struct{})
+	requested, canceled := make(chan struct{}), make(chan struct{})
 	a := apptest.New(t, apptest.WithProviders(idp), func(c *apptest.Config) {
 		c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			if strings.HasSuffix(r.URL.Path, "/token") {
-				close(asked)
+				close(requested)
 				<-r.Context().Done()
 				close(canceled)
 				return nil, r.Context().Err()
@@ -95,17 +95,17 @@ func TestProvider_RequestEndsWithClient(t *testing.T) {
 		})}
 	})
 	back := idp.SignIn(t, a.Start("idp"), "alice")
-	ctx, leave := context.WithCancel(t.Context())
-	left := make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
 	go func() {
-		defer close(left)
+		defer close(done)
 		if res, err := a.Client.Do(back.WithContext(ctx)); err == nil {
 			res.Body.Close()
 		}
 	}()
-	<-asked
-	leave()
-	<-left
+	<-requested
+	cancel()
+	<-done
 	select {
 	case <-canceled:
 	case <-time.After(5 * time.Second):
@@ -125,7 +125,7 @@ func TestProvider_DownAffectsOnlyItsSignIns(t *testing.T) {
 	idp.SetFaults(authtest.DiscoveryServerError)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	if got := a.Start("idp"); got != a.URL+"/api/auth/error?error=OAuthSignin" {
-		t.Errorf("a sign-in leads to %s", got)
+		t.Errorf("a sign-in redirects to %s", got)
 	}
 	a.SignIn()
 	if a.Session() == nil {
@@ -149,7 +149,7 @@ func eventually(a *apptest.App, ok func() bool) {
 func TestProvider_FaultsEndOnErrorPage(t *testing.T) {
 	for _, fault := range authtest.Faults() {
 		if strings.Contains(fault.String(), "refresh") {
-			continue // refreshing tokens is not a part of signing in
+			continue // not part of a sign-in
 		}
 		t.Run(fault.String(), func(t *testing.T) {
 			t.Parallel()
@@ -163,7 +163,7 @@ func TestProvider_FaultsEndOnErrorPage(t *testing.T) {
 				res := a.Follow(idp.SignIn(t, to, "alice"))
 				to = res.Header.Get("Location")
 				if res.StatusCode != 302 {
-					t.Errorf("the callback answers %d %s", res.StatusCode, res.Text)
+					t.Errorf("callback: status %d: %s", res.StatusCode, res.Text)
 				}
 			}
 			s := a.Session()
@@ -171,18 +171,18 @@ func TestProvider_FaultsEndOnErrorPage(t *testing.T) {
 			case s != nil && want == authtest.Refused:
 				t.Errorf("signed in as %+v", s)
 			case s == nil && want == authtest.Accepted:
-				t.Errorf("not signed in, but sent to %s", to)
+				t.Errorf("not signed in: redirected to %s", to)
 			}
 			if s != nil {
 				return
 			}
 			if !strings.HasPrefix(to, a.URL+"/api/auth/error?error=") || strings.Contains(to, "<") {
-				t.Fatalf("it ends at %s", to)
+				t.Fatalf("redirected to %s", to)
 			}
 			for strings.HasPrefix(to, a.URL) {
 				res := a.Get(strings.TrimPrefix(to, a.URL))
 				if to = res.Header.Get("Location"); to == "" && res.StatusCode >= 500 {
-					t.Errorf("the error page answers %d", res.StatusCode)
+					t.Errorf("error page: status %d", res.StatusCode)
 				}
 			}
 			if n := strings.Count(a.Log.String(), "level=WARN"); n != 1 {

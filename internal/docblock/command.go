@@ -16,7 +16,7 @@ import (
 // documents are the paths of the Markdown files and the values the directories
 // of their packages, one for each document, both relative to the current
 // directory, in which the command must run. The command reads files that
-// Command writes to the directory temp, and reports errors at the lines of the
+// Command writes to the directory temp. Its errors have the lines of the
 // documents. A document without a Go block is an error.
 func Command(temp string, documents map[string]string) (args []string, err error) {
 	var problems []error
@@ -80,16 +80,16 @@ func wrapDocument(document, dir string) (map[string][]byte, error) {
 
 	var problems []error
 	files := map[string][]byte{}
-	stem := strings.TrimSuffix(filepath.Base(document), filepath.Ext(document))
+	prefix := strings.TrimSuffix(filepath.Base(document), filepath.Ext(document))
 	for _, b := range blocks {
 		source, isTest, err := b.wrap(path, pkg)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("docblock: %w", err))
 			continue
 		}
-		name := fmt.Sprintf("%s_line%d.go", stem, b.Line)
+		name := fmt.Sprintf("%s_line%d.go", prefix, b.Line)
 		if isTest {
-			name = fmt.Sprintf("%s_line%d_test.go", stem, b.Line)
+			name = fmt.Sprintf("%s_line%d_test.go", prefix, b.Line)
 		}
 		files[filepath.Join(dir, name)] = source
 	}

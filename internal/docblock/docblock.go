@@ -7,13 +7,12 @@
 //
 //   - a whole file, with the clause of that package and its imports;
 //   - declarations, to which the imports are added from a fixed table;
-//   - statements, which get the imports and become the body of a function.
-//     Variables declared at its top level may be unused: they are for the code
-//     that follows.
+//   - statements, which become the body of a function, with the imports.
+//     Variables declared at its top level may be unused.
 //
-// The package is a directory below testdata with the prelude, Go source that
-// declares what the text takes for granted, and tests that run the functions of
-// the blocks.
+// The package is a directory below testdata with the prelude: Go source that declares
+// the identifiers that the document does not, and tests that run the functions of the
+// blocks.
 package docblock
 
 import (
@@ -21,15 +20,15 @@ import (
 	"strings"
 )
 
-// A Block is one Go block of a Markdown document.
+// Block is one Go block of a Markdown document.
 type Block struct {
 	Line int    // line of the document with the first line of code, from 1
 	Code string // without the fences and their indentation
 }
 
-// Blocks returns the Go blocks of a Markdown document in their order. Errors
-// are a fence without an end, and an info string that begins with "go" but is
-// another word or has attributes: such a block would not be compiled.
+// Blocks returns the Go blocks of a Markdown document in their order. The error says
+// that a fence has no end, or that an info string begins with "go" but is another word
+// or has attributes, so that the block would not be compiled.
 func Blocks(markdown string) ([]Block, error) {
 	var (
 		blocks []Block
@@ -68,8 +67,8 @@ func Blocks(markdown string) ([]Block, error) {
 	return blocks, nil
 }
 
-// fenceOf returns the three or more backticks or tildes that text begins with,
-// "" when it begins with neither.
+// fenceOf returns the three or more backticks or tildes at the beginning of text, ""
+// if there are none.
 func fenceOf(text string) string {
 	for _, mark := range []string{"`", "~"} {
 		if n := len(text) - len(strings.TrimLeft(text, mark)); n >= 3 {

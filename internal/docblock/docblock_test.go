@@ -46,8 +46,8 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// check runs the command for a document in which each block follows one line of
-// text, and returns its output in the error.
+// check runs the command for a document in which one line of text precedes each block.
+// Its error contains the output.
 func check(t *testing.T, blocks ...string) error {
 	t.Helper()
 	document := filepath.Join(t.TempDir(), "document.md")
@@ -106,7 +106,7 @@ func TestCommand_CompileErrors(t *testing.T) {
 		"document.md:27:12: undefined: y\n",
 	} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("the error lacks %q:\n%v", want, err)
+			t.Errorf("the error does not contain %q:\n%v", want, err)
 		}
 	}
 }
@@ -120,7 +120,7 @@ func TestCommand_VetAndTestErrors(t *testing.T) {
 		"func TestLimit(t *testing.T) { t.Fatal(limit) }\n": "--- FAIL: TestLimit",
 	} {
 		if err := check(t, code); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("the error lacks %q: %v", want, err)
+			t.Errorf("the error does not contain %q: %v", want, err)
 		}
 	}
 }

@@ -44,10 +44,10 @@ var imports = map[string]string{
 	"url":        "net/url",
 }
 
-// wrap makes a block a Go file of package pkg, and reports whether it uses
-// package testing. The compiler reports its errors at the lines of document, an
-// absolute path. The error of a block that has none of the three forms is that
-// of the form which fits its longest part.
+// wrap returns a block as a Go file of package pkg, and reports whether it uses package
+// testing. Errors of the compiler have the lines of document, an absolute path. The
+// error of a block that has none of the three forms is the syntax error that is the
+// last in the block.
 func (b Block) wrap(document, pkg string) (source []byte, isTest bool, err error) {
 	if formatted, err := format.Source([]byte(b.Code)); err == nil && string(formatted) != b.Code {
 		return nil, false, fmt.Errorf("%s:%d: the block is not formatted by gofmt", document, b.Line)
@@ -88,8 +88,8 @@ func isTestFile(file *ast.File) bool {
 	return slices.ContainsFunc(file.Imports, func(s *ast.ImportSpec) bool { return s.Path.Value == `"testing"` })
 }
 
-// packagesIn returns the names of the table of imports that the file uses as
-// packages, sorted.
+// packagesIn returns the packages of the table of imports that the file uses, sorted by
+// name.
 func packagesIn(file *ast.File) []string {
 	unresolved := map[*ast.Ident]bool{} // neither a variable nor a parameter of the block
 	for _, id := range file.Unresolved {
@@ -136,7 +136,7 @@ func declaredIn(body *ast.BlockStmt) []string {
 	return slices.Compact(names)
 }
 
-// useAll returns an assignment that uses the variables, "" when there are none.
+// useAll returns an assignment that uses the variables, "" if there are none.
 func useAll(names []string) string {
 	if len(names) == 0 {
 		return ""
@@ -144,7 +144,7 @@ func useAll(names []string) string {
 	return strings.Repeat("_, ", len(names)-1) + "_ = " + strings.Join(names, ", ") + "\n"
 }
 
-// furthest returns the first error of each parse that comes last in the block.
+// furthest returns the last in the block of the first errors of each parse.
 func furthest(errs ...error) error {
 	var last *scanner.Error
 	for _, err := range errs {

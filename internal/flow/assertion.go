@@ -18,11 +18,11 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// assertionLifetime is how long a client assertion is good for: one request.
+// assertionLifetime is the lifetime of a client assertion, which is used for one request.
 const assertionLifetime = time.Minute
 
-// assertion is a JWT by which the client authenticates at the token endpoint:
-// RFC 7523 §3, OpenID Connect Core §9.
+// assertion returns a JWT for client authentication at the token endpoint (RFC 7523
+// §3, OpenID Connect Core §9).
 func (f *Flow) assertion(method provider.AuthMethod, tokenURL string) (string, error) {
 	now := f.now()
 	claims := jwt.MapClaims{
@@ -56,7 +56,7 @@ func (f *Flow) assertion(method provider.AuthMethod, tokenURL string) (string, e
 	return text + "." + token.EncodeSegment(signature), nil
 }
 
-// methodOf is the algorithm that goes with a key.
+// methodOf returns the signature algorithm of a key.
 func methodOf(key crypto.Signer) (jwt.SigningMethod, error) {
 	if key == nil {
 		return nil, errors.New("there is no SigningKey")
@@ -73,8 +73,9 @@ func methodOf(key crypto.Signer) (jwt.SigningMethod, error) {
 	}
 }
 
-// sign works with any crypto.Signer, so that the key may live in a key
-// management service; golang-jwt wants RSA and ECDSA keys in memory.
+// sign returns the signature of text. Unlike golang-jwt, which requires RSA and ECDSA
+// keys in memory, it supports every crypto.Signer, such as one of a key management
+// service.
 func sign(key crypto.Signer, text string) ([]byte, error) {
 	if _, ok := key.Public().(ed25519.PublicKey); ok {
 		return key.Sign(rand.Reader, []byte(text), crypto.Hash(0))
@@ -88,13 +89,13 @@ func sign(key crypto.Signer, text string) ([]byte, error) {
 		return signature, nil
 	}
 
-	// A JWS has the two numbers side by side (RFC 7518 §3.4), a Signer in ASN.1.
+	// A JWS concatenates the two numbers (RFC 7518 §3.4), a Signer returns ASN.1.
 	var pair struct{ R, S *big.Int }
 	if _, err := asn1.Unmarshal(signature, &pair); err != nil {
 		return nil, err
 	}
 	if pair.R.Sign() < 0 || pair.S.Sign() < 0 || pair.R.BitLen() > 256 || pair.S.BitLen() > 256 {
-		return nil, errors.New("the signature is not one of P-256")
+		return nil, errors.New("the signature is not of P-256")
 	}
 	raw := make([]byte, 64)
 	pair.R.FillBytes(raw[:32])

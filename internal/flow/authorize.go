@@ -10,15 +10,15 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// passedOn are the parameters that whoever asks for a sign-in may always add to
-// the authorization request: OpenID Connect Core §3.1.2.1, harmless.
-var passedOn = []string{"login_hint", "prompt", "ui_locales"}
+// allowedParams are the parameters that a request for a sign-in may always add to
+// the authorization request (OpenID Connect Core §3.1.2.1).
+var allowedParams = []string{"login_hint", "prompt", "ui_locales"}
 
-// maxPassedOn is how long such a parameter may be, in bytes.
-const maxPassedOn = 512
+// maxAllowedParam is the maximum length of such a parameter, in bytes.
+const maxAllowedParam = 512
 
-// authorizationURL is RFC 6749 §4.1.1 with PKCE (RFC 7636) and, for OpenID
-// Connect, a nonce.
+// authorizationURL returns the URL of an authorization request (RFC 6749 §4.1.1) with
+// PKCE (RFC 7636) and, for OpenID Connect, a nonce.
 func (f *Flow) authorizationURL(m *metadata, check *Check, query url.Values) string {
 	var options []oauth2.AuthCodeOption
 	set := func(name, value string) {
@@ -27,13 +27,13 @@ func (f *Flow) authorizationURL(m *metadata, check *Check, query url.Values) str
 	for name, value := range f.provider.AuthorizationParams {
 		set(name, value)
 	}
-	for _, name := range slices.Concat(passedOn, f.provider.AllowedParams) {
-		if value := query.Get(name); passable(value) {
+	for _, name := range slices.Concat(allowedParams, f.provider.AllowedParams) {
+		if value := query.Get(name); validParam(value) {
 			set(name, value)
 		}
 	}
 
-	// The last value of a name wins, so nothing above can replace these.
+	// The last value of a name counts, so that none of the above replaces these.
 	set("response_type", "code")
 	set("client_id", f.provider.ClientID)
 	set("redirect_uri", check.RedirectURI)
@@ -53,9 +53,9 @@ func (f *Flow) authorizationURL(m *metadata, check *Check, query url.Values) str
 	return config.AuthCodeURL(check.State, options...)
 }
 
-// passable reports whether a caller's parameter is fit for a URL that we vouch
-// for.
-func passable(value string) bool {
-	return value != "" && len(value) <= maxPassedOn && utf8.ValidString(value) &&
+// validParam reports whether the value of an allowed parameter is copied into the
+// authorization request.
+func validParam(value string) bool {
+	return value != "" && len(value) <= maxAllowedParam && utf8.ValidString(value) &&
 		!strings.ContainsFunc(value, unicode.IsControl)
 }

@@ -16,18 +16,18 @@ import (
 )
 
 const (
-	maxBody    = 1 << 20  // bytes of an answer, after decompression
-	maxHeaders = 64 << 10 // bytes of an answer's headers
+	maxBody    = 1 << 20  // bytes of a response, after decompression
+	maxHeaders = 64 << 10 // bytes of the headers of a response
 )
 
-// A client is the only way out to the provider. It talks https (http to a
-// loopback address), follows no redirect, keeps no cookie, and reads answers of
-// at most 1 MB. How long it may take is up to the context.
+// client makes all requests to the provider. It uses https (or http to a loopback
+// address), follows no redirect, keeps no cookies, and limits responses to 1 MB. The
+// context of a call bounds its time.
 type client struct {
 	http *http.Client
 }
 
-// newClient takes the transport and the timeout of base, which may be nil.
+// newClient returns a client with the transport and the timeout of base, which may be nil.
 func newClient(base *http.Client) *client {
 	if base == nil {
 		base = &http.Client{}
@@ -38,14 +38,14 @@ func newClient(base *http.Client) *client {
 		if shared, ok := next.(*http.Transport); ok {
 			own := shared.Clone()
 			own.MaxResponseHeaderBytes = maxHeaders
-			own.MaxIdleConnsPerHost = own.MaxIdleConns // there is one host or two, and many sign-ins at once
+			own.MaxIdleConnsPerHost = own.MaxIdleConns // a provider has one or two hosts
 			next = own
 		}
 	}
 	return &client{&http.Client{Transport: &transport{next}, Timeout: base.Timeout}}
 }
 
-// get fetches a resource, as the bearer of accessToken if there is one.
+// get fetches a resource, with accessToken as Bearer token unless it is empty.
 func (c *client) get(ctx context.Context, rawURL, accessToken string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
 	if err != nil {
@@ -61,13 +61,13 @@ func (c *client) get(ctx context.Context, rawURL, accessToken string) ([]byte, e
 	defer resp.Body.Close()
 
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered with status %d", place(req.URL), resp.StatusCode)
+		return nil, fmt.Errorf("%s: status %d", redactedURL(req.URL), resp.StatusCode)
 	}
 	return io.ReadAll(resp.Body)
 }
 
-// post sends a form and returns the status and the body of the answer. basic is
-// a name and a password for HTTP Basic authentication, nil for none.
+// post sends a form and returns the status and the body of the response. basic has
+// the name and the password of HTTP Basic authentication; nil means none.
 func (c *client) post(ctx context.Context, rawURL string, form url.Values, basic *url.Userinfo) (int, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, rawURL, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -88,13 +88,13 @@ func (c *client) post(ctx context.Context, rawURL string, form url.Values, basic
 	return resp.StatusCode, body, err
 }
 
-// A transport holds every request to the rules of client.
+// transport applies the limits of client to each request.
 type transport struct {
 	next http.RoundTripper
 }
 
-// RoundTrip reads the whole answer, so that its size and the deadline are
-// settled before anybody parses it.
+// RoundTrip reads the whole response, so that its size and the deadline are checked
+// before it is parsed.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := checkURL(req.URL); err != nil {
 		if req.Body != nil {
@@ -120,32 +120,32 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if len(body) > maxBody {
-		return nil, fmt.Errorf("the answer is larger than %d bytes", maxBody)
+		return nil, fmt.Errorf("the response is larger than %d bytes", maxBody)
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.ContentLength = int64(len(body))
 	return resp, nil
 }
 
-// checkURL accepts https, and http to this machine.
+// checkURL accepts https, and http to a loopback address.
 func checkURL(u *url.URL) error {
 	if u.Host == "" || u.User != nil || u.Fragment != "" {
-		return fmt.Errorf("%s is not the URL of an endpoint", quote(place(u)))
+		return fmt.Errorf("%s is not the URL of an endpoint", quote(redactedURL(u)))
 	}
 	ip := net.ParseIP(u.Hostname())
 	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 	if u.Scheme == "https" || u.Scheme == "http" && loopback {
 		return nil
 	}
-	return fmt.Errorf("%s is not https", quote(place(u)))
+	return fmt.Errorf("%s is not https", quote(redactedURL(u)))
 }
 
-// place is where u leads, without what may be secret in it.
-func place(u *url.URL) string {
+// redactedURL returns u without the parts that may be secret: user, query, fragment.
+func redactedURL(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// withoutQuery takes the query out of what net/http says of a failed request.
+// withoutQuery removes the query from the URL in an error of net/http.
 func withoutQuery(err error) error {
 	failed, ok := errors.AsType[*url.Error](err)
 	if !ok {
@@ -155,16 +155,15 @@ func withoutQuery(err error) error {
 	if parseErr != nil {
 		return failed.Err
 	}
-	return fmt.Errorf("%s: %w", place(u), failed.Err)
+	return fmt.Errorf("%s: %w", redactedURL(u), failed.Err)
 }
 
-// share runs fetch once for all who want its result at the same time. None of
-// them can cut it short for the others by leaving, so it has a time limit of its
-// own.
+// share runs fetch once for concurrent callers. The end of one caller's context does
+// not cancel it for the others, so that fetch has a timeout of its own.
 func share[T any](ctx context.Context, group *singleflight.Group, timeout time.Duration, fetch func(context.Context) (T, error)) (T, error) {
 	results := group.DoChan("", func() (value any, err error) {
-		// Outside of the request's goroutine a panic, in a transport of the
-		// application say, would end the process.
+		// This is not the request's goroutine: a panic, for example in the
+		// application's transport, would end the process.
 		defer func() {
 			if r := recover(); r != nil {
 				err = fmt.Errorf("panic: %v", r)

@@ -14,12 +14,12 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// refreshAfter is how long the provider's metadata and keys are taken for true.
-// A key that the provider withdraws is dead after that time at the latest.
-const refreshAfter = time.Hour
+// metadataTTL is how long the metadata and the keys of a provider are cached. It
+// bounds the time for which a withdrawn key is accepted.
+const metadataTTL = time.Hour
 
-// metadata is what a flow has to know of a provider: OpenID Connect Discovery
-// §3 and RFC 9207 §3.
+// metadata are the members of a provider's metadata that a flow uses (OpenID Connect
+// Discovery §3, RFC 9207 §3).
 type metadata struct {
 	Issuer                string `json:"issuer"`
 	AuthorizationURL      string `json:"authorization_endpoint"`
@@ -29,20 +29,19 @@ type metadata struct {
 	EndSessionURL         string `json:"end_session_endpoint"` // checked when it is used
 	IssParameterSupported bool   `json:"authorization_response_iss_parameter_supported"`
 
-	tenants bool // Issuer has "{tenantid}" in it
+	tenants bool // Issuer contains "{tenantid}"
 	keys    *keySet
 	fetched time.Time
 }
 
-// metadata returns what the configuration says of an OAuth 2 provider, and what
-// an OpenID provider says of itself. A failure is not remembered: the next
-// sign-in asks again.
+// metadata returns the configured metadata of an OAuth 2 provider, or the discovered
+// ones of an OpenID provider. An error is not cached: the next call tries again.
 func (f *Flow) metadata(ctx context.Context) (*metadata, error) {
 	if f.provider.Type != provider.TypeOIDC {
 		m := &metadata{Issuer: f.provider.Issuer}
 		return m, f.complete(m)
 	}
-	if m := f.known.Load(); m != nil && f.now().Sub(m.fetched) < refreshAfter {
+	if m := f.cached.Load(); m != nil && f.now().Sub(m.fetched) < metadataTTL {
 		return m, nil
 	}
 	m, err := share(ctx, &f.discovery, f.timeout, f.discover)
@@ -52,7 +51,7 @@ func (f *Flow) metadata(ctx context.Context) (*metadata, error) {
 	return m, nil
 }
 
-// discover is OpenID Connect Discovery §4.
+// discover fetches the metadata of an OpenID provider (OpenID Connect Discovery §4).
 func (f *Flow) discover(ctx context.Context) (*metadata, error) {
 	wellKnown := strings.TrimSuffix(f.provider.Issuer, "/") + "/.well-known/openid-configuration"
 	body, err := f.client.get(ctx, wellKnown, "")
@@ -65,7 +64,7 @@ func (f *Flow) discover(ctx context.Context) (*metadata, error) {
 	}
 	if m.Issuer != f.provider.Issuer {
 		if !f.provider.MultiTenant || !isTenantOf(m.Issuer, f.provider.Issuer) {
-			return nil, fmt.Errorf("the provider calls itself %s, but Issuer is %s", quote(m.Issuer), quote(f.provider.Issuer))
+			return nil, fmt.Errorf("the metadata are of issuer %s, but Issuer is %s", quote(m.Issuer), quote(f.provider.Issuer))
 		}
 		m.tenants = true
 	}
@@ -76,12 +75,11 @@ func (f *Flow) discover(ctx context.Context) (*metadata, error) {
 		return nil, fmt.Errorf("jwks_uri: %w", err)
 	}
 	m.keys = &keySet{url: m.KeysURL, client: f.client, timeout: f.timeout, now: f.now}
-	f.known.Store(m)
+	f.cached.Store(m)
 	return m, nil
 }
 
-// complete puts the configured endpoints over the discovered ones and checks
-// what comes out.
+// complete replaces discovered endpoints by configured ones and checks them all.
 func (f *Flow) complete(m *metadata) error {
 	for _, endpoint := range []struct {
 		name       string
@@ -108,7 +106,7 @@ func (f *Flow) complete(m *metadata) error {
 
 func checkEndpoint(raw string) error {
 	if raw == "" {
-		return errors.New("the provider names none")
+		return errors.New("there is none in the provider's metadata")
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -117,11 +115,11 @@ func checkEndpoint(raw string) error {
 	return checkURL(u)
 }
 
-// tenantPlaceholder stands for the tenant in the issuer of Microsoft's metadata.
+// tenantPlaceholder is the placeholder of the tenant in the issuer of Microsoft's metadata.
 const tenantPlaceholder = "{tenantid}"
 
-// isTenantOf reports whether issuer is template with something in the place of
-// the tenant.
+// isTenantOf reports whether issuer is template with a tenant in place of the
+// placeholder.
 func isTenantOf(template, issuer string) bool {
 	before, after, ok := strings.Cut(template, tenantPlaceholder)
 	if !ok || len(issuer) < len(before)+len(after) || !strings.HasPrefix(issuer, before) || !strings.HasSuffix(issuer, after) {
@@ -130,7 +128,7 @@ func isTenantOf(template, issuer string) bool {
 	return isTenant(issuer[len(before) : len(issuer)-len(after)])
 }
 
-// isTenant reports whether s can stand in one segment of an issuer's path.
+// isTenant reports whether s can be one segment of an issuer's path.
 func isTenant(s string) bool {
 	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
 		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '.'

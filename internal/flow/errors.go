@@ -11,16 +11,16 @@ import (
 
 const (
 	maxMessage = 1000 // bytes of an error's text
-	maxQuote   = 200  // bytes of a foreign value in it
+	maxQuote   = 200  // bytes of a provider's or client's value in it
 )
 
-// fail is an error with the code that the browser may see.
+// fail returns an error with a code for the browser.
 func (f *Flow) fail(code string, err error) error {
 	return &provider.Error{Code: code, Err: &cause{f.provider.ID, err}}
 }
 
-// A cause names the provider and keeps what others put into an error from
-// filling the log or from breaking its lines.
+// cause adds the provider to an error, limits its length, and replaces control
+// characters, since an error may contain values of a provider or a client.
 type cause struct {
 	provider string
 	err      error
@@ -41,7 +41,7 @@ func (c *cause) Error() string {
 
 func (c *cause) Unwrap() error { return c.err }
 
-// quote makes a foreign value fit for an error.
+// quote returns s quoted, and shortened, for an error.
 func quote(s string) string {
 	if len(s) > maxQuote {
 		return strconv.Quote(s[:maxQuote]) + "…"

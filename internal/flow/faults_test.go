@@ -18,7 +18,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// The endpoints that a sign-in talks to.
+// The endpoints of the idp.
 const (
 	metadataPath = "/.well-known/openid-configuration"
 	keysPath     = "/jwks"
@@ -26,7 +26,7 @@ const (
 	userinfoPath = "/userinfo"
 )
 
-// onNetwork puts the idp on a loopback address.
+// onNetwork serves the idp on a loopback address.
 func (i *idp) onNetwork(t *testing.T) {
 	server := httptest.NewServer(i)
 	t.Cleanup(server.Close)
@@ -40,7 +40,7 @@ func (i *idp) onNetwork(t *testing.T) {
 	}
 }
 
-func TestSignInOverTheNetwork(t *testing.T) {
+func TestSignIn_OverNetwork(t *testing.T) {
 	i := newIDP()
 	i.onNetwork(t)
 	if _, err := i.signIn(t, flow.New(i.oidc(), flow.Config{Now: clock})); err != nil {
@@ -48,9 +48,8 @@ func TestSignInOverTheNetwork(t *testing.T) {
 	}
 }
 
-// Each fault at each endpoint ends in a clean error, in time, and the next
-// sign-in works.
-func TestFaultsOfTheNetwork(t *testing.T) {
+// Each fault at each endpoint is an error, within the timeout.
+func TestNetwork_Faults(t *testing.T) {
 	huge := `{"a":"` + strings.Repeat("x", 2<<20) + `"}`
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
@@ -76,7 +75,7 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 			w.Header().Set("Content-Encoding", "gzip")
 			w.Write(bomb.Bytes())
 		},
-		"headers without end": func(w http.ResponseWriter, _ *http.Request) {
+		"huge headers": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Huge", strings.Repeat("x", 128<<10))
 		},
 		"HTML":       serve("<!doctype html><title>Maintenance</title>"),
@@ -91,7 +90,7 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 			w.Header().Set("Content-Length", "1000")
 			io.WriteString(w, `{"sub":`)
 		},
-		"hung up": func(w http.ResponseWriter, _ *http.Request) {
+		"closed connection": func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
 			if err == nil {
 				conn.Close()
@@ -115,8 +114,8 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 					_, _, err := f.Start(context.Background(), redirectURI, nil)
 					wantCode(t, err, "OAuthSignin")
 				} else {
-					// A machine under load may need more than the time that is
-					// left to the faulty request: start with a patient flow.
+					// The timeout is for the faulty request alone: a machine
+					// under load may need longer for the others.
 					check, params := i.start(t, flow.New(p, flow.Config{Now: clock}))
 					_, err := f.Finish(context.Background(), check, redirectURI, params)
 					wantCode(t, err, "OAuthCallback")
@@ -132,8 +131,8 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 	}
 }
 
-// An answer that begins well is refused all the same when it is too large.
-func TestGoodAnswersThatAreTooLarge(t *testing.T) {
+// A response that is too large is an error, even if its beginning is valid.
+func TestResponse_TooLarge(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{
 		"body": serve(`{"sub":"user-1"}` + strings.Repeat(" ", 1<<20)),
 		"headers": func(w http.ResponseWriter, _ *http.Request) {
@@ -151,7 +150,7 @@ func TestGoodAnswersThatAreTooLarge(t *testing.T) {
 	}
 }
 
-func TestCompressedAnswersAreRead(t *testing.T) {
+func TestResponse_Compressed(t *testing.T) {
 	i := newIDP()
 	i.onNetwork(t)
 	i.handlers[userinfoPath] = func(w http.ResponseWriter, _ *http.Request) {
@@ -165,26 +164,26 @@ func TestCompressedAnswersAreRead(t *testing.T) {
 	}
 }
 
-// slowly lets every request take its time.
-type slowly struct {
-	next http.RoundTripper
-	each time.Duration
+// delayed delays each request.
+type delayed struct {
+	next  http.RoundTripper
+	delay time.Duration
 }
 
-func (s slowly) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s delayed) RoundTrip(r *http.Request) (*http.Response, error) {
 	select {
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
-	case <-time.After(s.each):
+	case <-time.After(s.delay):
 		return s.next.RoundTrip(r)
 	}
 }
 
-// Three requests of four seconds each are more than the ten that a sign-in has.
-func TestDeadlineIsForTheWholeSignIn(t *testing.T) {
+// Three requests of four seconds each exceed the ten seconds of a sign-in.
+func TestTimeout_BoundsWholeSignIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newIDP()
-		f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: slowly{i, 4 * time.Second}}, Now: clock})
+		f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: delayed{i, 4 * time.Second}}, Now: clock})
 		check, params := i.start(t, f)
 
 		began := time.Now()
@@ -199,10 +198,10 @@ func TestDeadlineIsForTheWholeSignIn(t *testing.T) {
 	})
 }
 
-func TestBrowserThatLeavesEndsTheSignIn(t *testing.T) {
+func TestFinish_EndsWithRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newIDP()
-		f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: slowly{i, time.Second}}, Now: clock})
+		f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: delayed{i, time.Second}}, Now: clock})
 		check, params := i.start(t, f)
 
 		ctx, leave := context.WithTimeout(context.Background(), 500*time.Millisecond)
@@ -210,16 +209,16 @@ func TestBrowserThatLeavesEndsTheSignIn(t *testing.T) {
 		_, err := f.Finish(ctx, check, redirectURI, params)
 		wantCode(t, err, "OAuthCallback")
 		if len(i.seen(tokenPath)) != 0 {
-			t.Error("the token request went on")
+			t.Error("the token request was sent")
 		}
 	})
 }
 
-func TestApplicationsClientLendsTransportAndTimeoutOnly(t *testing.T) {
+func TestHTTPClient_TransportAndTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newIDP()
 		base := &http.Client{
-			Transport:     slowly{i, 3 * time.Second},
+			Transport:     delayed{i, 3 * time.Second},
 			Timeout:       2 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return nil },
 		}
@@ -228,19 +227,19 @@ func TestApplicationsClientLendsTransportAndTimeoutOnly(t *testing.T) {
 		_, _, err := f.Start(context.Background(), redirectURI, nil)
 		wantCode(t, err, "OAuthSignin")
 		if took := time.Since(began); took != 2*time.Second {
-			t.Errorf("the client's own timeout is not kept: %v", took)
+			t.Errorf("the timeout of the client was not used: %v", took)
 		}
 	})
 }
 
-func TestNothingGoesOutInTheClear(t *testing.T) {
+func TestRequest_HTTPSOnly(t *testing.T) {
 	for name, tt := range map[string]struct {
 		url string
 		ok  bool
 	}{
 		"https":            {"https://idp.example/userinfo", true},
-		"http to here":     {"http://127.0.0.1/userinfo", true},
-		"http to here, v6": {"http://[::1]:8080/userinfo", true},
+		"http, loopback":   {"http://127.0.0.1/userinfo", true},
+		"http, IPv6":       {"http://[::1]:8080/userinfo", true},
 		"http, localhost":  {"http://localhost:3000/userinfo", true},
 		"http":             {"http://idp.example/userinfo", false},
 		"http, look-alike": {"http://localhost.evil.example/userinfo", false},
@@ -267,15 +266,15 @@ func TestNothingGoesOutInTheClear(t *testing.T) {
 	}
 }
 
-// A panic in a goroutine of ours would end the whole server.
-func TestPanicInTheTransportIsAnError(t *testing.T) {
+// The transport runs in a goroutine in which a panic would end the server.
+func TestHTTPClient_TransportPanics(t *testing.T) {
 	i := newIDP()
 	i.handlers[metadataPath] = func(http.ResponseWriter, *http.Request) { panic("boom") }
 	_, _, err := i.flow(i.oidc()).Start(context.Background(), redirectURI, nil)
 	wantCode(t, err, "OAuthSignin")
 }
 
-func TestProviderThatIsDownIsAnError(t *testing.T) {
+func TestStart_ProviderDown(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -287,10 +286,10 @@ func TestProviderThatIsDownIsAnError(t *testing.T) {
 	wantCode(t, err, "OAuthSignin")
 }
 
-func TestManySignInsAtOnce(t *testing.T) {
+func TestSignIn_Concurrent(t *testing.T) {
 	i := newIDP()
-	// Without the nonce of each browser the ID token can't be good: OAuth 2 does
-	// here, and the OpenID half goes as far as the nonce.
+	// The idp does not get the nonces, so that the OpenID sign-ins have to fail at
+	// the check of the nonce.
 	oauth, oidc := i.flow(i.oauth2()), i.flow(i.oidc())
 	failures := make(chan error, 16)
 	for range cap(failures) / 2 {
@@ -303,7 +302,7 @@ func TestManySignInsAtOnce(t *testing.T) {
 			check, params := startParams(oidc)
 			_, err := oidc.Finish(context.Background(), check, redirectURI, params)
 			if err == nil || !strings.Contains(err.Error(), "nonce") {
-				failures <- errors.Join(errors.New("the nonce of another browser"), err)
+				failures <- errors.Join(errors.New("want an error about the nonce"), err)
 				return
 			}
 			failures <- nil

@@ -17,7 +17,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-func TestFinishSignsIn(t *testing.T) {
+func TestFinish_SignsIn(t *testing.T) {
 	i := newIDP()
 	i.answer["session_state"] = "s"
 	result, err := i.signIn(t, i.flow(i.oidc()))
@@ -50,8 +50,8 @@ func TestFinishSignsIn(t *testing.T) {
 	}
 }
 
-// Whom a later logout token or refreshed ID token is about.
-func TestResultNamesTheSubjectAndTheProvidersSession(t *testing.T) {
+// A logout token and a refreshed ID token identify the sign-in by these.
+func TestFinish_SubjectAndSession(t *testing.T) {
 	for name, tt := range map[string]struct {
 		sid  any
 		want string
@@ -59,7 +59,7 @@ func TestResultNamesTheSubjectAndTheProvidersSession(t *testing.T) {
 		"sid":             {"s1", "s1"},
 		"none":            {nil, ""},
 		"null":            {null, ""},
-		"a number":        {1, ""}, // no standard forbids it in an ID token
+		"a number":        {1, ""}, // allowed in an ID token
 		"not in userinfo": {"s1", "s1"},
 	} {
 		i := newIDP()
@@ -84,11 +84,11 @@ func TestResultNamesTheSubjectAndTheProvidersSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	if result.Subject != "" || result.Session != "" {
-		t.Errorf("OAuth 2 has the subject %q and the session %q, which nobody signed", result.Subject, result.Session)
+		t.Errorf("OAuth 2 has the subject %q and the session %q, which are not signed", result.Subject, result.Session)
 	}
 }
 
-func TestFinishSendsTheCodeOnceWithVerifierAndSameRedirectURI(t *testing.T) {
+func TestFinish_TokenRequest(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc())
 	check, params := i.start(t, f)
@@ -112,11 +112,11 @@ func TestFinishSendsTheCodeOnceWithVerifierAndSameRedirectURI(t *testing.T) {
 		t.Errorf("User-Agent %q", got)
 	}
 	if got := i.seen("/userinfo")[0].Header.Get("Authorization"); got != "Bearer the access token" {
-		t.Errorf("userinfo was asked with %q", got)
+		t.Errorf("userinfo request with Authorization %q", got)
 	}
 }
 
-func TestFinishRefusesAnAnswerThatIsNotThisBrowsers(t *testing.T) {
+func TestFinish_ChecksResponse(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(check *flow.Check, params url.Values)
 		code   string
@@ -144,7 +144,7 @@ func TestFinishRefusesAnAnswerThatIsNotThisBrowsers(t *testing.T) {
 		"error beside a code":       {func(_ *flow.Check, p url.Values) { p.Set("error", "server_error") }, "Callback"},
 		"empty error beside a code": {func(_ *flow.Check, p url.Values) { p.Set("error", "") }, "Callback"},
 		"error without state":       {func(_ *flow.Check, p url.Values) { p.Del("state"); p.Set("error", "access_denied") }, "OAuthCallback"},
-		"error with a huge, wild tale": {func(_ *flow.Check, p url.Values) {
+		"error with a long description": {func(_ *flow.Check, p url.Values) {
 			p.Set("error", "e\r\nx")
 			p.Set("error_description", strings.Repeat("\n<b>", 5000))
 		}, "Callback"},
@@ -160,13 +160,13 @@ func TestFinishRefusesAnAnswerThatIsNotThisBrowsers(t *testing.T) {
 				t.Error("a result came with the error")
 			}
 			if n := len(i.seen("/token")); n != 0 {
-				t.Errorf("%d token requests went out", n)
+				t.Errorf("%d token requests", n)
 			}
 		})
 	}
 }
 
-func TestFinishRefusesWithoutACheck(t *testing.T) {
+func TestFinish_WithoutCheck(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc())
 	_, params := i.start(t, f)
@@ -174,7 +174,7 @@ func TestFinishRefusesWithoutACheck(t *testing.T) {
 	wantCode(t, err, "OAuthCallback")
 }
 
-func TestFinishRefusesAtAnotherCallback(t *testing.T) {
+func TestFinish_OtherRedirectURI(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc())
 	check, params := i.start(t, f)
@@ -182,15 +182,15 @@ func TestFinishRefusesAtAnotherCallback(t *testing.T) {
 	wantCode(t, err, "OAuthCallback")
 }
 
-// One provider's check must not open another's callback (GHSA-x445-f3h2-j279).
-func TestFinishRefusesTheCheckOfAnotherProvider(t *testing.T) {
+// GHSA-x445-f3h2-j279: the check of one provider satisfied the callback of another.
+func TestFinish_CheckOfOtherProvider(t *testing.T) {
 	i := newIDP()
 	check, params := i.start(t, i.flow(i.oidc(func(p *provider.Provider) { p.ID = "one" })))
 	_, err := i.flow(i.oidc(func(p *provider.Provider) { p.ID = "two" })).Finish(context.Background(), check, redirectURI, params)
 	wantCode(t, err, "OAuthCallback")
 }
 
-func TestAnnouncedIssParameterIsRequired(t *testing.T) {
+func TestFinish_RequiresAnnouncedIss(t *testing.T) {
 	i := newIDP()
 	i.metadata["authorization_response_iss_parameter_supported"] = true
 	f := i.flow(i.oidc())
@@ -204,7 +204,7 @@ func TestAnnouncedIssParameterIsRequired(t *testing.T) {
 	}
 }
 
-func TestOAuth2ChecksIssWhereTheIssuerIsKnown(t *testing.T) {
+func TestFinish_OAuth2Iss(t *testing.T) {
 	for name, tt := range map[string]struct {
 		issuer, iss string
 		code        string
@@ -212,7 +212,7 @@ func TestOAuth2ChecksIssWhereTheIssuerIsKnown(t *testing.T) {
 		"same":          {issuer, issuer, ""},
 		"other":         {issuer, "https://evil.example", "OAuthCallback"},
 		"absent":        {issuer, "", ""},
-		"not known":     {"", "https://any.example", ""},
+		"no issuer":     {"", "https://any.example", ""},
 		"differs by /":  {issuer, issuer + "/", "OAuthCallback"},
 		"differs by AA": {issuer, strings.ToUpper(issuer), "OAuthCallback"},
 	} {
@@ -233,7 +233,7 @@ func TestOAuth2ChecksIssWhereTheIssuerIsKnown(t *testing.T) {
 	}
 }
 
-func TestProfileFunctionDecidesAndItsCodeReachesTheBrowser(t *testing.T) {
+func TestProfile_UserAndErrorCode(t *testing.T) {
 	for name, tt := range map[string]struct {
 		user *provider.User
 		err  error
@@ -245,7 +245,7 @@ func TestProfileFunctionDecidesAndItsCodeReachesTheBrowser(t *testing.T) {
 		"own code":    {nil, &provider.Error{Code: "NotInvited"}, "NotInvited"},
 		"normalized":  {&provider.User{ID: "1", Email: "A@B.C", Image: "javascript:alert(1)"}, nil, ""},
 		"user, error": {&provider.User{ID: "1"}, errors.New("boom"), "OAuthCallback"},
-		"wild error":  {nil, errors.New(strings.Repeat("boom\r\n", 1000)), "OAuthCallback"},
+		"long error":  {nil, errors.New(strings.Repeat("boom\r\n", 1000)), "OAuthCallback"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newIDP()
@@ -266,7 +266,7 @@ func TestProfileFunctionDecidesAndItsCodeReachesTheBrowser(t *testing.T) {
 	}
 }
 
-func TestProfileFunctionSeesTokensAndParamsButNoCode(t *testing.T) {
+func TestProfile_Request(t *testing.T) {
 	i := newIDP()
 	i.handlers["/more"] = func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, object{"auth": r.Header.Get("Authorization")})
@@ -303,12 +303,12 @@ func TestProfileFunctionSeesTokensAndParamsButNoCode(t *testing.T) {
 		t.Errorf("Get: %v, %v, %v", more, missing, moved)
 	}
 	if text := errors.Join(missing, moved).Error(); strings.Contains(text, "the-code") {
-		t.Errorf("a token is in the error: %s", text)
+		t.Errorf("the error contains a token: %s", text)
 	}
 }
 
-// Ids are larger than a float64 holds: two users must not become one.
-func TestNumericIDsKeepTheirDigits(t *testing.T) {
+// The ID exceeds the precision of a float64.
+func TestProfile_NumericIDKeepsDigits(t *testing.T) {
 	i := newIDP()
 	i.userinfo = jsontext.Value(`{"id":9007199254740993}`)
 	result, err := i.signIn(t, i.flow(i.oauth2()))
@@ -320,7 +320,7 @@ func TestNumericIDsKeepTheirDigits(t *testing.T) {
 	}
 }
 
-func TestCheckSurvivesItsCookie(t *testing.T) {
+func TestCheck_JSON(t *testing.T) {
 	want := flow.Check{Provider: "a", Issuer: "b", RedirectURI: "c", State: "d", Nonce: "e", Verifier: "f"}
 	sealed, err := json.Marshal(want)
 	if err != nil {

@@ -1,13 +1,11 @@
-// Package flow is the way of a sign-in through an OAuth 2 or OpenID Connect
-// provider: the authorization URL that the browser is sent to, the checks of
-// the answer that it brings back, the exchange of the code for tokens, the
-// verification of the ID token, and the user's profile; later, new tokens for
-// the refresh token; and in the end the sign-out at the provider, and its word
-// that somebody has signed out there.
+// Package flow implements the client of an OAuth 2 or OpenID Connect provider: the
+// authorization URL, the checks of the authorization response, the token request,
+// the verification of the ID token and the user's profile; refresh token requests;
+// and logout in both directions (RP-initiated and back-channel).
 //
-// It keeps no state between the two halves; a [Check] does, which the caller
-// seals into a cookie. It logs nothing: its errors tell it all, without
-// secrets, codes or tokens.
+// The state of a sign-in is in a [Check], which the caller seals into a cookie; a
+// [Flow] keeps none. The package logs nothing. Its errors contain no secret, code
+// or token.
 package flow
 
 import (
@@ -30,37 +28,38 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// A Config is what all flows of an application share. The zero value works.
+// Config is the configuration that all flows of an application share. The zero
+// value is valid.
 type Config struct {
-	// HTTPClient lends its Transport and Timeout to the requests to the
-	// provider. Its CheckRedirect and Jar are not used: no redirect is followed
-	// and no cookie kept. Nil means a transport of the flow's own.
+	// HTTPClient supplies the Transport and the Timeout of requests to the
+	// provider. Its CheckRedirect and Jar are not used: redirects are not
+	// followed, and cookies are not kept. Nil means a clone of
+	// http.DefaultTransport.
 	HTTPClient *http.Client
 
-	// Timeout is the time that a call of Start, Finish or another method may
-	// take, all requests together.
-	// Zero means 10 seconds.
+	// Timeout bounds a call of Start, Finish or another method, including all of
+	// its requests. Zero means 10 seconds.
 	Timeout time.Duration
 
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
 
-// A Flow signs people in with one provider. It is safe for concurrent use.
+// Flow is the client of one provider. It is safe for concurrent use.
 type Flow struct {
 	provider provider.Provider
 	client   *client
 	timeout  time.Duration
 	now      func() time.Time
 
-	known     atomic.Pointer[metadata] // what discovery found
+	cached    atomic.Pointer[metadata] // of the latest discovery
 	discovery singleflight.Group
 }
 
-// A Check is what a browser carries between the two halves of a sign-in, so
-// that the second half belongs to the first: same browser, same provider, same
-// redirect URI. The caller seals it into a short-lived cookie and spends it at
-// once, whatever Finish says. It holds secrets.
+// Check is the state of a sign-in between [Flow.Start] and [Flow.Finish]. It binds
+// the authorization response to the browser, the provider and the redirect URI of
+// the request (RFC 9700 §4.7). The caller seals it into a short-lived cookie, and
+// clears that cookie whatever Finish returns. It contains secrets.
 type Check struct {
 	Provider    string `json:"provider"`
 	Issuer      string `json:"issuer,omitempty"`
@@ -70,22 +69,22 @@ type Check struct {
 	Verifier    string `json:"code_verifier"`
 }
 
-// A Result is a sign-in that the provider vouches for.
+// Result is a verified sign-in.
 type Result struct {
 	User    *provider.User
 	Account *provider.Account
-	Profile provider.Profile // what the provider said
+	Profile provider.Profile // the provider's data of the user
 
-	// Subject and Session are the "sub" and the "sid" of the ID token: by them a
-	// [Refresh] and a [LogoutToken] name the sign-in again. Session is empty
-	// where the provider sends none, and both are for OAuth 2.
+	// Subject and Session are the "sub" and the "sid" of the ID token, by which a
+	// [Refresh] and a [LogoutToken] identify the sign-in. Session is empty if the
+	// provider sends none. Both are empty for OAuth 2.
 	Subject string
 	Session string
 }
 
-// New returns the flow of p, which must be valid (see provider.Validate). It
-// does not touch the network: discovery happens when somebody signs in, so that
-// an application starts while a provider is down.
+// New returns the flow of p, which must be valid (see [provider.Provider.Validate]).
+// It makes no request: discovery is part of the first sign-in, so that an
+// application starts while a provider is down.
 func New(p provider.Provider, cfg Config) *Flow {
 	p.Scopes = slices.Clone(p.Scopes)
 	p.AllowedParams = slices.Clone(p.AllowedParams)
@@ -104,13 +103,13 @@ func New(p provider.Provider, cfg Config) *Flow {
 	}
 }
 
-// Start begins a sign-in: it returns the URL to send the browser to and the
-// check to send with it. Of query, the parameters of the request that asked for
-// the sign-in, login_hint, prompt, ui_locales and the provider's AllowedParams
-// go along.
+// Start begins a sign-in: it returns the authorization URL and the check for the
+// browser. query has the parameters of the request for the sign-in, of which
+// login_hint, prompt, ui_locales and the provider's AllowedParams are copied into
+// the URL.
 //
-// An error is an *provider.Error with the code OAuthSignin: the provider's
-// metadata could not be had.
+// The error is a *provider.Error with the code OAuthSignin: the metadata of the
+// provider are not available or not valid.
 func (f *Flow) Start(ctx context.Context, redirectURI string, query url.Values) (string, *Check, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
@@ -132,13 +131,13 @@ func (f *Flow) Start(ctx context.Context, redirectURI string, query url.Values) 
 	return f.authorizationURL(m, check, query), check, nil
 }
 
-// Finish ends a sign-in with the parameters that the provider sent back through
-// the browser, the query or the form of the callback. check is what Start
-// returned to this browser, and redirectURI the same as then.
+// Finish completes a sign-in. params is the authorization response: the query or the
+// form of the callback. check and redirectURI are those of [Flow.Start] for this
+// browser.
 //
-// An error is an *provider.Error. Its code is AccessDenied when the user said
-// no, Callback for another error that the provider named, OAuthCallback for
-// everything else, or the Profile function's own.
+// The error is a *provider.Error. Its code is AccessDenied if the user has denied
+// access, Callback for another error response, that of an error of the Profile
+// function that is a *provider.Error, or else OAuthCallback.
 func (f *Flow) Finish(ctx context.Context, check *Check, redirectURI string, params url.Values) (*Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
@@ -147,7 +146,7 @@ func (f *Flow) Finish(ctx context.Context, check *Check, redirectURI string, par
 		return nil, f.fail("OAuthCallback", err)
 	}
 	if params.Has("error") {
-		return nil, f.refusal(params)
+		return nil, f.errorResponse(params)
 	}
 	result, err := f.finish(ctx, check, params)
 	if own, ok := errors.AsType[*provider.Error](err); ok {
@@ -187,48 +186,48 @@ func (f *Flow) finish(ctx context.Context, check *Check, params url.Values) (*Re
 	return &Result{User: user, Account: account, Profile: profile, Subject: id.Subject, Session: text(id.Session)}, nil
 }
 
-// checkState ties the answer to the browser, the provider and the redirect URI
-// of the first half (RFC 9700 §4.7). It needs no network, so an answer that
-// nobody asked for costs nothing.
+// checkState checks that the response belongs to the check: same browser, provider
+// and redirect URI (RFC 9700 §4.7). It makes no request, so that a forged response
+// costs none.
 func (f *Flow) checkState(check *Check, redirectURI string, params url.Values) error {
 	if check == nil {
-		return errors.New("the browser brought no check of this sign-in")
+		return errors.New("there is no check of this sign-in")
 	}
 	if check.Provider != f.provider.ID || check.Issuer != f.provider.Issuer {
-		return fmt.Errorf("the check is one of provider %s, issuer %s", quote(check.Provider), quote(check.Issuer))
+		return fmt.Errorf("the check is of provider %s, issuer %s", quote(check.Provider), quote(check.Issuer))
 	}
 	if check.RedirectURI != redirectURI {
-		return fmt.Errorf("the sign-in began with the redirect URI %s and ended at %s", quote(check.RedirectURI), quote(redirectURI))
+		return fmt.Errorf("the redirect URI was %s at the start and is %s now", quote(check.RedirectURI), quote(redirectURI))
 	}
 	if check.State == "" || check.Verifier == "" || check.Nonce == "" && f.provider.Type == provider.TypeOIDC {
-		return errors.New("the check is not complete")
+		return errors.New("the check is incomplete")
 	}
 	state, err := single(params, "state")
 	if err != nil {
 		return err
 	}
 	if !equal(state, check.State) {
-		return errors.New("the state is not the one of this browser")
+		return errors.New("the state does not match that of the check")
 	}
 	return nil
 }
 
-// refusal is the provider's error (RFC 6749 §4.1.2.1). Its words are for the
-// log alone.
-func (f *Flow) refusal(params url.Values) error {
+// errorResponse returns the error of an error response (RFC 6749 §4.1.2.1). Its
+// description is for the log alone.
+func (f *Flow) errorResponse(params url.Values) error {
 	code := "Callback"
 	if params.Get("error") == "access_denied" {
 		code = "AccessDenied"
 	}
-	return f.fail(code, fmt.Errorf("the provider answered %s: %s", quote(params.Get("error")), quote(params.Get("error_description"))))
+	return f.fail(code, fmt.Errorf("error response %s: %s", quote(params.Get("error")), quote(params.Get("error_description"))))
 }
 
-// checkIssuer is the defence against mix-up attacks of RFC 9207 §2.4. Where the
-// issuer depends on the tenant, profile compares it with the ID token's.
+// checkIssuer checks the iss parameter against mix-up attacks (RFC 9207 §2.4). If
+// the issuer depends on the tenant, profile compares it with that of the ID token.
 func (f *Flow) checkIssuer(m *metadata, params url.Values) error {
 	if !params.Has("iss") {
 		if m.IssParameterSupported {
-			return errors.New("the answer lacks the iss parameter that the provider announces")
+			return errors.New("the response has no iss parameter, which the provider's metadata announce")
 		}
 		return nil
 	}
@@ -237,22 +236,22 @@ func (f *Flow) checkIssuer(m *metadata, params url.Values) error {
 		return err
 	}
 	if m.Issuer != "" && !m.tenants && iss != m.Issuer {
-		return fmt.Errorf("the answer is one of issuer %s, not of %s", quote(iss), quote(m.Issuer))
+		return fmt.Errorf("the response is of issuer %s, not %s", quote(iss), quote(m.Issuer))
 	}
 	return nil
 }
 
-// maxParam is how long a parameter of the provider's answer may be, in bytes.
+// maxParam is the maximum length of a parameter of the response, in bytes.
 const maxParam = 4096
 
-// single returns a parameter that must be there once and not be empty.
+// single returns a parameter that must be present once and not empty.
 func single(params url.Values, name string) (string, error) {
 	values := params[name]
 	if len(values) != 1 || values[0] == "" {
-		return "", fmt.Errorf("the answer has %d values of the %s parameter, or an empty one", len(values), name)
+		return "", fmt.Errorf("the response has %d values of the parameter %s, or an empty one", len(values), name)
 	}
 	if len(values[0]) > maxParam {
-		return "", fmt.Errorf("the %s parameter has %d bytes", name, len(values[0]))
+		return "", fmt.Errorf("the parameter %s has %d bytes", name, len(values[0]))
 	}
 	return values[0], nil
 }

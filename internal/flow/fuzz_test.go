@@ -13,8 +13,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Whatever a provider's metadata say, the browser goes to https only, and only
-// if they speak of this issuer.
+// With all metadata, the authorization URL is https or on a loopback address, and the
+// issuer is the configured one.
 func FuzzDiscovery(f *testing.F) {
 	good := string(must(json.Marshal(newIDP().metadata)))
 	for _, seed := range []string{
@@ -41,10 +41,10 @@ func FuzzDiscovery(f *testing.F) {
 		}
 		u, err := url.Parse(address)
 		if err != nil || u.Host == "" || u.Fragment != "" {
-			t.Fatalf("the browser is sent to %q: %v", address, err)
+			t.Fatalf("the authorization URL is %q: %v", address, err)
 		}
 		if u.Scheme != "https" && u.Hostname() != "localhost" && !net.ParseIP(u.Hostname()).IsLoopback() {
-			t.Fatalf("the browser is sent in the clear: %q", address)
+			t.Fatalf("the authorization URL is not https: %q", address)
 		}
 		if got := u.Query()["state"]; len(got) == 0 || got[len(got)-1] != check.State {
 			t.Fatalf("the state is not at the end of %q", address)
@@ -52,8 +52,8 @@ func FuzzDiscovery(f *testing.F) {
 	})
 }
 
-// Whatever a token endpoint answers, an account is one of this provider and can
-// be written and read again without loss.
+// With all responses of a token endpoint, an account is of this provider, and
+// marshalling loses no member.
 func FuzzTokenResponse(f *testing.F) {
 	for _, seed := range []string{
 		`{"access_token":"at","token_type":"Bearer"}`, ``, `null`, `[]`, `{`, `{"access_token":1}`,
@@ -101,8 +101,8 @@ func FuzzTokenResponse(f *testing.F) {
 	})
 }
 
-// Whatever a signed payload says, nobody signs in without this issuer, this
-// client, a subject and this nonce.
+// With all signed payloads, a sign-in requires the issuer, the client, a subject and
+// the nonce.
 func FuzzIDToken(f *testing.F) {
 	for _, seed := range []string{
 		`{"iss":"https://idp.example","aud":"the client","sub":"a","iat":1795420000,"exp":1795420600,"nonce":"NONCE"}`,
@@ -139,8 +139,8 @@ func FuzzIDToken(f *testing.F) {
 	})
 }
 
-// Whatever a signed payload says, nobody is signed out without this issuer, an
-// ID, the event and somebody who is meant; and nothing unsigned does.
+// With all signed payloads, a logout token requires the issuer, an ID, the event, and
+// a subject or a session. Without a signature there is none.
 func FuzzLogoutToken(f *testing.F) {
 	for _, seed := range []string{
 		`{"iss":"https://idp.example","aud":"the client","sub":"a","sid":"b","iat":1795420000,"exp":1795420120,"jti":"j","events":{"http://schemas.openid.net/event/backchannel-logout":{}}}`,
@@ -155,7 +155,7 @@ func FuzzLogoutToken(f *testing.F) {
 	flow := i.flow(i.oidc())
 	f.Fuzz(func(t *testing.T, typ, payload string) {
 		if !utf8.ValidString(typ) {
-			return // no JSON can hold it
+			return // can't be part of JSON
 		}
 		i.requests = nil
 		token, err := flow.VerifyLogoutToken(context.Background(), payload)
@@ -185,7 +185,7 @@ func FuzzLogoutToken(f *testing.F) {
 			t.Fatalf("%q became %+v", payload, token)
 		}
 		if lasts := token.ExpiresAt.Sub(now); lasts <= 0 || lasts > 15*time.Minute {
-			t.Fatalf("%q is to be remembered for %v", payload, lasts)
+			t.Fatalf("%q expires after %v", payload, lasts)
 		}
 	})
 }

@@ -37,7 +37,7 @@ var now = time.Unix(1795420000, 0)
 
 func clock() time.Time { return now }
 
-// Keys are slow to make, so the tests share them.
+// Generating keys is slow, so that the tests share them.
 var (
 	rsaKey     = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
 	ecKey      = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
@@ -52,21 +52,21 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// An object is a JSON object to be.
+// object is a JSON object.
 type object = map[string]any
 
-// An idp is an OpenID provider in memory. A test changes its fields before the
-// sign-in, not during it.
+// idp is an OpenID provider in memory. A test changes its fields before the sign-in,
+// not during it.
 type idp struct {
 	issuer string
 
-	// What the provider publishes and answers.
+	// The responses of the endpoints.
 	metadata object
 	keys     []any // JSON Web Keys
 	answer   object
 	userinfo any
 
-	// How it makes an ID token.
+	// The ID token.
 	method jwt.SigningMethod
 	key    any
 	header object
@@ -80,7 +80,7 @@ type idp struct {
 	requests []*http.Request // with their forms parsed
 }
 
-// newIDP returns a provider that does everything right.
+// newIDP returns a provider that follows the standards.
 func newIDP() *idp {
 	return &idp{
 		issuer: issuer,
@@ -115,7 +115,7 @@ func newIDP() *idp {
 	}
 }
 
-// jwk is a public key as a provider publishes it.
+// jwk returns a public key as a JSON Web Key for signatures.
 func jwk(kid string, public crypto.PublicKey) any {
 	return jose.JSONWebKey{KeyID: kid, Key: public, Use: "sig"}
 }
@@ -157,8 +157,7 @@ func (i *idp) seen(path string) []*http.Request {
 	return found
 }
 
-// tokens is the answer of the token endpoint. A nil member takes the default
-// away.
+// tokens returns the response of the token endpoint. A nil member is left out.
 func (i *idp) tokens() object {
 	answer := maps.Clone(i.answer)
 	if _, ok := answer["id_token"]; !ok {
@@ -175,7 +174,7 @@ func (i *idp) idToken() string {
 	return i.sign(string(must(json.Marshal(claims))))
 }
 
-// sign makes a token with any payload.
+// sign returns a token with the payload.
 func (i *idp) sign(payload string) string {
 	header := object{"alg": i.method.Alg(), "typ": "JWT"}
 	maps.Copy(header, i.header)
@@ -200,7 +199,7 @@ func (i *idp) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// oidc is the provider as an application configures it.
+// oidc returns the configuration of the provider, after change.
 func (i *idp) oidc(change ...func(*provider.Provider)) provider.Provider {
 	p := provider.OIDC(provider.Provider{ID: "idp", Issuer: i.issuer, ClientID: clientID, ClientSecret: secret})
 	for _, apply := range change {
@@ -209,7 +208,7 @@ func (i *idp) oidc(change ...func(*provider.Provider)) provider.Provider {
 	return p
 }
 
-// oauth2 is the same provider without OpenID Connect.
+// oauth2 returns the configuration of the provider as one of OAuth 2, after change.
 func (i *idp) oauth2(change ...func(*provider.Provider)) provider.Provider {
 	p := provider.OAuth2(provider.Provider{
 		ID: "idp", ClientID: clientID, ClientSecret: secret,
@@ -221,12 +220,12 @@ func (i *idp) oauth2(change ...func(*provider.Provider)) provider.Provider {
 	return p
 }
 
-// flow connects a provider to the idp without a network.
+// flow returns the flow of p, whose requests the idp serves in memory.
 func (i *idp) flow(p provider.Provider) *flow.Flow {
 	return flow.New(p, flow.Config{HTTPClient: &http.Client{Transport: i}, Now: clock})
 }
 
-// start sends a browser away, and lets the idp see where to.
+// start starts a sign-in, passes the nonce to the idp and returns the response.
 func (i *idp) start(t testing.TB, f *flow.Flow) (*flow.Check, url.Values) {
 	t.Helper()
 	address, check, err := f.Start(context.Background(), redirectURI, nil)
@@ -238,14 +237,14 @@ func (i *idp) start(t testing.TB, f *flow.Flow) (*flow.Check, url.Values) {
 	return check, url.Values{"state": query["state"], "code": {"the-code"}}
 }
 
-// signIn goes the whole way of a sign-in.
+// signIn starts and completes a sign-in.
 func (i *idp) signIn(t testing.TB, f *flow.Flow) (*flow.Result, error) {
 	t.Helper()
 	check, params := i.start(t, f)
 	return f.Finish(context.Background(), check, redirectURI, params)
 }
 
-// startParams is start for goroutines: the idp does not get to know the nonce.
+// startParams is start for goroutines, which does not pass the nonce to the idp.
 func startParams(f *flow.Flow) (*flow.Check, url.Values) {
 	_, check, err := f.Start(context.Background(), redirectURI, nil)
 	if err != nil {

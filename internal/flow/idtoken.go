@@ -11,14 +11,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// idToken verifies an ID token by OpenID Connect Core §3.1.3.7 and returns its
-// claims, also as they were sent. The nonce is the caller's to check.
+// idToken verifies an ID token (OpenID Connect Core §3.1.3.7) and returns its claims,
+// decoded and as they were sent. The caller checks the nonce.
 func (f *Flow) idToken(ctx context.Context, m *metadata, raw, accessToken string) (*claims, jsontext.Value, error) {
 	h, err := readHeader(raw)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, payload, err := f.signed(ctx, m, raw, 0)
+	c, payload, err := f.verifySigned(ctx, m, raw, 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -29,13 +29,14 @@ func (f *Flow) idToken(ctx context.Context, m *metadata, raw, accessToken string
 		return nil, nil, errors.New("there is no sub")
 	}
 	if c.AccessTokenHash != nil && !equal(*c.AccessTokenHash, accessTokenHash(h.Algorithm, accessToken)) {
-		return nil, nil, errors.New("the at_hash is one of another token")
+		return nil, nil, errors.New("the at_hash is of another access token")
 	}
 	return c, payload, nil
 }
 
-// accessTokenHash is the at_hash of OpenID Connect Core §3.1.3.6: the left half
-// of the hash that goes with the algorithm. EdDSA hashes with SHA-512.
+// accessTokenHash returns the at_hash of an access token (OpenID Connect Core
+// §3.1.3.6): the left half of its hash by the algorithm's hash function, which is
+// SHA-512 for EdDSA.
 func accessTokenHash(algorithm, accessToken string) string {
 	token := []byte(accessToken)
 	var sum []byte

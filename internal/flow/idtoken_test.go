@@ -16,26 +16,26 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// fromIDToken leaves the userinfo endpoint out, so that only the ID token can
-// be what a test is about.
+// fromIDToken skips the userinfo request, so that the result depends on the ID token
+// alone.
 func fromIDToken(p *provider.Provider) { p.SkipUserinfo = true }
 
-// null is a member that is there and says nothing.
+// null is a member whose value is null.
 const null = jsonNull("null")
 
 type jsonNull string
 
 func (n jsonNull) MarshalJSON() ([]byte, error) { return []byte(n), nil }
 
-func TestIDTokenClaims(t *testing.T) {
+func TestIDToken_Claims(t *testing.T) {
 	unix := now.Unix()
 	for name, tt := range map[string]struct {
-		claims object // nil takes a claim away
+		claims object // a nil claim is left out
 		ok     bool
 	}{
-		"as it should be":           {object{}, true},
+		"valid":                     {object{}, true},
 		"audience in an array":      {object{"aud": []string{clientID}}, true},
-		"azp is us":                 {object{"azp": clientID}, true},
+		"azp is the client":         {object{"azp": clientID}, true},
 		"two audiences and azp":     {object{"aud": []string{"other", clientID}, "azp": clientID}, true},
 		"expired within the skew":   {object{"exp": unix - 60}, true},
 		"issued within the skew":    {object{"iat": unix + 60}, true},
@@ -48,7 +48,7 @@ func TestIDTokenClaims(t *testing.T) {
 		"issuer in an array":        {object{"iss": []string{issuer}}, false},
 		"no audience":               {object{"aud": nil}, false},
 		"other audience":            {object{"aud": "other"}, false},
-		"audience we are a part of": {object{"aud": clientID + "2"}, false},
+		"audience with same prefix": {object{"aud": clientID + "2"}, false},
 		"empty audience":            {object{"aud": []string{}}, false},
 		"audience is a number":      {object{"aud": 1}, false},
 		"audience is an object":     {object{"aud": object{clientID: clientID}}, false},
@@ -87,13 +87,13 @@ func TestIDTokenClaims(t *testing.T) {
 			i := newIDP()
 			maps.Copy(i.claims, tt.claims)
 			_, err := i.signIn(t, i.flow(i.oidc(fromIDToken, func(p *provider.Provider) {
-				// Not the profile, the ID token has to be what is refused.
+				// So that the error is not one of the profile.
 				p.Profile = func(context.Context, provider.ProfileRequest) (*provider.User, error) {
 					return &provider.User{ID: "1"}, nil
 				}
 			})))
 			if tt.ok && err != nil {
-				t.Errorf("refused: %v", err)
+				t.Errorf("rejected: %v", err)
 			}
 			if !tt.ok {
 				wantCode(t, err, "OAuthCallback")
@@ -102,7 +102,7 @@ func TestIDTokenClaims(t *testing.T) {
 	}
 }
 
-func TestIDTokenPayloadsThatAreNotClaims(t *testing.T) {
+func TestIDToken_InvalidPayload(t *testing.T) {
 	for _, payload := range []string{``, `null`, `[]`, `"x"`, `1`, `{}`, `{"iss":`, "{\"iss\":\"\xff\"}"} {
 		i := newIDP()
 		i.answer["id_token"] = i.sign(payload)
@@ -111,22 +111,22 @@ func TestIDTokenPayloadsThatAreNotClaims(t *testing.T) {
 	}
 }
 
-// Two parsers may each take another one of two claims of the same name.
-func TestIDTokenWithAClaimTwiceIsRefused(t *testing.T) {
+// Of two claims with one name, two parsers may use different ones.
+func TestIDToken_DuplicateClaim(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc(fromIDToken))
 	check, params := i.start(t, f)
 	payload := `{"iss":"` + issuer + `","aud":"` + clientID + `","sub":"user-1","iat":1795420000,"exp":1795420600,"nonce":"` + i.nonce + `"`
 	i.answer["id_token"] = i.sign(payload + `}`)
 	if _, err := f.Finish(t.Context(), check, redirectURI, params); err != nil {
-		t.Fatalf("the token without the second claim is refused: %v", err)
+		t.Fatalf("the token without the second claim is rejected: %v", err)
 	}
 	i.answer["id_token"] = i.sign(payload + `,"sub":"admin"}`)
 	_, err := f.Finish(t.Context(), check, redirectURI, params)
 	wantCode(t, err, "OAuthCallback")
 }
 
-func TestAccessTokenHashFollowsTheAlgorithm(t *testing.T) {
+func TestIDToken_AccessTokenHash(t *testing.T) {
 	half := func(sum []byte) string { return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2]) }
 	sum256 := sha256.Sum256([]byte("the access token"))
 	sum512 := sha512.Sum512([]byte("the access token"))
@@ -154,7 +154,7 @@ func TestAccessTokenHashFollowsTheAlgorithm(t *testing.T) {
 	wantCode(t, err, "OAuthCallback")
 }
 
-func TestIDTokenSignatures(t *testing.T) {
+func TestIDToken_Signature(t *testing.T) {
 	publicDER, err := x509.MarshalPKIXPublicKey(&rsaKey().PublicKey)
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func TestIDTokenSignatures(t *testing.T) {
 		"ES256":                      {jwt.SigningMethodES256, ecKey(), object{"kid": "ec"}, true},
 		"EdDSA":                      {jwt.SigningMethodEdDSA, edKey(), object{"kid": "ed"}, true},
 		"no kid and several keys":    {jwt.SigningMethodES256, ecKey(), object{}, true},
-		"foreign x5u is not fetched": {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "x5u": "https://evil.example"}, true},
+		"x5u is ignored":             {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "x5u": "https://evil.example"}, true},
 		"none":                       {jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, object{}, false},
 		"None":                       {jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, object{"alg": "None"}, false},
 		"no algorithm":               {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "alg": nil}, false},
@@ -185,9 +185,9 @@ func TestIDTokenSignatures(t *testing.T) {
 		"another's key":              {jwt.SigningMethodES256, otherECKey(), object{"kid": "ec"}, false},
 		"another's key, own jwk":     {jwt.SigningMethodES256, otherECKey(), object{"jwk": jwk("ec", &otherECKey().PublicKey)}, false},
 		"another's key, own jku":     {jwt.SigningMethodES256, otherECKey(), object{"jku": "https://evil.example/jwks"}, false},
-		"algorithm says RS256":       {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "alg": "RS256"}, false},
+		"algorithm is RS256":         {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "alg": "RS256"}, false},
 		"kid of another key":         {jwt.SigningMethodES256, ecKey(), object{"kid": "rsa"}, false},
-		"kid that nobody has":        {jwt.SigningMethodES256, ecKey(), object{"kid": "x"}, false},
+		"unknown kid":                {jwt.SigningMethodES256, ecKey(), object{"kid": "x"}, false},
 		"kid is a path":              {jwt.SigningMethodES256, ecKey(), object{"kid": "../../jwks"}, false},
 		"kid is a number":            {jwt.SigningMethodES256, ecKey(), object{"kid": 1}, false},
 		"critical extension":         {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "crit": []string{"b64"}, "b64": true}, false},
@@ -205,7 +205,7 @@ func TestIDTokenSignatures(t *testing.T) {
 			i.method, i.key, i.header = tt.method, tt.key, tt.header
 			_, err := i.signIn(t, i.flow(i.oidc(fromIDToken)))
 			if tt.ok && err != nil {
-				t.Errorf("refused: %v", err)
+				t.Errorf("rejected: %v", err)
 			}
 			if !tt.ok {
 				wantCode(t, err, "OAuthCallback")
@@ -214,7 +214,7 @@ func TestIDTokenSignatures(t *testing.T) {
 	}
 }
 
-func TestIDTokensThatAreNotOne(t *testing.T) {
+func TestIDToken_Malformed(t *testing.T) {
 	i := newIDP()
 	i.start(t, i.flow(i.oidc()))
 	good := i.idToken()

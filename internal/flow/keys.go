@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// algorithms are what a provider may sign its tokens with: asymmetric, and nothing
-// that a token or the provider's metadata say adds to them (RFC 8725 §3.1).
+// algorithms are the accepted signature algorithms, all asymmetric. Neither a token
+// nor the provider's metadata extend them (RFC 8725 §3.1).
 var algorithms = []jose.SignatureAlgorithm{
 	jose.RS256, jose.RS384, jose.RS512,
 	jose.PS256, jose.PS384, jose.PS512,
@@ -22,39 +22,38 @@ var algorithms = []jose.SignatureAlgorithm{
 	jose.EdDSA,
 }
 
-// A keySet verifies signatures with the keys at a provider's jwks_uri. It asks
-// for them again when a token names a key that it does not know (OpenID Connect
-// Core §10.1.1), skips a key that it can't read, and lives no longer than the
-// metadata that name the URL.
+// keySet verifies signatures with the keys at a provider's jwks_uri. It fetches them
+// again if a token has an unknown key ID (OpenID Connect Core §10.1.1). It is
+// replaced together with the metadata that contain the URL.
 type keySet struct {
 	url     string
 	client  *client
 	timeout time.Duration
 	now     func() time.Time
 
-	known atomic.Pointer[[]jose.JSONWebKey]
-	asked atomic.Int64 // when the keys were last asked for, in seconds since 1970
-	fetch singleflight.Group
+	cached    atomic.Pointer[[]jose.JSONWebKey]
+	fetchedAt atomic.Int64 // of the latest request, in seconds since 1970
+	fetches   singleflight.Group
 }
 
-// errNoKeys is a failure of the provider, not of the token.
-var errNoKeys = errors.New("the provider's keys can't be had")
+// errNoKeys means that the keys are not available. It says nothing about the token.
+var errNoKeys = errors.New("the provider's keys are not available")
 
-// verify returns the payload of token if one of the provider's keys signed it.
-// It does not ask for the keys a second time within pause: where strangers can
-// send tokens, each could otherwise cost a request to the provider.
+// verify returns the payload of token if one of the provider's keys has signed it.
+// It fetches the keys at most once in pause: at an endpoint that is open to all
+// clients, each forged token would otherwise cost a request to the provider.
 func (s *keySet) verify(ctx context.Context, token string, pause time.Duration) ([]byte, error) {
 	jws, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil {
 		return nil, err
 	}
-	if known := s.known.Load(); known != nil {
-		if payload, ok := signedBy(*known, jws); ok {
+	if cached := s.cached.Load(); cached != nil {
+		if payload, ok := signedBy(*cached, jws); ok {
 			return payload, nil
 		}
 	}
-	if s.now().Unix()-s.asked.Load() < int64(pause/time.Second) {
-		return nil, errors.New("none of the provider's keys, fetched moments ago, made the signature")
+	if s.now().Unix()-s.fetchedAt.Load() < int64(pause/time.Second) {
+		return nil, fmt.Errorf("the signature is of none of the provider's keys, which were fetched less than %v ago", pause)
 	}
 	keys, err := s.load(ctx)
 	if err != nil {
@@ -63,12 +62,12 @@ func (s *keySet) verify(ctx context.Context, token string, pause time.Duration) 
 	if payload, ok := signedBy(keys, jws); ok {
 		return payload, nil
 	}
-	return nil, errors.New("none of the provider's keys made the signature")
+	return nil, errors.New("the signature is of none of the provider's keys")
 }
 
-// ready makes sure that there are keys.
+// ready fetches the keys unless they are cached.
 func (s *keySet) ready(ctx context.Context) error {
-	if s.known.Load() != nil {
+	if s.cached.Load() != nil {
 		return nil
 	}
 	_, err := s.load(ctx)
@@ -76,16 +75,16 @@ func (s *keySet) ready(ctx context.Context) error {
 }
 
 func (s *keySet) load(ctx context.Context) ([]jose.JSONWebKey, error) {
-	keys, err := share(ctx, &s.fetch, s.timeout, s.get)
+	keys, err := share(ctx, &s.fetches, s.timeout, s.get)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoKeys, err)
 	}
 	return keys, nil
 }
 
-// get fetches the keys. One that can't be used is skipped (RFC 7517 §5).
+// get fetches the keys. Those that can't be used are skipped (RFC 7517 §5).
 func (s *keySet) get(ctx context.Context) ([]jose.JSONWebKey, error) {
-	s.asked.Store(s.now().Unix())
+	s.fetchedAt.Store(s.now().Unix())
 	body, err := s.client.get(ctx, s.url, "")
 	if err != nil {
 		return nil, err
@@ -103,11 +102,12 @@ func (s *keySet) get(ctx context.Context) ([]jose.JSONWebKey, error) {
 			keys = append(keys, key)
 		}
 	}
-	s.known.Store(&keys)
+	s.cached.Store(&keys)
 	return keys, nil
 }
 
-// signedBy tries the key that the token names, or each when it names none.
+// signedBy returns the payload of jws if one of the keys verifies it. A key ID in the
+// header selects the keys to try.
 func signedBy(keys []jose.JSONWebKey, jws *jose.JSONWebSignature) ([]byte, bool) {
 	header := jws.Signatures[0].Protected
 	for _, key := range keys {

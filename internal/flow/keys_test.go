@@ -12,7 +12,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/flow"
 )
 
-// with is a key with one more or another member.
+// with returns the key with a member set.
 func with(key any, name string, value any) any {
 	var members object
 	if err := json.Unmarshal(must(json.Marshal(key)), &members); err != nil {
@@ -22,7 +22,7 @@ func with(key any, name string, value any) any {
 	return members
 }
 
-func TestKeysAreAskedForOnceAndAgainForAnUnknownKey(t *testing.T) {
+func TestKeys_FetchedAgainForUnknownKey(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc())
 	for range 3 {
@@ -31,23 +31,23 @@ func TestKeysAreAskedForOnceAndAgainForAnUnknownKey(t *testing.T) {
 		}
 	}
 	if n := len(i.seen("/jwks")); n != 1 {
-		t.Errorf("three sign-ins asked for the keys %d times", n)
+		t.Errorf("%d requests for the keys by three sign-ins", n)
 	}
 
-	// The provider rotates its key and signs with the new one at once.
+	// The provider replaces its key and signs with the new one at once.
 	i.keys = []any{jwk("new", &otherECKey().PublicKey)}
 	i.key, i.header = otherECKey(), object{"kid": "new"}
 	if _, err := i.signIn(t, f); err != nil {
 		t.Errorf("sign-in after the rotation: %v", err)
 	}
 
-	// The old key is withdrawn and dead.
+	// Tokens of the old key are rejected.
 	i.key, i.header = ecKey(), object{"kid": "ec"}
 	_, err := i.signIn(t, f)
 	wantCode(t, err, "OAuthCallback")
 }
 
-func TestReusedKeyIDMeetsTheNewKey(t *testing.T) {
+func TestKeys_ReusedKeyID(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc())
 	if _, err := i.signIn(t, f); err != nil {
@@ -59,7 +59,7 @@ func TestReusedKeyIDMeetsTheNewKey(t *testing.T) {
 	}
 }
 
-func TestWithdrawnKeyIsDeadAfterAnHour(t *testing.T) {
+func TestKeys_WithdrawnKeyExpires(t *testing.T) {
 	i := newIDP()
 	at := now
 	f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: i}, Now: func() time.Time { return at }})
@@ -73,7 +73,7 @@ func TestWithdrawnKeyIsDeadAfterAnHour(t *testing.T) {
 	wantCode(t, err, "OAuthCallback")
 }
 
-func TestMovedEndpointsAreNoticedWithinAnHour(t *testing.T) {
+func TestDiscovery_CachedForAnHour(t *testing.T) {
 	i := newIDP()
 	at := now
 	f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: i}, Now: func() time.Time { return at }})
@@ -86,11 +86,11 @@ func TestMovedEndpointsAreNoticedWithinAnHour(t *testing.T) {
 	}
 	at = now.Add(time.Hour)
 	if u, _, _ := startQuery(t, f, nil); u.Path != "/v2/authorize" {
-		t.Errorf("the browser is still sent to %s", u)
+		t.Errorf("the authorization URL is still %s", u)
 	}
 }
 
-func TestKeyIDAbsentWithOneKey(t *testing.T) {
+func TestKeys_NoKeyID(t *testing.T) {
 	i := newIDP()
 	i.header = object{}
 	i.keys = []any{with(jwk("", &ecKey().PublicKey), "use", "sig")}
@@ -99,7 +99,7 @@ func TestKeyIDAbsentWithOneKey(t *testing.T) {
 	}
 }
 
-func TestUnusableKeysAreSkipped(t *testing.T) {
+func TestKeys_SkipsUnusable(t *testing.T) {
 	i := newIDP()
 	i.keys = []any{
 		object{"kty": "XYZ", "kid": "a"},
@@ -115,7 +115,7 @@ func TestUnusableKeysAreSkipped(t *testing.T) {
 	}
 }
 
-func TestBrokenKeysRefuseUntilTheyAreRepaired(t *testing.T) {
+func TestKeys_BrokenResponse(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{
 		"error":        func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
 		"HTML":         serve("<html>"),
@@ -142,9 +142,8 @@ func TestBrokenKeysRefuseUntilTheyAreRepaired(t *testing.T) {
 	}
 }
 
-// A crowd that comes while the metadata are still under way must not become a
-// crowd of requests.
-func TestDiscoveryIsSharedByAllWhoWait(t *testing.T) {
+// Concurrent sign-ins make one request for the metadata.
+func TestDiscovery_SharedByConcurrentCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newIDP()
 		open := make(chan struct{})
@@ -174,7 +173,7 @@ func TestDiscoveryIsSharedByAllWhoWait(t *testing.T) {
 	})
 }
 
-func TestOneWhoLeavesDoesNotSpoilDiscoveryForTheOthers(t *testing.T) {
+func TestDiscovery_CanceledCallEndsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newIDP()
 		open := make(chan struct{})
@@ -188,22 +187,22 @@ func TestOneWhoLeavesDoesNotSpoilDiscoveryForTheOthers(t *testing.T) {
 		}
 		f := i.flow(i.oidc())
 
-		ctx, leave := context.WithCancel(context.Background())
-		left, stayed := make(chan error, 1), make(chan error, 1)
+		ctx, cancel := context.WithCancel(context.Background())
+		canceled, other := make(chan error, 1), make(chan error, 1)
 		go func() {
 			_, _, err := f.Start(ctx, redirectURI, nil)
-			left <- err
+			canceled <- err
 		}()
 		synctest.Wait()
 		go func() {
 			_, _, err := f.Start(context.Background(), redirectURI, nil)
-			stayed <- err
+			other <- err
 		}()
 		synctest.Wait()
-		leave()
-		wantCode(t, <-left, "OAuthSignin")
+		cancel()
+		wantCode(t, <-canceled, "OAuthSignin")
 		close(open)
-		if err := <-stayed; err != nil {
+		if err := <-other; err != nil {
 			t.Errorf("the other's Start: %v", err)
 		}
 	})

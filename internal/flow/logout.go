@@ -14,20 +14,20 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// An EndSession is a sign-out that goes on at the provider: OpenID Connect
-// RP-Initiated Logout §2. What is empty is left out.
+// EndSession has the parameters of a logout request (OpenID Connect RP-Initiated
+// Logout §2). Empty ones are left out.
 type EndSession struct {
-	IDToken     string // of the session: a hint whom to sign out
-	RedirectURI string // where the provider sends the browser back to; registered there
-	State       string // comes back with the browser
+	IDToken     string // of the session: id_token_hint
+	RedirectURI string // post_logout_redirect_uri, which is registered at the provider
+	State       string // returned by the provider
 }
 
-// EndSessionURL returns the URL to send a browser to that is to sign out at the
-// provider, too. It is empty when the provider has no such place. The local
-// session should have ended before: the browser may never come back.
+// EndSessionURL returns the URL of a logout request, to which the browser is
+// redirected, or "" if the provider has no end_session_endpoint. The session of the
+// application should have ended before: the browser may not return.
 //
-// An error means that the provider's metadata could not be had, or that they
-// name a URL that no browser should be sent to.
+// The error says that the metadata of the provider are not available, or that the URL
+// in them is neither https nor http to a loopback address.
 func (f *Flow) EndSessionURL(ctx context.Context, e EndSession) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
@@ -54,7 +54,7 @@ func (f *Flow) EndSessionURL(ctx context.Context, e EndSession) (string, error) 
 	return endpoint.String(), nil
 }
 
-// endSessionEndpoint is the configured one or the discovered one, nil when there
+// endSessionEndpoint returns the configured or the discovered endpoint, nil if there
 // is neither.
 func (f *Flow) endSessionEndpoint(ctx context.Context) (*url.URL, error) {
 	endpoint := f.provider.EndSessionURL
@@ -74,35 +74,34 @@ func (f *Flow) endSessionEndpoint(ctx context.Context) (*url.URL, error) {
 	return url.Parse(endpoint)
 }
 
-// A LogoutToken is the provider's word that somebody has signed out there:
-// OpenID Connect Back-Channel Logout §2.4. It has a Subject, a Session or both.
+// LogoutToken is a verified logout token (OpenID Connect Back-Channel Logout §2.4). It
+// has a Subject, a Session or both.
 type LogoutToken struct {
-	Subject string // "sub": everything that this user has here ends, if there is no Session
+	Subject string // "sub": without a Session, all sessions of this user end
 	Session string // "sid": the session that ends
 	ID      string // "jti"
 
-	// ExpiresAt is when the token stops being accepted. Until then the caller
-	// remembers the ID, and refuses a second token that has it.
+	// ExpiresAt is the time from which the token is rejected. Until then the
+	// caller stores the ID, to reject a second token with the same one.
 	ExpiresAt time.Time
 }
 
-// logoutEvent is the event that makes a token a logout token.
+// logoutEvent is the event that identifies a logout token.
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 
 const (
-	// maxLogoutAge is how old a logout token may be, in seconds. Providers send
-	// them at once, and try again within minutes if at all.
+	// maxLogoutAge is the maximum age of a logout token, in seconds. Providers
+	// send them at once, and retry within minutes if at all.
 	maxLogoutAge = 600
 
-	// keyPause is how often strangers who send logout tokens can make us ask for
-	// the provider's keys.
+	// keyPause is the minimum time between two requests for the provider's keys
+	// that logout tokens cause, since every client can send them.
 	keyPause = 10 * time.Second
 )
 
-// VerifyLogoutToken verifies a logout token by Back-Channel Logout §2.6, but for
-// its ID, which the caller has to know for unseen. raw is the value of
-// logout_token in the provider's request. Any error means that nobody is to be
-// signed out.
+// VerifyLogoutToken verifies a logout token (Back-Channel Logout §2.6). raw is the
+// value of logout_token in the provider's request. The caller checks that the ID was
+// not used before. After an error no session may be ended.
 func (f *Flow) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutToken, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
@@ -123,13 +122,13 @@ func (f *Flow) logoutToken(ctx context.Context, raw string) (*LogoutToken, error
 		return nil, err
 	}
 	if h.Type != "" && !strings.EqualFold(h.Type, "JWT") && !h.isLogout() {
-		return nil, fmt.Errorf("it is a token of the type %s", quote(h.Type))
+		return nil, fmt.Errorf("the token has the type %s", quote(h.Type))
 	}
 	m, err := f.metadata(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c, _, err := f.signed(ctx, m, raw, keyPause)
+	c, _, err := f.verifySigned(ctx, m, raw, keyPause)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +143,7 @@ func (f *Flow) logoutToken(ctx context.Context, raw string) (*LogoutToken, error
 	}, nil
 }
 
-// checkLogout has the rules that an ID token does not share.
+// checkLogout checks the claims by the rules for logout tokens alone.
 func (f *Flow) checkLogout(c *claims) error {
 	if !c.hasLogoutEvent() {
 		return errors.New("there is no logout event")
@@ -155,10 +154,9 @@ func (f *Flow) checkLogout(c *claims) error {
 	if text(c.ID) == "" {
 		return errors.New("there is no jti")
 	}
-	// A sid that can't be read must not widen the sign-out to all of the user's
-	// sessions.
+	// A malformed sid must not extend the logout to all sessions of the user.
 	if c.Session != nil && text(c.Session) == "" {
-		return errors.New("the sid is not a name")
+		return errors.New("the sid is not a string, or empty")
 	}
 	if c.Subject == "" && c.Session == nil {
 		return errors.New("there is neither a sub nor a sid")
@@ -169,8 +167,7 @@ func (f *Flow) checkLogout(c *claims) error {
 	return nil
 }
 
-// hasLogoutEvent reports whether the event is among the claim's members, as an
-// object.
+// hasLogoutEvent reports whether events has the logout event, as an object.
 func (c *claims) hasLogoutEvent() bool {
 	var events map[string]jsontext.Value
 	if json.Unmarshal(c.Events, &events) != nil {

@@ -20,8 +20,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-func TestEndSessionURLHasWhatTheProviderNeeds(t *testing.T) {
-	all := flow.EndSession{IDToken: "a.b.c", RedirectURI: "https://app.example/bye?x=1&y", State: "s&1"}
+func TestEndSessionURL_Parameters(t *testing.T) {
+	all := flow.EndSession{IDToken: "a.b.c", RedirectURI: "https://app.example/signed-out?x=1&y", State: "s&1"}
 	at := func(endpoint string) func(*provider.Provider) {
 		return func(p *provider.Provider) { p.EndSessionURL = endpoint }
 	}
@@ -40,8 +40,8 @@ func TestEndSessionURLHasWhatTheProviderNeeds(t *testing.T) {
 		"a query of its own": {i.oidc(), issuer + "/logout?p=B2C_1&client_id=other&state=x", flow.EndSession{State: "s"}, issuer + "/logout", url.Values{
 			"p": {"B2C_1"}, "client_id": {clientID}, "state": {"s"},
 		}},
-		"configured":          {i.oidc(at("https://other.example/bye")), issuer + "/logout", flow.EndSession{}, "https://other.example/bye", url.Values{"client_id": {clientID}}},
-		"configured, alone":   {i.oidc(at("https://other.example/bye")), nil, flow.EndSession{}, "https://other.example/bye", url.Values{"client_id": {clientID}}},
+		"configured":          {i.oidc(at("https://other.example/logout")), issuer + "/logout", flow.EndSession{}, "https://other.example/logout", url.Values{"client_id": {clientID}}},
+		"configured, alone":   {i.oidc(at("https://other.example/logout")), nil, flow.EndSession{}, "https://other.example/logout", url.Values{"client_id": {clientID}}},
 		"loopback":            {i.oidc(), "http://127.0.0.1:8080/logout", flow.EndSession{}, "http://127.0.0.1:8080/logout", url.Values{"client_id": {clientID}}},
 		"OAuth 2, configured": {i.oauth2(at("https://id.example/v2/logout?returnTo=https%3A%2F%2Fapp.example")), nil, flow.EndSession{}, "https://id.example/v2/logout", url.Values{"client_id": {clientID}, "returnTo": {"https://app.example"}}},
 	} {
@@ -56,7 +56,7 @@ func TestEndSessionURLHasWhatTheProviderNeeds(t *testing.T) {
 			}
 			to, query, _ := strings.Cut(got, "?")
 			if to != tt.to {
-				t.Errorf("it leads to %q, want %q", to, tt.to)
+				t.Errorf("URL %q, want %q", to, tt.to)
 			}
 			if diff := cmp.Diff(tt.query, must(url.ParseQuery(query))); diff != "" {
 				t.Errorf("query (-want +got):\n%s", diff)
@@ -65,7 +65,7 @@ func TestEndSessionURLHasWhatTheProviderNeeds(t *testing.T) {
 	}
 }
 
-func TestAProviderWithoutAnEndSessionEndpointIsNoError(t *testing.T) {
+func TestEndSessionURL_NoEndpoint(t *testing.T) {
 	i := newIDP()
 	for _, p := range []provider.Provider{i.oidc(), i.oauth2()} {
 		if got, err := i.flow(p).EndSessionURL(context.Background(), flow.EndSession{}); got != "" || err != nil {
@@ -74,7 +74,7 @@ func TestAProviderWithoutAnEndSessionEndpointIsNoError(t *testing.T) {
 	}
 }
 
-func TestNobodyIsSentToABadEndSessionEndpoint(t *testing.T) {
+func TestEndSessionURL_InvalidEndpoint(t *testing.T) {
 	for _, endpoint := range []string{"http://idp.example/logout", "javascript:alert(1)", "//idp.example", "/logout", "https://u:p@idp.example/", "https://idp.example/#x", "https://%"} {
 		i := newIDP()
 		i.metadata["end_session_endpoint"] = endpoint
@@ -86,18 +86,18 @@ func TestNobodyIsSentToABadEndSessionEndpoint(t *testing.T) {
 		}
 		wantLoggable(t, err)
 
-		// It is no reason to keep people from signing in.
+		// Sign-ins do not need the endpoint.
 		if _, err := i.signIn(t, f); err != nil {
 			t.Errorf("%s: sign-in: %v", endpoint, err)
 		}
 	}
 }
 
-func TestAConfiguredEndSessionURLNeedsNoProviderThatIsUp(t *testing.T) {
+func TestEndSessionURL_ConfiguredNeedsNoDiscovery(t *testing.T) {
 	i := newIDP()
 	i.handlers[metadataPath] = status(503, "")
 	if _, err := i.flow(i.oidc()).EndSessionURL(context.Background(), flow.EndSession{}); err == nil {
-		t.Error("there is an URL out of nowhere")
+		t.Error("a URL without metadata")
 	} else {
 		wantLoggable(t, err)
 	}
@@ -109,7 +109,7 @@ func TestAConfiguredEndSessionURLNeedsNoProviderThatIsUp(t *testing.T) {
 
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 
-// logoutToken makes a good logout token, but for the changes.
+// logoutToken returns a logout token that is valid except for the changes.
 func (i *idp) logoutToken(changes object) string {
 	claims := object{
 		"iss": i.issuer, "aud": clientID, "iat": now.Unix(), "exp": now.Add(2 * time.Minute).Unix(), "jti": "j1",
@@ -120,22 +120,22 @@ func (i *idp) logoutToken(changes object) string {
 	return i.sign(string(must(json.Marshal(claims))))
 }
 
-// wantNoLogout checks that a logout token was refused.
+// wantNoLogout checks that a logout token was rejected.
 func wantNoLogout(t testing.TB, token *flow.LogoutToken, err error) {
 	t.Helper()
 	if token != nil || err == nil {
 		t.Fatalf("accepted as %+v, %v", token, err)
 	}
 	if !strings.HasPrefix(err.Error(), `provider "idp": logout token: `) {
-		t.Errorf("the error does not say where: %v", err)
+		t.Errorf("the error has another prefix: %v", err)
 	}
 	wantLoggable(t, err)
 }
 
-// The modules oidcc-client-test-rp-backchannel-rpinitlogout and its seven
-// variants of the OpenID conformance suite are those with its names; they differ
-// in the claims here, and in the signature below.
-func TestLogoutTokenClaims(t *testing.T) {
+// The module oidcc-client-test-rp-backchannel-rpinitlogout of the OpenID conformance
+// suite has seven variants. Those about claims are here, with the suite's names, the
+// others in TestLogoutToken_Signature.
+func TestLogoutToken_Claims(t *testing.T) {
 	unix := now.Unix()
 	for name, tt := range map[string]struct {
 		claims object
@@ -197,7 +197,7 @@ func TestLogoutTokenClaims(t *testing.T) {
 				return
 			}
 			if err != nil {
-				t.Fatalf("refused: %v", err)
+				t.Fatalf("rejected: %v", err)
 			}
 			sub, _ := tt.claims["sub"].(string)
 			sid, _ := tt.claims["sid"].(string)
@@ -208,13 +208,13 @@ func TestLogoutTokenClaims(t *testing.T) {
 				sid = "s1"
 			}
 			if token.Subject != sub || token.Session != sid || token.ID != "j1" {
-				t.Errorf("it is %+v", token)
+				t.Errorf("got %+v", token)
 			}
 		})
 	}
 }
 
-func TestLogoutTokenSignaturesAndTypes(t *testing.T) {
+func TestLogoutToken_Signature(t *testing.T) {
 	publicPEM := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(&ecKey().PublicKey))})
 	for name, tt := range map[string]struct {
 		method jwt.SigningMethod
@@ -227,7 +227,7 @@ func TestLogoutTokenSignaturesAndTypes(t *testing.T) {
 		"no kid":                     {jwt.SigningMethodES256, ecKey(), object{"typ": "logout+jwt"}, true},
 		"no type":                    {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "typ": null}, true},
 		"type JWT":                   {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "typ": "JWT"}, true},
-		"type in other letters":      {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "typ": "application/Logout+JWT"}, true},
+		"type in another case":       {jwt.SigningMethodES256, ecKey(), object{"kid": "ec", "typ": "application/Logout+JWT"}, true},
 		"alg-none":                   {jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, object{"typ": "logout+jwt"}, false},
 		"alg None":                   {jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, object{"alg": "None"}, false},
 		"wrong-alg":                  {jwt.SigningMethodHS256, []byte(secret), object{"typ": "logout+jwt"}, false},
@@ -246,13 +246,13 @@ func TestLogoutTokenSignaturesAndTypes(t *testing.T) {
 			if !tt.ok {
 				wantNoLogout(t, token, err)
 			} else if err != nil {
-				t.Errorf("refused: %v", err)
+				t.Errorf("rejected: %v", err)
 			}
 		})
 	}
 }
 
-func TestLogoutTokensThatAreNotOne(t *testing.T) {
+func TestLogoutToken_Malformed(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc())
 	good := i.logoutToken(nil)
@@ -279,8 +279,8 @@ func TestLogoutTokensThatAreNotOne(t *testing.T) {
 	wantNoLogout(t, token, err)
 }
 
-// RFC 8725 §3.11: neither kind of token may be taken for the other.
-func TestAnIDTokenSignsNobodyOutAndALogoutTokenNobodyIn(t *testing.T) {
+// RFC 8725 §3.11: one kind of token must not be accepted as the other.
+func TestLogoutToken_IsNoIDToken(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc(fromIDToken))
 	i.nonce = "n"
@@ -290,7 +290,7 @@ func TestAnIDTokenSignsNobodyOutAndALogoutTokenNobodyIn(t *testing.T) {
 	check, params := i.start(t, f)
 	i.answer["id_token"] = i.logoutToken(object{"nonce": i.nonce, "events": nil})
 	if _, err := f.Finish(context.Background(), check, redirectURI, params); err != nil {
-		t.Fatalf("an ID token with a jti is refused: %v", err)
+		t.Fatalf("an ID token with a jti is rejected: %v", err)
 	}
 	for name, change := range map[string]func(i *idp){
 		"by its event": func(i *idp) { i.answer["id_token"] = i.logoutToken(object{"nonce": i.nonce}) },
@@ -310,15 +310,15 @@ func TestAnIDTokenSignsNobodyOutAndALogoutTokenNobodyIn(t *testing.T) {
 	}
 }
 
-// Whoever remembers the jti until ExpiresAt misses no replay.
-func TestALogoutTokenIsRefusedFromExpiresAtOn(t *testing.T) {
+// A caller that stores the jti until ExpiresAt detects every replay.
+func TestLogoutToken_ExpiresAt(t *testing.T) {
 	for name, changes := range map[string]object{
-		"two minutes":  {},
-		"a year":       {"exp": now.Add(365 * 24 * time.Hour).Unix()},
-		"for ever":     {"exp": 1e300},
-		"a fraction":   {"exp": float64(now.Unix()) + 30.5},
-		"from later":   {"iat": now.Add(time.Minute).Unix(), "exp": 1e300},
-		"just expired": {"exp": now.Add(-time.Minute).Unix()},
+		"two minutes":   {},
+		"a year":        {"exp": now.Add(365 * 24 * time.Hour).Unix()},
+		"no end":        {"exp": 1e300},
+		"a fraction":    {"exp": float64(now.Unix()) + 30.5},
+		"in the future": {"iat": now.Add(time.Minute).Unix(), "exp": 1e300},
+		"just expired":  {"exp": now.Add(-time.Minute).Unix()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newIDP()
@@ -330,7 +330,7 @@ func TestALogoutTokenIsRefusedFromExpiresAtOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			if lasts := token.ExpiresAt.Sub(now); lasts <= 0 || lasts > 15*time.Minute {
-				t.Errorf("to be remembered for %v", lasts)
+				t.Errorf("expires after %v", lasts)
 			}
 			at = token.ExpiresAt.Add(-time.Second)
 			if _, err := f.VerifyLogoutToken(context.Background(), raw); err != nil {
@@ -343,8 +343,8 @@ func TestALogoutTokenIsRefusedFromExpiresAtOn(t *testing.T) {
 	}
 }
 
-// Anybody can send logout tokens. They must not become requests to the provider.
-func TestForgedLogoutTokensDoNotFloodTheProvider(t *testing.T) {
+// Every client can send logout tokens, which must not cause a request each.
+func TestLogoutToken_ForgedCausesNoKeyRequest(t *testing.T) {
 	i := newIDP()
 	at := now
 	f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: i}, Now: func() time.Time { return at }})
@@ -358,13 +358,13 @@ func TestForgedLogoutTokensDoNotFloodTheProvider(t *testing.T) {
 		wantNoLogout(t, token, err)
 	}
 	if n := len(i.seen(keysPath)); n != 1 {
-		t.Errorf("the keys were asked for %d times", n)
+		t.Errorf("%d requests for the keys", n)
 	}
 	if _, err := f.VerifyLogoutToken(context.Background(), good); err != nil {
-		t.Errorf("a good one meanwhile: %v", err)
+		t.Errorf("a valid token meanwhile: %v", err)
 	}
 
-	// A new key of the provider is noticed all the same, and at sign-in at once.
+	// A new key is fetched after the pause, and at a sign-in at once.
 	i.keys = []any{jwk("new", &otherECKey().PublicKey)}
 	at = now.Add(10 * time.Second)
 	if _, err := f.VerifyLogoutToken(context.Background(), i.logoutToken(nil)); err != nil {
@@ -376,7 +376,7 @@ func TestForgedLogoutTokensDoNotFloodTheProvider(t *testing.T) {
 	}
 }
 
-func TestJunkForALogoutTokenCostsNoRequest(t *testing.T) {
+func TestLogoutToken_MalformedCausesNoRequest(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc())
 	i.header["typ"] = "at+jwt"
@@ -389,7 +389,7 @@ func TestJunkForALogoutTokenCostsNoRequest(t *testing.T) {
 	}
 }
 
-func TestLogoutTokensWaitForAProviderThatIsDown(t *testing.T) {
+func TestLogoutToken_ProviderDown(t *testing.T) {
 	for _, path := range []string{metadataPath, keysPath} {
 		i := newIDP()
 		at := now
@@ -405,7 +405,7 @@ func TestLogoutTokensWaitForAProviderThatIsDown(t *testing.T) {
 	}
 }
 
-func TestFaultsOfAProvidersLogoutTokens(t *testing.T) {
+func TestLogoutToken_ProviderFaults(t *testing.T) {
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
 		idp := authtest.ProviderConfig{SigningAlgorithm: alg}.Start(t)
 		f := flow.New(idp.AsProvider("idp"), flow.Config{})
@@ -417,7 +417,7 @@ func TestFaultsOfAProvidersLogoutTokens(t *testing.T) {
 			t.Run(alg+" "+fault.String(), func(t *testing.T) {
 				token, err := f.VerifyLogoutToken(t.Context(), idp.LogoutToken(t, "user-alice", "s1", fault))
 				if fault.Outcome() == authtest.Accepted && err != nil {
-					t.Errorf("refused: %v", err)
+					t.Errorf("rejected: %v", err)
 				}
 				if fault.Outcome() == authtest.Refused {
 					wantNoLogout(t, token, err)
@@ -427,7 +427,7 @@ func TestFaultsOfAProvidersLogoutTokens(t *testing.T) {
 	}
 }
 
-func TestASignOutAtAProvider(t *testing.T) {
+func TestEndSessionURL_EndsProviderSession(t *testing.T) {
 	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256"}.Start(t)
 	f := flow.New(idp.AsProvider("idp"), flow.Config{})
 	address, check, err := f.Start(t.Context(), redirectURI, nil)
@@ -438,7 +438,7 @@ func TestASignOutAtAProvider(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, err := f.EndSessionURL(t.Context(), flow.EndSession{IDToken: result.Account.IDToken, RedirectURI: "https://app.example/bye", State: "s 1"})
+	to, err := f.EndSessionURL(t.Context(), flow.EndSession{IDToken: result.Account.IDToken, RedirectURI: "https://app.example/signed-out", State: "s 1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -448,10 +448,10 @@ func TestASignOutAtAProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	res.Body.Close()
-	if got := res.Header.Get("Location"); got != "https://app.example/bye?state=s+1" {
-		t.Errorf("answered %d, to %q", res.StatusCode, got)
+	if got := res.Header.Get("Location"); got != "https://app.example/signed-out?state=s+1" {
+		t.Errorf("status %d, Location %q", res.StatusCode, got)
 	}
 	if s := idp.Sessions(); len(s) != 1 || s[0].ID != result.Session || !s[0].Ended {
-		t.Errorf("the sessions are %+v, that of the sign-in is %q", s, result.Session)
+		t.Errorf("sessions %+v, that of the sign-in is %q", s, result.Session)
 	}
 }

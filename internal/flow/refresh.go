@@ -9,40 +9,39 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// The failures of [Flow.Refresh] that waiting does not mend.
+// The permanent errors of [Flow.Refresh].
 var (
-	// ErrInvalidGrant says that the refresh token is spent or revoked: the user
-	// has to sign in again (RFC 6749 §5.2).
-	ErrInvalidGrant = errors.New("the grant is spent or revoked")
+	// ErrInvalidGrant means that the refresh token is invalid, expired, used or
+	// revoked (RFC 6749 §5.2): the user has to sign in again.
+	ErrInvalidGrant = errors.New("the grant is invalid, expired or revoked")
 
-	// ErrRefusedTokens says that the provider sent tokens whose ID token is not
-	// good, or is somebody else's (OpenID Connect Core §12.2). Nobody must use
-	// them.
-	ErrRefusedTokens = errors.New("the refreshed tokens are refused")
+	// ErrInvalidIDToken means that the ID token of the response is not valid or of
+	// another user (OpenID Connect Core §12.2). The new tokens must not be used.
+	ErrInvalidIDToken = errors.New("the refreshed ID token is not valid")
 )
 
-// Refresh asks for new tokens: RFC 6749 §6.
+// Refresh is the input of [Flow.Refresh].
 type Refresh struct {
 	RefreshToken string // of the latest Account that has one
 
-	// Subject is that of the sign-in's Result, which a refreshed ID token must
-	// name again. Empty is not checked.
+	// Subject is that of the sign-in's Result, which the sub of a refreshed ID
+	// token must equal. Empty is not checked.
 	Subject string
 }
 
-// Refresh trades a refresh token for new tokens, with the client authentication
-// and the limits of a sign-in. The account has no ProviderAccountID. An empty
-// RefreshToken, IDToken or Scope means that the provider did not send it anew:
-// the old one stands.
+// Refresh exchanges a refresh token for new tokens (RFC 6749 §6), with the client
+// authentication and the limits of a sign-in. The account has no ProviderAccountID.
+// An empty RefreshToken, IDToken or Scope means that the response has none, and that
+// the previous one is still valid.
 //
-// A provider may retire the old refresh token before its answer arrives, so ctx
-// should not end when a browser leaves, and two refreshes with one token should
-// not happen.
+// A provider may invalidate the old refresh token before its response arrives. So ctx
+// should not end with the client's request, and a refresh token should not be used
+// concurrently.
 //
-// An error is [ErrInvalidGrant] if the provider refused the refresh token, and
-// [ErrRefusedTokens] if its new ID token was refused here. Every other, such as
-// a timeout, a status of 500 or a refused client, is taken for a passing fault:
-// it says nothing about the refresh token.
+// The error wraps [ErrInvalidGrant] if the provider rejected the refresh token, and
+// [ErrInvalidIDToken] if the new ID token is not valid. All others, such as a
+// timeout, a status of 500 or a rejected client, are temporary: they say nothing
+// about the refresh token.
 func (f *Flow) Refresh(ctx context.Context, r Refresh) (*provider.Account, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
@@ -63,8 +62,8 @@ func (f *Flow) refresh(ctx context.Context, r Refresh) (*provider.Account, error
 		return nil, err
 	}
 	if m.keys != nil {
-		// Without keys the new ID token could not be verified, and the old
-		// refresh token might be spent by then.
+		// Without keys the new ID token could not be verified, when the old
+		// refresh token may be used up already.
 		if err := m.keys.ready(ctx); err != nil {
 			return nil, err
 		}
@@ -85,9 +84,9 @@ func (f *Flow) refresh(ctx context.Context, r Refresh) (*provider.Account, error
 	return account, nil
 }
 
-// isInvalidGrant wants the status of RFC 6749 §5.2, too: what comes with another
-// may be the word of something in between. GitHub has a word of its own, and
-// sends its errors with status 200.
+// isInvalidGrant reports whether the refresh token was rejected. It requires the
+// status of RFC 6749 §5.2 too, since a response with another one may come from a
+// proxy. GitHub has an error code of its own, with status 200.
 func (e *tokenError) isInvalidGrant() bool {
 	if e.code == "bad_refresh_token" {
 		return e.status == 200
@@ -95,9 +94,8 @@ func (e *tokenError) isInvalidGrant() bool {
 	return e.code == "invalid_grant" && (e.status == 400 || e.status == 401)
 }
 
-// checkRefreshed verifies the ID token of a refresh, if there is one: OpenID
-// Connect Core §12.2. Its nonce, if any, is not looked at: it has nothing to
-// say here.
+// checkRefreshed verifies the ID token of a refresh, if there is one (OpenID Connect
+// Core §12.2). Its nonce is not checked.
 func (f *Flow) checkRefreshed(ctx context.Context, m *metadata, account *provider.Account, subject string) error {
 	if f.provider.Type != provider.TypeOIDC || account.IDToken == "" {
 		return nil
@@ -107,10 +105,10 @@ func (f *Flow) checkRefreshed(ctx context.Context, m *metadata, account *provide
 		return fmt.Errorf("ID token: %w", err)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: ID token: %w", ErrRefusedTokens, err)
+		return fmt.Errorf("%w: ID token: %w", ErrInvalidIDToken, err)
 	}
 	if subject != "" && c.Subject != subject {
-		return fmt.Errorf("%w: the ID token is another user's", ErrRefusedTokens)
+		return fmt.Errorf("%w: it is of another user", ErrInvalidIDToken)
 	}
 	return nil
 }

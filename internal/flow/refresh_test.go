@@ -28,30 +28,30 @@ func refresh(f *flow.Flow) (*provider.Account, error) {
 	return f.Refresh(context.Background(), flow.Refresh{RefreshToken: oldRefreshToken, Subject: "user-1"})
 }
 
-// wantPassing checks a failure that says nothing about the refresh token.
-func wantPassing(t testing.TB, err error) {
+// wantTransient checks an error that says nothing about the refresh token.
+func wantTransient(t testing.TB, err error) {
 	t.Helper()
 	wantRefresh(t, err, nil)
 }
 
-// wantRefresh checks which kind of failure err is, nil for a passing fault.
+// wantRefresh checks which sentinel err wraps, none if want is nil.
 func wantRefresh(t testing.TB, err, want error) {
 	t.Helper()
 	if err == nil {
 		t.Fatalf("no error, want %v", want)
 	}
-	for _, kind := range []error{flow.ErrInvalidGrant, flow.ErrRefusedTokens} {
+	for _, kind := range []error{flow.ErrInvalidGrant, flow.ErrInvalidIDToken} {
 		if errors.Is(err, kind) != (kind == want) {
 			t.Errorf("error %v, is it %q: %t", err, kind, errors.Is(err, kind))
 		}
 	}
 	if !strings.HasPrefix(err.Error(), `provider "idp": refresh: `) {
-		t.Errorf("the error does not say where: %v", err)
+		t.Errorf("the error has another prefix: %v", err)
 	}
 	wantLoggable(t, err)
 }
 
-func TestRefreshBringsNewTokens(t *testing.T) {
+func TestRefresh_NewTokens(t *testing.T) {
 	i := newIDP()
 	i.answer["session_state"] = "s"
 	account, err := refresh(i.flow(i.oidc()))
@@ -82,18 +82,18 @@ func TestRefreshBringsNewTokens(t *testing.T) {
 		t.Errorf("Authorization %q", got)
 	}
 	if n := len(i.seen(userinfoPath)); n != 0 {
-		t.Errorf("the userinfo endpoint was asked %d times", n)
+		t.Errorf("%d userinfo requests", n)
 	}
 }
 
-func TestRefreshAuthenticatesTheClientLikeASignIn(t *testing.T) {
+func TestRefresh_ClientAuthentication(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*provider.Provider)
-		want   map[string]string // "" is anything
+		want   map[string]string // "" is any value
 	}{
 		"post":      {func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretPost }, map[string]string{"client_secret": secret}},
 		"none":      {func(p *provider.Provider) { p.AuthMethod = provider.NoClientAuth }, nil},
-		"minted":    {mint("minted"), map[string]string{"client_secret": "minted"}},
+		"function":  {secretFunc("short-lived"), map[string]string{"client_secret": "short-lived"}},
 		"by secret": {func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretJWT }, map[string]string{"client_assertion": "", "client_assertion_type": ""}},
 		"by key":    {signWith(ecKey()), map[string]string{"client_assertion": "", "client_assertion_type": ""}},
 	} {
@@ -115,7 +115,7 @@ func TestRefreshAuthenticatesTheClientLikeASignIn(t *testing.T) {
 	}
 }
 
-func TestRefreshLeavesEmptyWhatStaysAsItWas(t *testing.T) {
+func TestRefresh_OmittedTokensAreEmpty(t *testing.T) {
 	i := newIDP()
 	i.handlers[tokenPath] = serve(`{"access_token":"at","token_type":"bearer"}`)
 	account, err := refresh(i.flow(i.oidc()))
@@ -128,9 +128,9 @@ func TestRefreshLeavesEmptyWhatStaysAsItWas(t *testing.T) {
 	}
 }
 
-// OAuth 2 has no keys to verify an ID token with, so it is what it was at
-// sign-in: a string like any other.
-func TestRefreshWithoutOpenID(t *testing.T) {
+// OAuth 2 has no keys to verify an ID token with: it is a member like any other, as at
+// a sign-in.
+func TestRefresh_OAuth2(t *testing.T) {
 	i := newIDP()
 	i.handlers[tokenPath] = serve(`{"access_token":"at","token_type":"bearer","id_token":"x"}`)
 	account, err := refresh(i.flow(i.oauth2()))
@@ -145,30 +145,30 @@ func TestRefreshWithoutOpenID(t *testing.T) {
 	}
 }
 
-func TestRefreshNeedsARefreshToken(t *testing.T) {
+func TestRefresh_NoRefreshToken(t *testing.T) {
 	i := newIDP()
 	_, err := i.flow(i.oidc()).Refresh(context.Background(), flow.Refresh{})
-	wantPassing(t, err)
+	wantTransient(t, err)
 	if len(i.requests) != 0 {
-		t.Error("the provider was asked")
+		t.Error("a request was sent to the provider")
 	}
 }
 
-// A user is signed out by the provider's clear word alone.
-func TestOnlyInvalidGrantSpeaksOfTheRefreshToken(t *testing.T) {
+// The session of a user ends after invalid_grant alone.
+func TestRefresh_InvalidGrant(t *testing.T) {
 	for name, tt := range map[string]struct {
 		status int
 		body   string
 		want   error
 	}{
 		"invalid_grant":                {400, `{"error":"invalid_grant"}`, flow.ErrInvalidGrant},
-		"invalid_grant with a tale":    {400, `{"error":"invalid_grant","error_description":"the refresh token is spent","error_uri":"https://x.example"}`, flow.ErrInvalidGrant},
-		"invalid_grant, odd letters":   {400, "{\"error\":\"invalid_grant\",\"error_description\":\"abgelaufen \xfc\"}", flow.ErrInvalidGrant},
+		"invalid_grant, description":   {400, `{"error":"invalid_grant","error_description":"the refresh token is spent","error_uri":"https://x.example"}`, flow.ErrInvalidGrant},
+		"invalid_grant, not UTF-8":     {400, "{\"error\":\"invalid_grant\",\"error_description\":\"abgelaufen \xfc\"}", flow.ErrInvalidGrant},
 		"invalid_grant with a 401":     {401, `{"error":"invalid_grant"}`, flow.ErrInvalidGrant},
 		"invalid_grant with a 403":     {403, `{"error":"invalid_grant"}`, nil},
 		"invalid_grant with a 500":     {500, `{"error":"invalid_grant"}`, nil},
 		"invalid_grant with a 200":     {200, `{"error":"invalid_grant","access_token":"the access token","token_type":"Bearer"}`, nil},
-		"GitHub's word for it":         {200, `{"error":"bad_refresh_token"}`, flow.ErrInvalidGrant},
+		"bad_refresh_token of GitHub":  {200, `{"error":"bad_refresh_token"}`, flow.ErrInvalidGrant},
 		"invalid_client":               {401, `{"error":"invalid_client"}`, nil},
 		"unauthorized_client":          {400, `{"error":"unauthorized_client"}`, nil},
 		"invalid_request":              {400, `{"error":"invalid_request"}`, nil},
@@ -205,8 +205,8 @@ func TestOnlyInvalidGrantSpeaksOfTheRefreshToken(t *testing.T) {
 	}
 }
 
-// A code that is spent has nothing to do with a refresh token.
-func TestInvalidGrantAtASignInIsNoRefreshFailure(t *testing.T) {
+// At a sign-in, invalid_grant is about the code.
+func TestFinish_InvalidGrant(t *testing.T) {
 	i := newIDP()
 	i.handlers[tokenPath] = status(400, `{"error":"invalid_grant"}`)
 	_, err := i.signIn(t, i.flow(i.oidc()))
@@ -216,9 +216,9 @@ func TestInvalidGrantAtASignInIsNoRefreshFailure(t *testing.T) {
 	}
 }
 
-// The modules oidcc-client-test-refresh-token, -invalid-issuer and -invalid-sub
-// of the OpenID conformance suite, and what else can be wrong with the tokens.
-func TestRefreshedIDTokens(t *testing.T) {
+// The first names are those of modules of the OpenID conformance suite
+// (oidcc-client-test-refresh-token, -invalid-issuer, -invalid-sub).
+func TestRefresh_IDTokenClaims(t *testing.T) {
 	unix := now.Unix()
 	for name, tt := range map[string]struct {
 		claims object
@@ -233,7 +233,7 @@ func TestRefreshedIDTokens(t *testing.T) {
 		"events of another kind":       {object{"events": object{"urn:example:event": object{}}}, true},
 		"refresh-token-invalid-issuer": {object{"iss": "https://evil.example"}, false},
 		"refresh-token-invalid-sub":    {object{"sub": "user-2"}, false},
-		"sub that goes on":             {object{"sub": "user-12"}, false},
+		"sub with same prefix":         {object{"sub": "user-12"}, false},
 		"no sub":                       {object{"sub": nil}, false},
 		"issuer with a slash":          {object{"iss": issuer + "/"}, false},
 		"other audience":               {object{"aud": "other"}, false},
@@ -256,7 +256,7 @@ func TestRefreshedIDTokens(t *testing.T) {
 				}
 				return
 			}
-			wantRefresh(t, err, flow.ErrRefusedTokens)
+			wantRefresh(t, err, flow.ErrInvalidIDToken)
 			if account != nil {
 				t.Error("the tokens came with the error")
 			}
@@ -264,26 +264,26 @@ func TestRefreshedIDTokens(t *testing.T) {
 	}
 }
 
-func TestRefreshedIDTokensThatAreForged(t *testing.T) {
+func TestRefresh_ForgedIDToken(t *testing.T) {
 	for name, change := range map[string]func(*idp){
-		"another's key":      func(i *idp) { i.key = otherECKey() },
-		"alg none":           func(i *idp) { i.method, i.key = jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType },
-		"HS256, our secret":  func(i *idp) { i.method, i.key = jwt.SigningMethodHS256, []byte(secret) },
-		"garbage":            func(i *idp) { i.answer["id_token"] = "a.b.c" },
-		"dots":               func(i *idp) { i.answer["id_token"] = strings.Repeat(".", 100_000) },
-		"a logout token":     func(i *idp) { i.header["typ"] = "logout+jwt" },
-		"a kid nobody knows": func(i *idp) { i.header["kid"] = "x" },
+		"another's key":  func(i *idp) { i.key = otherECKey() },
+		"alg none":       func(i *idp) { i.method, i.key = jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType },
+		"HS256, secret":  func(i *idp) { i.method, i.key = jwt.SigningMethodHS256, []byte(secret) },
+		"garbage":        func(i *idp) { i.answer["id_token"] = "a.b.c" },
+		"dots":           func(i *idp) { i.answer["id_token"] = strings.Repeat(".", 100_000) },
+		"a logout token": func(i *idp) { i.header["typ"] = "logout+jwt" },
+		"unknown kid":    func(i *idp) { i.header["kid"] = "x" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newIDP()
 			change(i)
 			_, err := refresh(i.flow(i.oidc()))
-			wantRefresh(t, err, flow.ErrRefusedTokens)
+			wantRefresh(t, err, flow.ErrInvalidIDToken)
 		})
 	}
 }
 
-func TestRefreshDoesNotCheckASubjectThatNobodyKnows(t *testing.T) {
+func TestRefresh_UnknownSubject(t *testing.T) {
 	i := newIDP()
 	i.claims["sub"] = "user-2"
 	if _, err := i.flow(i.oidc()).Refresh(context.Background(), flow.Refresh{RefreshToken: "x"}); err != nil {
@@ -291,15 +291,15 @@ func TestRefreshDoesNotCheckASubjectThatNobodyKnows(t *testing.T) {
 	}
 }
 
-// The new ID token could not be verified, and the old refresh token would be
-// spent: everybody would be signed out by a hiccup of the provider.
-func TestRefreshTokenIsNotSpentWhileTheKeysCannotBeHad(t *testing.T) {
+// Otherwise the refresh token would be used up for an ID token that can't be verified,
+// and a short outage of the provider would end sessions.
+func TestRefresh_KeysDownSendsNoToken(t *testing.T) {
 	for _, path := range []string{keysPath, metadataPath} {
 		i := newIDP()
 		i.handlers[path] = status(503, "")
 		f := i.flow(i.oidc())
 		_, err := refresh(f)
-		wantPassing(t, err)
+		wantTransient(t, err)
 		if n := len(i.seen(tokenPath)); n != 0 {
 			t.Errorf("%s is down: the refresh token was sent %d times", path, n)
 		}
@@ -310,7 +310,7 @@ func TestRefreshTokenIsNotSpentWhileTheKeysCannotBeHad(t *testing.T) {
 	}
 }
 
-func TestKeysThatVanishDuringARefreshAreAPassingFault(t *testing.T) {
+func TestRefresh_KeysDownIsTransient(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc())
 	if _, err := refresh(f); err != nil {
@@ -319,10 +319,10 @@ func TestKeysThatVanishDuringARefreshAreAPassingFault(t *testing.T) {
 	i.header["kid"] = "new"
 	i.handlers[keysPath] = status(503, "")
 	_, err := refresh(f)
-	wantPassing(t, err)
+	wantTransient(t, err)
 }
 
-func TestRefreshFollowsTheKeysOfTheProvider(t *testing.T) {
+func TestRefresh_RotatedKeys(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc())
 	for _, key := range []string{"one", "two", "three"} {
@@ -333,13 +333,13 @@ func TestRefreshFollowsTheKeysOfTheProvider(t *testing.T) {
 	}
 }
 
-func TestRefreshHasADeadlineAndFollowsNoRedirect(t *testing.T) {
+func TestRefresh_TimeoutAndRedirect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newIDP()
-		f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: slowly{i, 4 * time.Second}}, Now: clock})
+		f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: delayed{i, 4 * time.Second}}, Now: clock})
 		began := time.Now()
 		_, err := refresh(f)
-		wantPassing(t, err)
+		wantTransient(t, err)
 		if took := time.Since(began); took != 10*time.Second || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("after %v: %v", took, err)
 		}
@@ -350,20 +350,20 @@ func TestRefreshHasADeadlineAndFollowsNoRedirect(t *testing.T) {
 		http.Redirect(w, r, "/elsewhere?"+r.PostForm.Encode(), http.StatusTemporaryRedirect)
 	}
 	_, err := refresh(i.flow(i.oidc()))
-	wantPassing(t, err)
+	wantTransient(t, err)
 	if len(i.seen("/elsewhere")) != 0 {
-		t.Error("the refresh token went elsewhere")
+		t.Error("the redirect was followed")
 	}
 }
 
-func TestRefreshFaultsOfAProvider(t *testing.T) {
+func TestRefresh_ProviderFaults(t *testing.T) {
 	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256"}.Start(t)
 	p := idp.AsProvider("idp")
 	p.Scopes = []string{"openid", "offline_access"}
 	wants := map[authtest.Fault]error{
 		authtest.RefreshInvalidGrant: flow.ErrInvalidGrant,
-		authtest.RefreshWrongIssuer:  flow.ErrRefusedTokens,
-		authtest.RefreshWrongSubject: flow.ErrRefusedTokens,
+		authtest.RefreshWrongIssuer:  flow.ErrInvalidIDToken,
+		authtest.RefreshWrongSubject: flow.ErrInvalidIDToken,
 	}
 	for _, fault := range authtest.Faults() {
 		if !strings.Contains(fault.String(), "refresh") {
@@ -406,13 +406,13 @@ func TestRefreshFaultsOfAProvider(t *testing.T) {
 			}
 			idp.SetFaults()
 			if _, err := f.Refresh(t.Context(), r); err != nil {
-				t.Errorf("the fault did not pass: %v", err)
+				t.Errorf("after the fault: %v", err)
 			}
 		})
 	}
 }
 
-func TestRotatedRefreshTokensAreGoodOnce(t *testing.T) {
+func TestRefresh_RotatedTokenWorksOnce(t *testing.T) {
 	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256"}.Start(t)
 	p := idp.AsProvider("idp")
 	p.Scopes = []string{"openid", "offline_access"}

@@ -17,12 +17,11 @@ import (
 const (
 	maxToken  = 64 << 10 // bytes of a signed token
 	maxHeader = 16 << 10 // bytes of its header, encoded
-	skew      = 60       // seconds by which the provider's clock may be off
+	skew      = 60       // seconds of tolerated clock skew
 )
 
-// claims are those that decide whether a token of the provider is good: OpenID
-// Connect Core §2, Back-Channel Logout §2.4. A pointer tells an absent claim
-// from an empty one.
+// claims are the claims by which a token of the provider is checked (OpenID Connect
+// Core §2, Back-Channel Logout §2.4). A nil pointer is an absent claim.
 type claims struct {
 	Issuer          string   `json:"iss"`
 	Subject         string   `json:"sub"`
@@ -34,17 +33,17 @@ type claims struct {
 	AccessTokenHash *string  `json:"at_hash"`
 	TenantID        string   `json:"tid"`
 
-	// Each kind of token has rules of its own for these.
+	// The rules for these depend on the kind of token.
 	Nonce   jsontext.Value `json:"nonce"`
 	Session jsontext.Value `json:"sid"`
 	ID      jsontext.Value `json:"jti"`
 	Events  jsontext.Value `json:"events"`
 }
 
-// An audience is a string or an array of strings.
+// audience is a string or an array of strings.
 type audience []string
 
-// UnmarshalJSON refuses every other type.
+// UnmarshalJSON returns an error for every other type.
 func (a *audience) UnmarshalJSON(b []byte) error {
 	if jsontext.Value(b).Kind() == jsontext.KindString {
 		*a = make(audience, 1)
@@ -66,23 +65,23 @@ func (a *audience) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// A header is that of a signed token.
+// header is the header of a signed token.
 type header struct {
 	Algorithm string         `json:"alg"`
 	Type      string         `json:"typ"`
 	Critical  jsontext.Value `json:"crit"`
 }
 
-// isLogout reports whether the token calls itself a logout token: Back-Channel
-// Logout §2.4. RFC 7515 §4.1.9 lets it leave out "application/", and media types
-// have no case.
+// isLogout reports whether the type is that of a logout token (Back-Channel Logout
+// §2.4). The prefix "application/" is optional (RFC 7515 §4.1.9), and media types are
+// case-insensitive.
 func (h *header) isLogout() bool {
 	return strings.TrimPrefix(strings.ToLower(h.Type), "application/") == "logout+jwt"
 }
 
-// readHeader refuses what is not worth any work with keys: RFC 8725 §3.1, RFC
-// 7515 §4.1.11. Keys and addresses of keys in a header (jwk, jku, x5u, x5c) are
-// never looked at.
+// readHeader returns the header of a token and checks it before any key is used (RFC
+// 8725 §3.1, RFC 7515 §4.1.11). Keys and URLs of keys in a header (jwk, jku, x5u,
+// x5c) are ignored.
 func readHeader(raw string) (*header, error) {
 	if len(raw) > maxToken || strings.Count(raw, ".") != 2 {
 		return nil, fmt.Errorf("%d bytes are not a compact JWS", len(raw))
@@ -108,11 +107,10 @@ func readHeader(raw string) (*header, error) {
 	return &h, nil
 }
 
-// signed verifies what all tokens of the provider have in common, and returns
-// the claims, also as they were sent: it signed the token, for this client, and
-// the token is of this time. The header and what makes a token an ID token or a
-// logout token are the caller's. pause is that of keySet.verify.
-func (f *Flow) signed(ctx context.Context, m *metadata, raw string, pause time.Duration) (*claims, jsontext.Value, error) {
+// verifySigned checks the signature, issuer, audience and times of a token of the
+// provider, and returns its claims, decoded and as they were sent. The caller checks
+// the header and the claims of the kind of token. pause is that of keySet.verify.
+func (f *Flow) verifySigned(ctx context.Context, m *metadata, raw string, pause time.Duration) (*claims, jsontext.Value, error) {
 	payload, err := m.keys.verify(ctx, raw, pause)
 	if err != nil {
 		return nil, nil, err
@@ -136,10 +134,10 @@ func (f *Flow) checkClaims(m *metadata, c *claims) error {
 		return fmt.Errorf("the issuer is %s, not %s", quote(c.Issuer), quote(expected))
 	}
 	if !slices.Contains(c.Audience, f.provider.ClientID) {
-		return errors.New("the audience is not this client")
+		return errors.New("the audience does not contain this client")
 	}
 	if len(c.Audience) > 1 && c.AuthorizedParty == nil {
-		return errors.New("there are several audiences and no azp")
+		return errors.New("there is more than one audience, and no azp")
 	}
 	if c.AuthorizedParty != nil && *c.AuthorizedParty != f.provider.ClientID {
 		return fmt.Errorf("the authorized party is %s, not this client", quote(*c.AuthorizedParty))
@@ -147,7 +145,7 @@ func (f *Flow) checkClaims(m *metadata, c *claims) error {
 	return f.checkTimes(c)
 }
 
-// issuerOf is the issuer that c must have.
+// issuerOf returns the issuer that c must have.
 func (m *metadata) issuerOf(c *claims) (string, error) {
 	if !m.tenants {
 		return m.Issuer, nil

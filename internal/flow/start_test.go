@@ -30,12 +30,12 @@ func startQuery(t *testing.T, f *flow.Flow, query url.Values) (*url.URL, url.Val
 	return u, u.Query(), check
 }
 
-func TestStartAsksForACodeWithPKCEStateAndNonce(t *testing.T) {
+func TestStart_AuthorizationRequest(t *testing.T) {
 	i := newIDP()
 	u, q, check := startQuery(t, i.flow(i.oidc()), nil)
 
 	if got := u.Scheme + "://" + u.Host + u.Path; got != issuer+"/authorize" {
-		t.Errorf("the browser goes to %s", got)
+		t.Errorf("the authorization endpoint is %s", got)
 	}
 	challenge := sha256.Sum256([]byte(check.Verifier))
 	want := url.Values{
@@ -52,14 +52,14 @@ func TestStartAsksForACodeWithPKCEStateAndNonce(t *testing.T) {
 		t.Errorf("authorization request (-want +got):\n%s", diff)
 	}
 	if len(check.Verifier) < 43 || len(check.State) < 26 || len(check.Nonce) < 26 {
-		t.Errorf("too short to be unguessable: %d, %d, %d characters", len(check.Verifier), len(check.State), len(check.Nonce))
+		t.Errorf("too short: verifier %d, state %d, nonce %d characters", len(check.Verifier), len(check.State), len(check.Nonce))
 	}
 	if check.Provider != "idp" || check.Issuer != issuer || check.RedirectURI != redirectURI {
 		t.Errorf("the check is not bound to the provider: %+v", check)
 	}
 }
 
-func TestStartIsFreshEveryTime(t *testing.T) {
+func TestStart_RandomValues(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc())
 	_, _, a := startQuery(t, f, nil)
@@ -69,7 +69,7 @@ func TestStartIsFreshEveryTime(t *testing.T) {
 	}
 }
 
-func TestStartOfOAuth2NeedsNoNetworkAndNoNonce(t *testing.T) {
+func TestStart_OAuth2(t *testing.T) {
 	i := newIDP()
 	_, q, check := startQuery(t, i.flow(i.oauth2()), nil)
 	if q.Has("nonce") || q.Has("scope") || check.Nonce != "" {
@@ -79,11 +79,11 @@ func TestStartOfOAuth2NeedsNoNetworkAndNoNonce(t *testing.T) {
 		t.Errorf("PKCE or state is missing: %v", q)
 	}
 	if len(i.requests) != 0 {
-		t.Errorf("%d requests went out", len(i.requests))
+		t.Errorf("%d requests", len(i.requests))
 	}
 }
 
-func TestStartKeepsTheProvidersOwnParameters(t *testing.T) {
+func TestStart_ConfiguredParameters(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oauth2(func(p *provider.Provider) {
 		p.AuthorizationURL = issuer + "/authorize?p=B2C_1"
@@ -101,30 +101,30 @@ func TestStartKeepsTheProvidersOwnParameters(t *testing.T) {
 	}
 }
 
-func TestStartPassesOnOnlyWhatIsAllowed(t *testing.T) {
+func TestStart_AllowedParams(t *testing.T) {
 	for name, tt := range map[string]struct {
 		query url.Values
 		param string
 		want  []string
 	}{
-		"login_hint":        {url.Values{"login_hint": {"ada@example.com"}}, "login_hint", []string{"ada@example.com"}},
-		"prompt":            {url.Values{"prompt": {"login"}}, "prompt", []string{"login"}},
-		"ui_locales":        {url.Values{"ui_locales": {"de en"}}, "ui_locales", []string{"de en"}},
-		"allowed by app":    {url.Values{"hd": {"example.com"}}, "hd", []string{"example.com"}},
-		"first value only":  {url.Values{"prompt": {"login", "none"}}, "prompt", []string{"login"}},
-		"replaces default":  {url.Values{"audience": {"b"}}, "audience", []string{"b"}},
-		"unknown":           {url.Values{"acr_values": {"0"}}, "acr_values", nil},
-		"too long":          {url.Values{"login_hint": {strings.Repeat("a", 513)}}, "login_hint", nil},
-		"line break":        {url.Values{"login_hint": {"a\r\nb"}}, "login_hint", nil},
-		"not UTF-8":         {url.Values{"login_hint": {"\xff"}}, "login_hint", nil},
-		"empty":             {url.Values{"login_hint": {""}}, "login_hint", nil},
-		"client_id":         {url.Values{"client_id": {"evil"}}, "client_id", []string{clientID}},
-		"redirect_uri":      {url.Values{"redirect_uri": {"https://evil.example"}}, "redirect_uri", []string{redirectURI}},
-		"response_type":     {url.Values{"response_type": {"token"}}, "response_type", []string{"code"}},
-		"challenge method":  {url.Values{"code_challenge_method": {"plain"}}, "code_challenge_method", []string{"S256"}},
-		"scope":             {url.Values{"scope": {"admin"}}, "scope", []string{"openid profile email"}},
-		"request object":    {url.Values{"request": {"x"}}, "request", nil},
-		"form's csrf token": {url.Values{"csrfToken": {"x"}}, "csrfToken", nil},
+		"login_hint":       {url.Values{"login_hint": {"ada@example.com"}}, "login_hint", []string{"ada@example.com"}},
+		"prompt":           {url.Values{"prompt": {"login"}}, "prompt", []string{"login"}},
+		"ui_locales":       {url.Values{"ui_locales": {"de en"}}, "ui_locales", []string{"de en"}},
+		"allowed by app":   {url.Values{"hd": {"example.com"}}, "hd", []string{"example.com"}},
+		"first value only": {url.Values{"prompt": {"login", "none"}}, "prompt", []string{"login"}},
+		"replaces default": {url.Values{"audience": {"b"}}, "audience", []string{"b"}},
+		"unknown":          {url.Values{"acr_values": {"0"}}, "acr_values", nil},
+		"too long":         {url.Values{"login_hint": {strings.Repeat("a", 513)}}, "login_hint", nil},
+		"line break":       {url.Values{"login_hint": {"a\r\nb"}}, "login_hint", nil},
+		"not UTF-8":        {url.Values{"login_hint": {"\xff"}}, "login_hint", nil},
+		"empty":            {url.Values{"login_hint": {""}}, "login_hint", nil},
+		"client_id":        {url.Values{"client_id": {"evil"}}, "client_id", []string{clientID}},
+		"redirect_uri":     {url.Values{"redirect_uri": {"https://evil.example"}}, "redirect_uri", []string{redirectURI}},
+		"response_type":    {url.Values{"response_type": {"token"}}, "response_type", []string{"code"}},
+		"challenge method": {url.Values{"code_challenge_method": {"plain"}}, "code_challenge_method", []string{"S256"}},
+		"scope":            {url.Values{"scope": {"admin"}}, "scope", []string{"openid profile email"}},
+		"request object":   {url.Values{"request": {"x"}}, "request", nil},
+		"CSRF token":       {url.Values{"csrfToken": {"x"}}, "csrfToken", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newIDP()
@@ -139,9 +139,9 @@ func TestStartPassesOnOnlyWhatIsAllowed(t *testing.T) {
 	}
 }
 
-// Validate refuses such a configuration; a flow that gets one all the same must
-// not become an open redirect.
-func TestStartParametersCannotBeReplacedByConfiguration(t *testing.T) {
+// Validate rejects this configuration. A flow that gets it must not be an open
+// redirect.
+func TestStart_ReservedParams(t *testing.T) {
 	i := newIDP()
 	reserved := []string{"client_id", "redirect_uri", "response_type", "state", "nonce", "code_challenge", "code_challenge_method"}
 	query := url.Values{}
@@ -156,7 +156,7 @@ func TestStartParametersCannotBeReplacedByConfiguration(t *testing.T) {
 	}
 }
 
-func TestStartRefusesMetadataThatCannotBeTrusted(t *testing.T) {
+func TestDiscovery_InvalidMetadata(t *testing.T) {
 	for name, change := range map[string]func(*idp){
 		"other issuer":               func(i *idp) { i.metadata["issuer"] = "https://evil.example" },
 		"issuer with another slash":  func(i *idp) { i.metadata["issuer"] = issuer + "/" },
@@ -167,9 +167,9 @@ func TestStartRefusesMetadataThatCannotBeTrusted(t *testing.T) {
 		"no keys":                    func(i *idp) { delete(i.metadata, "jwks_uri") },
 		"script as endpoint":         func(i *idp) { i.metadata["authorization_endpoint"] = "javascript:alert(1)" },
 		"relative endpoint":          func(i *idp) { i.metadata["token_endpoint"] = "/token" },
-		"endpoint in the clear":      func(i *idp) { i.metadata["token_endpoint"] = "http://idp.example/token" },
-		"keys in the clear":          func(i *idp) { i.metadata["jwks_uri"] = "http://idp.example/jwks" },
-		"userinfo in the clear":      func(i *idp) { i.metadata["userinfo_endpoint"] = "http://idp.example/userinfo" },
+		"endpoint without TLS":       func(i *idp) { i.metadata["token_endpoint"] = "http://idp.example/token" },
+		"keys without TLS":           func(i *idp) { i.metadata["jwks_uri"] = "http://idp.example/jwks" },
+		"userinfo without TLS":       func(i *idp) { i.metadata["userinfo_endpoint"] = "http://idp.example/userinfo" },
 		"endpoint with a fragment":   func(i *idp) { i.metadata["authorization_endpoint"] = issuer + "/authorize#x" },
 		"endpoint with a user name":  func(i *idp) { i.metadata["token_endpoint"] = "https://a:b@idp.example/token" },
 		"template without tenants":   func(i *idp) { i.metadata["issuer"] = "https://{tenantid}.example" },
@@ -177,7 +177,7 @@ func TestStartRefusesMetadataThatCannotBeTrusted(t *testing.T) {
 		"metadata are a JSON string": func(i *idp) { i.handlers["/.well-known/openid-configuration"] = serve(`"x"`) },
 		"metadata are null":          func(i *idp) { i.handlers["/.well-known/openid-configuration"] = serve(`null`) },
 		"metadata are HTML":          func(i *idp) { i.handlers["/.well-known/openid-configuration"] = serve(`<html>`) },
-		"metadata name issuer twice": func(i *idp) {
+		"issuer twice": func(i *idp) {
 			i.handlers["/.well-known/openid-configuration"] = serve(`{"issuer":"https://evil.example","issuer":"` + issuer + `"}`)
 		},
 	} {
@@ -193,7 +193,7 @@ func TestStartRefusesMetadataThatCannotBeTrusted(t *testing.T) {
 	}
 }
 
-func TestConfiguredEndpointsWinOverDiscoveredOnes(t *testing.T) {
+func TestDiscovery_ConfiguredEndpoints(t *testing.T) {
 	i := newIDP()
 	i.handlers["/inner/token"] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, i.tokens()) }
 	i.handlers["/token"] = http.NotFound
@@ -203,7 +203,7 @@ func TestConfiguredEndpointsWinOverDiscoveredOnes(t *testing.T) {
 	}
 }
 
-func TestStartRecoversAtOnceWhenTheProviderComesBack(t *testing.T) {
+func TestDiscovery_ErrorIsNotCached(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc())
 	i.handlers["/.well-known/openid-configuration"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
@@ -216,7 +216,7 @@ func TestStartRecoversAtOnceWhenTheProviderComesBack(t *testing.T) {
 	}
 }
 
-// serve answers with a text that calls itself JSON.
+// serve returns a handler that responds with body as application/json.
 func serve(body string) http.HandlerFunc { return status(http.StatusOK, body) }
 
 func status(code int, body string) http.HandlerFunc {
@@ -227,7 +227,7 @@ func status(code int, body string) http.HandlerFunc {
 	}
 }
 
-// wantCode checks the kind of a failure.
+// wantCode checks the code of an error.
 func wantCode(t testing.TB, err error, code string) {
 	t.Helper()
 	failed, ok := errors.AsType[*provider.Error](err)
@@ -240,15 +240,15 @@ func wantCode(t testing.TB, err error, code string) {
 	wantLoggable(t, err)
 }
 
-// wantLoggable checks that a failure is fit for a log: no secrets, one line.
+// wantLoggable checks that an error has no secrets and one line of limited length.
 func wantLoggable(t testing.TB, err error) {
 	t.Helper()
 	for _, private := range []string{secret, "the access token", "the refresh token", "the-code", "&code"} {
 		if strings.Contains(err.Error(), private) {
-			t.Errorf("the error holds %q: %v", private, err)
+			t.Errorf("the error contains %q: %v", private, err)
 		}
 	}
 	if len(err.Error()) > 1100 || strings.ContainsAny(err.Error(), "\r\n\x00") {
-		t.Errorf("the error is not fit for a log: %q", err)
+		t.Errorf("the error is too long, or has control characters: %q", err)
 	}
 }

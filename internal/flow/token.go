@@ -16,7 +16,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// exchange redeems the code at the token endpoint: RFC 6749 §4.1.3.
+// exchange redeems a code at the token endpoint (RFC 6749 §4.1.3).
 func (f *Flow) exchange(ctx context.Context, m *metadata, check *Check, code string) (*provider.Account, error) {
 	return f.tokens(ctx, m, url.Values{
 		"grant_type":    {"authorization_code"},
@@ -26,11 +26,9 @@ func (f *Flow) exchange(ctx context.Context, m *metadata, check *Check, code str
 	})
 }
 
-// tokens sends a request to the token endpoint: RFC 6749 §3.2. One client
-// authentication method is used and no other is tried.
-//
-// Every answer is read as JSON, which RFC 6749 §5.1 demands, whatever it calls
-// itself.
+// tokens sends a request to the token endpoint (RFC 6749 §3.2), with the configured
+// method of client authentication alone. The response is read as JSON (RFC 6749
+// §5.1), whatever its Content-Type is.
 func (f *Flow) tokens(ctx context.Context, m *metadata, form url.Values) (*provider.Account, error) {
 	basic, err := f.authenticate(ctx, m.TokenURL, form)
 	if err != nil {
@@ -50,35 +48,36 @@ func (f *Flow) tokens(ctx context.Context, m *metadata, form url.Values) (*provi
 	return account, nil
 }
 
-// A tokenError is an error of the token endpoint: RFC 6749 §5.2. It keeps no
-// more of the answer, which may hold tokens.
+// tokenError is an error response of the token endpoint (RFC 6749 §5.2). It has no
+// other part of the response, which may contain tokens.
 type tokenError struct {
 	status int
-	code   string // "" when the answer names none
+	code   string // "" if the response has none
 }
 
 func (e *tokenError) Error() string {
 	return fmt.Sprintf("status %d, error %s", e.status, quote(e.code))
 }
 
-// tokenFailure returns the error in an answer, nil when there is none. Some
-// providers send theirs with status 200.
+// tokenFailure returns the error of a response, nil if there is none. Some providers
+// send errors with status 200.
 func tokenFailure(status int, body []byte) error {
-	var answer struct {
+	var response struct {
 		Error jsontext.Value `json:"error"`
 	}
-	// A body that is not JSON names no error, and no tokens either.
-	if json.Unmarshal(body, &answer, jsontext.AllowInvalidUTF8(true)) != nil {
-		answer.Error = nil
+	// A body that is not JSON has neither an error code nor tokens.
+	if json.Unmarshal(body, &response, jsontext.AllowInvalidUTF8(true)) != nil {
+		response.Error = nil
 	}
-	named := answer.Error != nil && answer.Error.Kind() != jsontext.KindNull && string(answer.Error) != `""`
-	if status >= 200 && status <= 299 && !named {
+	hasError := response.Error != nil && response.Error.Kind() != jsontext.KindNull && string(response.Error) != `""`
+	if status >= 200 && status <= 299 && !hasError {
 		return nil
 	}
-	return &tokenError{status, text(answer.Error)}
+	return &tokenError{status, text(response.Error)}
 }
 
-// A tokenResponse is RFC 6749 §5.1 and OpenID Connect Core §3.1.3.3.
+// tokenResponse is a successful response of the token endpoint (RFC 6749 §5.1,
+// OpenID Connect Core §3.1.3.3).
 type tokenResponse struct {
 	AccessToken  string         `json:"access_token"`
 	TokenType    string         `json:"token_type"`
@@ -88,8 +87,7 @@ type tokenResponse struct {
 	ExpiresIn    jsontext.Value `json:"expires_in"`
 	ExpiresAt    jsontext.Value `json:"expires_at"`
 
-	// These names have a meaning of ours in an account. A provider can't fill
-	// them.
+	// Members of an account that a provider must not set through Extra.
 	Provider          jsontext.Value `json:"provider"`
 	Type              jsontext.Value `json:"type"`
 	ProviderAccountID jsontext.Value `json:"providerAccountId"`
@@ -97,14 +95,14 @@ type tokenResponse struct {
 	Extra jsontext.Value `json:",embed"`
 }
 
-// account reads the answer of the token endpoint.
+// account returns the account of a response of the token endpoint.
 func (f *Flow) account(body []byte) (*provider.Account, error) {
 	var r tokenResponse
 	if err := json.Unmarshal(body, &r); err != nil {
 		return nil, err
 	}
 	if r.AccessToken == "" {
-		return nil, errors.New("there is no access_token")
+		return nil, errors.New("the response has no access_token")
 	}
 	if !strings.EqualFold(r.TokenType, "Bearer") {
 		return nil, fmt.Errorf("the token_type is %s, not Bearer", quote(r.TokenType))
@@ -123,7 +121,7 @@ func (f *Flow) account(body []byte) (*provider.Account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expires_in: %w", err)
 	}
-	// Not in any standard, so it may as well be a date in words, or in milliseconds.
+	// No standard defines it: it may also be a date as text, or in milliseconds.
 	if end, err := seconds(r.ExpiresAt); err == nil && end <= f.now().Unix()+math.MaxInt32 {
 		account.ExpiresAt = end
 	}
@@ -133,7 +131,7 @@ func (f *Flow) account(body []byte) (*provider.Account, error) {
 	return account, nil
 }
 
-// scope reads a string, or the array of strings that Twitch sends.
+// scope returns a string, or the elements of an array of strings (Twitch), joined.
 func scope(v jsontext.Value) string {
 	var one string
 	var list []string
@@ -143,8 +141,8 @@ func scope(v jsontext.Value) string {
 	return strings.Join(list, " ")
 }
 
-// seconds reads a whole number, or one in a string as some providers send it.
-// Zero means none.
+// seconds returns a whole number, which some providers send as a string. Zero means
+// that there is none.
 func seconds(v jsontext.Value) (int64, error) {
 	number := string(v)
 	if v.Kind() == jsontext.KindString {
@@ -160,7 +158,7 @@ func seconds(v jsontext.Value) (int64, error) {
 	return max(n, 0), nil
 }
 
-// text is the string in v, or "".
+// text returns the string in v, "" if it is none.
 func text(v jsontext.Value) string {
 	var s string
 	if v.Kind() != jsontext.KindString || json.Unmarshal(v, &s) != nil {
@@ -169,8 +167,8 @@ func text(v jsontext.Value) string {
 	return s
 }
 
-// authenticate puts the client's authentication into the form of a token
-// request, or returns it for HTTP Basic authentication.
+// authenticate adds the client authentication to the form of a token request, or
+// returns it for HTTP Basic authentication.
 func (f *Flow) authenticate(ctx context.Context, tokenURL string, form url.Values) (basic *url.Userinfo, err error) {
 	method := cmp.Or(f.provider.AuthMethod, provider.ClientSecretBasic)
 	if method != provider.ClientSecretBasic {

@@ -20,9 +20,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// The secret has characters that have to be form-encoded before base64 (RFC
-// 6749 §2.3.1).
-func TestClientAuthenticatesInOneWayOnly(t *testing.T) {
+// The secret has characters that are form-encoded before base64 (RFC 6749 §2.3.1).
+func TestTokenRequest_ClientAuthentication(t *testing.T) {
 	common := []string{"code", "code_verifier", "grant_type", "redirect_uri"}
 	for name, tt := range map[string]struct {
 		change func(*provider.Provider)
@@ -33,7 +32,7 @@ func TestClientAuthenticatesInOneWayOnly(t *testing.T) {
 		"basic":     {func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretBasic }, "Basic dGhlK2NsaWVudDpzM2NyZXQrJTI2K21vcmU=", nil},
 		"post":      {func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretPost }, "", map[string]string{"client_id": clientID, "client_secret": secret}},
 		"none":      {func(p *provider.Provider) { p.AuthMethod = provider.NoClientAuth }, "", map[string]string{"client_id": clientID}},
-		"minted":    {mint("minted"), "", map[string]string{"client_id": clientID, "client_secret": "minted"}},
+		"function":  {secretFunc("short-lived"), "", map[string]string{"client_id": clientID, "client_secret": "short-lived"}},
 		"by secret": {func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretJWT }, "", map[string]string{"client_id": clientID, "client_assertion": "", "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}},
 		"by key":    {signWith(ecKey()), "", map[string]string{"client_id": clientID, "client_assertion": "", "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}},
 	} {
@@ -62,7 +61,7 @@ func TestClientAuthenticatesInOneWayOnly(t *testing.T) {
 	}
 }
 
-func mint(secret string) func(*provider.Provider) {
+func secretFunc(secret string) func(*provider.Provider) {
 	return func(p *provider.Provider) {
 		p.AuthMethod = provider.ClientSecretPost
 		p.ClientSecretFunc = func(context.Context) (string, error) { return secret, nil }
@@ -75,7 +74,7 @@ func signWith(key crypto.Signer) func(*provider.Provider) {
 	}
 }
 
-// remoteKey hides the type of a key, as one in a key management service does.
+// remoteKey is a signer of another type than its key, as for a key management service.
 type remoteKey struct{ key crypto.Signer }
 
 func (k remoteKey) Public() crypto.PublicKey { return k.key.Public() }
@@ -83,19 +82,19 @@ func (k remoteKey) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) (
 	return k.key.Sign(rand, digest, opts)
 }
 
-func TestClientAssertionVerifies(t *testing.T) {
+func TestTokenRequest_ClientAssertion(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*provider.Provider)
 		alg    string
 		key    any
 	}{
-		"client secret":    {func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretJWT }, "HS256", []byte(secret)},
-		"RSA":              {signWith(rsaKey()), "RS256", &rsaKey().PublicKey},
-		"P-256":            {signWith(ecKey()), "ES256", &ecKey().PublicKey},
-		"Ed25519":          {signWith(edKey()), "EdDSA", edKey().Public()},
-		"RSA elsewhere":    {signWith(remoteKey{rsaKey()}), "RS256", &rsaKey().PublicKey},
-		"P-256 elsewhere":  {signWith(remoteKey{ecKey()}), "ES256", &ecKey().PublicKey},
-		"Ed25519 elsewher": {signWith(remoteKey{edKey()}), "EdDSA", edKey().Public()},
+		"client secret":  {func(p *provider.Provider) { p.AuthMethod = provider.ClientSecretJWT }, "HS256", []byte(secret)},
+		"RSA":            {signWith(rsaKey()), "RS256", &rsaKey().PublicKey},
+		"P-256":          {signWith(ecKey()), "ES256", &ecKey().PublicKey},
+		"Ed25519":        {signWith(edKey()), "EdDSA", edKey().Public()},
+		"remote RSA":     {signWith(remoteKey{rsaKey()}), "RS256", &rsaKey().PublicKey},
+		"remote P-256":   {signWith(remoteKey{ecKey()}), "ES256", &ecKey().PublicKey},
+		"remote Ed25519": {signWith(remoteKey{edKey()}), "EdDSA", edKey().Public()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newIDP()
@@ -111,7 +110,7 @@ func TestClientAssertionVerifies(t *testing.T) {
 				t.Fatalf("the assertion: %v", err)
 			}
 			if claims.ID == "" || claims.ExpiresAt.Sub(now) > 5*time.Minute {
-				t.Errorf("an assertion that can be used again: %+v", claims)
+				t.Errorf("the assertion has no ID, or lives too long: %+v", claims)
 			}
 			if kid := token.Header["kid"]; tt.alg != "HS256" && kid != "k1" {
 				t.Errorf("kid %v", kid)
@@ -120,11 +119,11 @@ func TestClientAssertionVerifies(t *testing.T) {
 	}
 }
 
-func TestClientThatCannotAuthenticateSendsNoCode(t *testing.T) {
+func TestTokenRequest_AuthenticationError(t *testing.T) {
 	for name, change := range map[string]func(*provider.Provider){
 		"no signing key": func(p *provider.Provider) { p.AuthMethod = provider.PrivateKeyJWT },
 		"unknown method": func(p *provider.Provider) { p.AuthMethod = "tls" },
-		"minting fails": func(p *provider.Provider) {
+		"secret fails": func(p *provider.Provider) {
 			p.ClientSecretFunc = func(context.Context) (string, error) { return "", errors.New("no key") }
 		},
 	} {
@@ -133,13 +132,13 @@ func TestClientThatCannotAuthenticateSendsNoCode(t *testing.T) {
 			_, err := i.signIn(t, i.flow(i.oidc(change)))
 			wantCode(t, err, "OAuthCallback")
 			if len(i.seen("/token")) != 0 {
-				t.Error("a token request went out")
+				t.Error("a token request was sent")
 			}
 		})
 	}
 }
 
-func TestTokenAnswers(t *testing.T) {
+func TestTokenResponse_Account(t *testing.T) {
 	base := `"access_token":"at","token_type":"bearer"`
 	for name, tt := range map[string]struct {
 		body string
@@ -154,14 +153,14 @@ func TestTokenAnswers(t *testing.T) {
 		"end":                 {`{` + base + `,"expires_at":1795429999}`, provider.Account{ExpiresAt: 1795429999}},
 		"end and lifetime":    {`{` + base + `,"expires_at":1,"expires_in":60}`, provider.Account{ExpiresAt: now.Unix() + 60}},
 		"end in milliseconds": {`{` + base + `,"expires_at":1795429999000}`, provider.Account{}},
-		"absurd end":          {`{` + base + `,"expires_at":9223372036854775807}`, provider.Account{}},
+		"end too large":       {`{` + base + `,"expires_at":9223372036854775807}`, provider.Account{}},
 		"negative end":        {`{` + base + `,"expires_at":-1}`, provider.Account{}},
 		"null refresh token":  {`{` + base + `,"refresh_token":null}`, provider.Account{}},
 		"scope":               {`{` + base + `,"scope":"a b"}`, provider.Account{Scope: "a b"}},
 		"scope in an array":   {`{` + base + `,"scope":["a","b"]}`, provider.Account{Scope: "a b"}},
-		"scope of no sense":   {`{` + base + `,"scope":1}`, provider.Account{}},
+		"scope is a number":   {`{` + base + `,"scope":1}`, provider.Account{}},
 		"more":                {`{` + base + `,"team":{"id":9007199254740993},"x":1.0}`, provider.Account{Extra: jsontext.Value(`{"team":{"id":9007199254740993},"x":1.0}`)}},
-		"names of our own":    {`{` + base + `,"provider":"evil","type":"x","providerAccountId":"admin"}`, provider.Account{}},
+		"members of Account":  {`{` + base + `,"provider":"evil","type":"x","providerAccountId":"admin"}`, provider.Account{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newIDP()
@@ -183,8 +182,8 @@ func TestTokenAnswers(t *testing.T) {
 	}
 }
 
-// Some providers name no content type, or another one.
-func TestTokenAnswerIsJSONWhateverItCallsItself(t *testing.T) {
+// Some providers send no content type, or another one.
+func TestTokenResponse_ContentTypeIsIgnored(t *testing.T) {
 	for _, contentType := range []string{"", "text/plain", "text/javascript", "application/x-www-form-urlencoded"} {
 		i := newIDP()
 		i.handlers["/token"] = func(w http.ResponseWriter, _ *http.Request) {
@@ -197,7 +196,7 @@ func TestTokenAnswerIsJSONWhateverItCallsItself(t *testing.T) {
 	}
 }
 
-func TestTokenAnswersThatAreRefused(t *testing.T) {
+func TestTokenResponse_Rejected(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{
 		"no access token":      serve(`{"token_type":"Bearer"}`),
 		"access token, number": serve(`{"access_token":1,"token_type":"Bearer"}`),
@@ -239,7 +238,7 @@ func TestTokenAnswersThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestSecretInTheTokenURLStaysOutOfErrors(t *testing.T) {
+func TestTokenRequest_URLSecretStaysOutOfErrors(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oauth2(func(p *provider.Provider) {
 		p.TokenURL += "?key=" + url.QueryEscape("the refresh token")

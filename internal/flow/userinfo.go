@@ -13,10 +13,10 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// profile is what the provider says of the user: the claims of the ID token and
-// the userinfo endpoint's over them, or for OAuth 2 the latter alone. iss is the
-// issuer that the authorization response named, if any. The claims are those of
-// the ID token, none for OAuth 2.
+// profile returns the provider's data of the user: the claims of the ID token merged
+// with those of the userinfo endpoint, or for OAuth 2 the latter alone. It also
+// returns the claims of the ID token, empty for OAuth 2. iss is that of the
+// authorization response, if any.
 func (f *Flow) profile(ctx context.Context, m *metadata, check *Check, account *provider.Account, iss string) (provider.Profile, *claims, error) {
 	if f.provider.Type != provider.TypeOIDC {
 		info, err := f.userinfo(ctx, m, account)
@@ -24,17 +24,17 @@ func (f *Flow) profile(ctx context.Context, m *metadata, check *Check, account *
 	}
 
 	if account.IDToken == "" {
-		return nil, nil, errors.New("the token endpoint sent no ID token; is \"openid\" among the scopes?")
+		return nil, nil, errors.New("the token endpoint returned no ID token; is \"openid\" among the scopes?")
 	}
 	c, payload, err := f.idToken(ctx, m, account.IDToken, account.AccessToken)
 	if err != nil {
 		return nil, nil, fmt.Errorf("ID token: %w", err)
 	}
 	if nonce := text(c.Nonce); nonce == "" || !equal(nonce, check.Nonce) {
-		return nil, nil, errors.New("ID token: the nonce is not the one of this sign-in")
+		return nil, nil, errors.New("ID token: the nonce does not match that of the check")
 	}
 	if iss != "" && iss != c.Issuer {
-		return nil, nil, fmt.Errorf("the answer is one of issuer %s, the ID token of %s", quote(iss), quote(c.Issuer))
+		return nil, nil, fmt.Errorf("the response is of issuer %s, the ID token of %s", quote(iss), quote(c.Issuer))
 	}
 	if m.UserinfoURL == "" || f.provider.SkipUserinfo {
 		return provider.Profile(payload), c, nil
@@ -50,7 +50,7 @@ func (f *Flow) profile(ctx context.Context, m *metadata, check *Check, account *
 	return profile, c, nil
 }
 
-// userinfo asks the provider's user API: OpenID Connect Core §5.3.
+// userinfo fetches the user's data from the userinfo endpoint (OpenID Connect Core §5.3).
 func (f *Flow) userinfo(ctx context.Context, m *metadata, account *provider.Account) (jsontext.Value, error) {
 	body, err := f.client.get(ctx, m.UserinfoURL, account.AccessToken)
 	if err != nil {
@@ -58,19 +58,19 @@ func (f *Flow) userinfo(ctx context.Context, m *metadata, account *provider.Acco
 	}
 	info := jsontext.Value(body)
 	if info.Kind() != jsontext.KindBeginObject || !info.IsValid() {
-		return nil, errors.New("userinfo: the answer is not a JSON object")
+		return nil, errors.New("userinfo: the response is not a JSON object")
 	}
 	return info, nil
 }
 
-// protocolClaims say how and for whom the ID token was made. The userinfo
-// answer, which nobody signed, can't change them.
+// protocolClaims are the claims of the ID token that the userinfo response, which is
+// not signed, can't replace.
 var protocolClaims = []string{
 	"iss", "sub", "aud", "azp", "exp", "iat", "nbf", "nonce", "jti", "sid", "tid",
 	"at_hash", "c_hash", "acr", "amr", "auth_time",
 }
 
-// merge puts the members of info over the claims of the same user.
+// merge returns claims with the members of info, which must have the same sub.
 func merge(claims, info jsontext.Value) (provider.Profile, error) {
 	var merged, over map[string]jsontext.Value
 	if err := json.Unmarshal(claims, &merged); err != nil {
@@ -79,21 +79,21 @@ func merge(claims, info jsontext.Value) (provider.Profile, error) {
 	if err := json.Unmarshal(info, &over); err != nil {
 		return nil, err
 	}
-	var signed, said string
-	if json.Unmarshal(merged["sub"], &signed) != nil || json.Unmarshal(over["sub"], &said) != nil || signed != said {
-		return nil, errors.New("its sub is not the ID token's") // §5.3.2
+	var claimsSub, infoSub string
+	if json.Unmarshal(merged["sub"], &claimsSub) != nil || json.Unmarshal(over["sub"], &infoSub) != nil || claimsSub != infoSub {
+		return nil, errors.New("the sub is not that of the ID token") // §5.3.2
 	}
 	for _, name := range protocolClaims {
 		delete(over, name)
 	}
 	if _, ok := over["email"]; ok {
-		delete(merged, "email_verified") // it spoke of the other address
+		delete(merged, "email_verified") // of the address in the ID token
 	}
 	maps.Copy(merged, over)
 	return json.Marshal(merged, json.Deterministic(true))
 }
 
-// user makes the user out of the profile.
+// user returns the user of the profile.
 func (f *Flow) user(ctx context.Context, profile provider.Profile, account *provider.Account, params url.Values) (*provider.User, error) {
 	profileOf := f.provider.Profile
 	if profileOf == nil {
@@ -103,7 +103,7 @@ func (f *Flow) user(ctx context.Context, profile provider.Profile, account *prov
 	for _, name := range []string{"code", "state", "iss"} {
 		others.Del(name)
 	}
-	made, err := profileOf(ctx, provider.ProfileRequest{
+	result, err := profileOf(ctx, provider.ProfileRequest{
 		Profile: profile,
 		Account: account,
 		Params:  others,
@@ -116,10 +116,10 @@ func (f *Flow) user(ctx context.Context, profile provider.Profile, account *prov
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
-	if made == nil {
-		return nil, errors.New("profile: there is no user")
+	if result == nil {
+		return nil, errors.New("profile: the function returned no user")
 	}
-	user := *made
+	user := *result
 	if err := user.Normalize(); err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-func TestUserinfoIsMergedOverTheClaims(t *testing.T) {
+func TestUserinfo_MergedWithClaims(t *testing.T) {
 	i := newIDP()
 	i.claims["name"] = "From the ID token"
 	i.claims["department"] = "Engines"
@@ -35,11 +35,11 @@ func TestUserinfoIsMergedOverTheClaims(t *testing.T) {
 		}
 	}
 	if v, ok := got["email_verified"]; ok {
-		t.Errorf("email_verified is %s, and was said of another address", v)
+		t.Errorf("email_verified is %s, which is of another address", v)
 	}
 }
 
-func TestUserinfoIsNotAskedWhereItIsSkippedOrAbsent(t *testing.T) {
+func TestUserinfo_SkippedOrAbsent(t *testing.T) {
 	i := newIDP()
 	if _, err := i.signIn(t, i.flow(i.oidc(fromIDToken))); err != nil {
 		t.Errorf("skipped: %v", err)
@@ -53,10 +53,10 @@ func TestUserinfoIsNotAskedWhereItIsSkippedOrAbsent(t *testing.T) {
 	}
 }
 
-func TestUserinfoThatIsRefused(t *testing.T) {
+func TestUserinfo_Rejected(t *testing.T) {
 	for name, tt := range map[string]struct {
 		handler   http.HandlerFunc
-		oidc, oau bool // refused by an OpenID, an OAuth 2 sign-in
+		oidc, oau bool // rejected by OpenID Connect, by OAuth 2
 	}{
 		"other sub":       {serve(`{"sub":"user-2"}`), true, false},
 		"no sub":          {serve(`{"id":"user-1"}`), true, false},
@@ -82,11 +82,11 @@ func TestUserinfoThatIsRefused(t *testing.T) {
 			i := newIDP()
 			i.handlers["/userinfo"] = tt.handler
 			for _, c := range []struct {
-				p       provider.Provider
-				refused bool
+				p        provider.Provider
+				rejected bool
 			}{{i.oidc(), tt.oidc}, {i.oauth2(), tt.oau}} {
 				_, err := i.signIn(t, i.flow(c.p))
-				if c.refused {
+				if c.rejected {
 					wantCode(t, err, "OAuthCallback")
 				} else if err != nil {
 					t.Errorf("%s: %v", c.p.Type, err)
@@ -99,8 +99,8 @@ func TestUserinfoThatIsRefused(t *testing.T) {
 	}
 }
 
-// A Profile function may look at one member only: what it gets has to be whole.
-func TestProfileFunctionNeverSeesABrokenAnswer(t *testing.T) {
+// A Profile function may read a single member, so that it gets valid JSON alone.
+func TestProfile_GetsValidJSON(t *testing.T) {
 	for _, body := range []string{`{"sub":"user-1"`, `{"sub":"a","sub":"b"}`, `[]`, `null`, ``} {
 		i := newIDP()
 		i.handlers["/userinfo"] = serve(body)

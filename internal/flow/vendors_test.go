@@ -13,7 +13,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// github is the catalogue's GitHub, led to the idp.
+// github returns the GitHub of the catalogue with the endpoints of the idp.
 func github(i *idp) provider.Provider {
 	return provider.GitHub(func(p *provider.Provider) {
 		p.ClientID, p.ClientSecret = clientID, secret
@@ -21,7 +21,7 @@ func github(i *idp) provider.Provider {
 	})
 }
 
-func TestGitHubFindsTheVerifiedPrimaryAddress(t *testing.T) {
+func TestGitHub_PrimaryEmail(t *testing.T) {
 	private := `{"id":583231,"login":"octocat","name":null,"email":null,"avatar_url":"https://img.example/1"}`
 	for name, tt := range map[string]struct {
 		profile string
@@ -53,26 +53,26 @@ func TestGitHubFindsTheVerifiedPrimaryAddress(t *testing.T) {
 			}
 			for _, r := range i.seen("/user/emails") {
 				if r.Header.Get("Authorization") != "Bearer the access token" {
-					t.Error("the addresses were asked for without the token")
+					t.Error("a request for the addresses without the token")
 				}
 			}
 		})
 	}
 }
 
-func TestAppleAnswersWithAFormAndNamesTheUserOnce(t *testing.T) {
+func TestApple_FormPost(t *testing.T) {
 	for name, tt := range map[string]struct{ form, want string }{
-		"first consent":    {`{"name":{"firstName":"Ada","lastName":"Lovelace"},"email":"evil@example.com"}`, "Ada Lovelace"},
-		"later":            {``, "ada@privaterelay.example"},
-		"no name":          {`{"name":{}}`, "ada@privaterelay.example"},
-		"not what it says": {`{"name":["x"]`, "ada@privaterelay.example"},
+		"first consent": {`{"name":{"firstName":"Ada","lastName":"Lovelace"},"email":"evil@example.com"}`, "Ada Lovelace"},
+		"later":         {``, "ada@privaterelay.example"},
+		"no name":       {`{"name":{}}`, "ada@privaterelay.example"},
+		"malformed":     {`{"name":["x"]`, "ada@privaterelay.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newIDP()
 			delete(i.metadata, "userinfo_endpoint")
 			i.claims["email"] = "Ada@PrivateRelay.example"
 			f := i.flow(provider.Apple(func(p *provider.Provider) {
-				p.ClientID, p.ClientSecret, p.Issuer = clientID, "minted", issuer
+				p.ClientID, p.ClientSecret, p.Issuer = clientID, "short-lived", issuer
 			}))
 			_, q, _ := startQuery(t, f, nil)
 			if q.Get("response_mode") != "form_post" || q.Get("scope") != "name email" {
@@ -91,17 +91,17 @@ func TestAppleAnswersWithAFormAndNamesTheUserOnce(t *testing.T) {
 			if diff := cmp.Diff(want, result.User); diff != "" {
 				t.Errorf("user (-want +got):\n%s", diff)
 			}
-			if got := i.seen("/token")[0].PostForm.Get("client_secret"); got != "minted" {
+			if got := i.seen("/token")[0].PostForm.Get("client_secret"); got != "short-lived" {
 				t.Errorf("client_secret %q", got)
 			}
 			if strings.Contains(string(result.Profile), "evil") {
-				t.Errorf("the unsigned form got into the profile: %s", result.Profile)
+				t.Errorf("the profile has data of the unsigned form: %s", result.Profile)
 			}
 		})
 	}
 }
 
-func TestEntraIssuerFollowsTheTenant(t *testing.T) {
+func TestEntra_TenantIssuer(t *testing.T) {
 	const (
 		template = issuer + "/{tenantid}/v2.0"
 		tenant   = "9188040d-6c67-4c5b-b112-36a304b66dad"
@@ -157,8 +157,8 @@ func TestEntraIssuerFollowsTheTenant(t *testing.T) {
 	}
 }
 
-// Only the catalogue's Entra, or a provider that asks for it, knows tenants.
-func TestTemplateIsAnIssuerLikeAnyOtherWithoutMultiTenant(t *testing.T) {
+// Without MultiTenant the placeholder has no meaning.
+func TestEntra_WithoutMultiTenant(t *testing.T) {
 	i := newIDP()
 	i.metadata["issuer"] = issuer + "/{tenantid}/v2.0"
 	i.handlers["/common/v2.0"+metadataPath] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, i.metadata) }
@@ -166,7 +166,7 @@ func TestTemplateIsAnIssuerLikeAnyOtherWithoutMultiTenant(t *testing.T) {
 	wantCode(t, err, "OAuthSignin")
 }
 
-func TestDiscordSignsIn(t *testing.T) {
+func TestDiscord_SignsIn(t *testing.T) {
 	i := newIDP()
 	i.userinfo = jsontext.Value(`{"id":"80351110224678912","username":"nelly","global_name":"Nelly","avatar":"a_1","email":"N@x.example","verified":true}`)
 	result, err := i.signIn(t, i.flow(provider.Discord(func(p *provider.Provider) {
@@ -182,8 +182,8 @@ func TestDiscordSignsIn(t *testing.T) {
 	}
 }
 
-// What Google's constructor asks for, to the letter.
-func TestGoogleAsksForTheStandardScopes(t *testing.T) {
+// The scopes are the default ones, since Google's constructor sets none.
+func TestGoogle_Scopes(t *testing.T) {
 	i := newIDP()
 	i.metadata["issuer"] = "https://accounts.google.com"
 	f := i.flow(provider.Google(func(p *provider.Provider) {

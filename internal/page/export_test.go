@@ -2,7 +2,7 @@ package page
 
 import "html/template"
 
-// BreakTemplates makes every page fail after it has written something.
+// BreakTemplates makes every page fail after a part of its output.
 func (p *Pages) BreakTemplates() {
 	t := template.New("")
 	for _, name := range []string{"signin", "signout", "verify-request", "error"} {
@@ -11,7 +11,7 @@ func (p *Pages) BreakTemplates() {
 	p.templates = t
 }
 
-// ErrorCodes lists every code that has a text, in lower case.
+// ErrorCodes returns all codes with a text, in lower case.
 func ErrorCodes() []string {
 	var codes []string
 	for code := range notices {

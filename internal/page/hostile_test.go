@@ -39,7 +39,7 @@ var payloads = []string{
 	`<base href=//evil.example><meta http-equiv=refresh content=0>`,
 }
 
-// fields puts a string into one field of a sign-in page, by the field's name.
+// fields are functions that set one field of a sign-in page.
 var fields = map[string]func(*page.SignIn, string){
 	"Site":                  func(d *page.SignIn, s string) { d.Site = s },
 	"Site host":             func(d *page.SignIn, s string) { d.Site = "https://" + s },
@@ -66,8 +66,8 @@ var fields = map[string]func(*page.SignIn, string){
 	"Field.Autocomplete":    func(d *page.SignIn, s string) { d.Providers[9].Fields[0].Autocomplete = s },
 }
 
-// tame is the sign-in page with an ordinary value in every field, its own copy.
-func tame() page.SignIn {
+// ordinary returns a sign-in page with ordinary values.
+func ordinary() page.SignIn {
 	d := fullSignIn()
 	form := &d.Providers[9]
 	form.Fields = append([]page.Field(nil), form.Fields...)
@@ -75,24 +75,24 @@ func tame() page.SignIn {
 	return d
 }
 
-func TestHostileStringsCannotBreakOutOfTheSignInPage(t *testing.T) {
+func TestSignIn_HostileValues(t *testing.T) {
 	p := newPages(t, page.Theme{})
-	shape := render(t, func(w http.ResponseWriter) { p.SignIn(w, tame()) }).shape()
+	shape := render(t, func(w http.ResponseWriter) { p.SignIn(w, ordinary()) }).shape()
 	for name, set := range fields {
 		for _, payload := range payloads {
-			d := tame()
+			d := ordinary()
 			set(&d, payload)
 			doc := render(t, func(w http.ResponseWriter) { p.SignIn(w, d) })
-			if bad := doc.breaches(); len(bad) != 0 {
+			if bad := doc.violations(); len(bad) != 0 {
 				t.Errorf("%s = %q: %v", name, payload, bad)
 			}
 			if doc.status != http.StatusOK {
 				t.Errorf("%s = %q: status %d, want 200", name, payload, doc.status)
 			}
-			assertStyleUntouched(t, doc)
+			assertStyleUnchanged(t, doc)
 			switch name {
 			case "Site", "Site host", "Provider.Logo", "Provider.Brand":
-				continue // a bad one makes way for something else
+				continue // an invalid value is replaced
 			}
 			if doc.shape() != shape {
 				t.Errorf("%s = %q changes the tree", name, payload)
@@ -101,13 +101,13 @@ func TestHostileStringsCannotBreakOutOfTheSignInPage(t *testing.T) {
 	}
 }
 
-func TestValuesComeBackFromTheFormsAsTheyWere(t *testing.T) {
+func TestSignIn_FormValues(t *testing.T) {
 	p := newPages(t, page.Theme{})
 	for _, payload := range payloads {
 		if strings.ContainsAny(payload, "\x00\r") {
-			continue // HTML can't carry these in a value
+			continue // an attribute in HTML can't contain these
 		}
-		d := tame()
+		d := ordinary()
 		d.CSRFToken, d.CallbackURL, d.Email = payload, payload, payload
 		doc := render(t, func(w http.ResponseWriter) { p.SignIn(w, d) })
 		for _, n := range doc.all("input") {
@@ -121,7 +121,7 @@ func TestValuesComeBackFromTheFormsAsTheyWere(t *testing.T) {
 	}
 }
 
-func TestHostileStringsCannotBreakOutOfTheOtherPages(t *testing.T) {
+func TestPage_HostileValues(t *testing.T) {
 	p := newPages(t, page.Theme{})
 	for _, payload := range payloads {
 		for name, write := range map[string]func(http.ResponseWriter){
@@ -135,17 +135,17 @@ func TestHostileStringsCannotBreakOutOfTheOtherPages(t *testing.T) {
 			"error, known code": func(w http.ResponseWriter) { p.Error(w, page.Error{Code: "AccessDenied", SignInURL: payload}) },
 		} {
 			doc := render(t, write)
-			if bad := doc.breaches(); len(bad) != 0 {
+			if bad := doc.violations(); len(bad) != 0 {
 				t.Errorf("%s with %q: %v", name, payload, bad)
 			}
-			assertStyleUntouched(t, doc)
+			assertStyleUnchanged(t, doc)
 		}
 	}
 }
 
-// assertStyleUntouched checks that the style is the one that the policy allows,
+// assertStyleUnchanged checks that the style is the one that the policy allows,
 // and that the policy is one line.
-func assertStyleUntouched(t testing.TB, doc document) {
+func assertStyleUnchanged(t testing.TB, doc document) {
 	t.Helper()
 	sum := sha256.Sum256([]byte(doc.style(t)))
 	policy := doc.header.Get("Content-Security-Policy")
@@ -169,12 +169,12 @@ func FuzzSignInPage(f *testing.F) {
 			})
 		}
 		doc := render(t, func(w http.ResponseWriter) { p.SignIn(w, d) })
-		if bad := doc.breaches(); len(bad) != 0 {
+		if bad := doc.violations(); len(bad) != 0 {
 			t.Errorf("%v in:\n%s", bad, doc.source)
 		}
 		if doc.status != http.StatusOK || len(doc.all("form")) < 3 {
 			t.Errorf("status %d with %d forms", doc.status, len(doc.all("form")))
 		}
-		assertStyleUntouched(t, doc)
+		assertStyleUnchanged(t, doc)
 	})
 }

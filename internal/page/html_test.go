@@ -23,7 +23,7 @@ func newPages(t testing.TB, theme page.Theme) *page.Pages {
 	return p
 }
 
-// A document is one answer, parsed as a browser does.
+// document is a response, parsed as HTML.
 type document struct {
 	status int
 	header http.Header
@@ -100,7 +100,7 @@ func text(n *html.Node) string {
 	return b.String()
 }
 
-// mainText is what a person reads on the page, without the style.
+// mainText returns the text of the page, without the style.
 func (d document) mainText(t testing.TB) string {
 	t.Helper()
 	m := d.all("main")
@@ -110,7 +110,7 @@ func (d document) mainText(t testing.TB) string {
 	return text(m[0])
 }
 
-// The only elements, and the only attributes, that a page may ever have.
+// The elements and the attributes that a page may have.
 var (
 	allowedElements = strings.Fields(`html head meta title style body div main h1 p strong span form input label button a img
 		svg g path circle rect text`)
@@ -120,8 +120,8 @@ var (
 	urlAttributes = []string{"href", "src", "action"}
 )
 
-// breaches lists what must never be in a page.
-func (d document) breaches() []string {
+// violations lists elements, comments, attributes and URLs that no page may have.
+func (d document) violations() []string {
 	var bad []string
 	for n := range d.root.Descendants() {
 		switch n.Type {
@@ -144,15 +144,15 @@ func (d document) breaches() []string {
 	return bad
 }
 
-// safeURL reports that a URL is http, https or relative. "#ZgotmplZ" is what
-// html/template puts in the place of any other.
+// safeURL reports whether a URL is http, https or relative. html/template replaces all
+// others by "#ZgotmplZ".
 func safeURL(s string) bool {
 	s = strings.ToLower(s)
 	scheme, _, found := strings.Cut(s, ":")
 	return !found || scheme == "http" || scheme == "https" || strings.ContainsAny(scheme, "/?#")
 }
 
-// shape is the tree without texts and values: element and attribute names.
+// shape returns the names of elements and attributes, without texts and values.
 func (d document) shape() string {
 	var b strings.Builder
 	for n := range d.root.Descendants() {

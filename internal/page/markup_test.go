@@ -14,7 +14,7 @@ import (
 
 var voidElements = []string{"meta", "input", "img"}
 
-func TestPagesAreWellFormedHTML(t *testing.T) {
+func TestPage_WellFormed(t *testing.T) {
 	theme := page.Theme{Logo: "/logo.svg", BrandColor: "#5b5bd6"}
 	for name, doc := range everyPage(t, newPages(t, theme)) {
 		if !strings.HasPrefix(doc.source, "<!DOCTYPE html>\n<html lang=\"en\">") {
@@ -38,13 +38,13 @@ func TestPagesAreWellFormedHTML(t *testing.T) {
 		if z.Err() != io.EOF || len(open) != 0 {
 			t.Errorf("%s: %v left open, %v", name, open, z.Err())
 		}
-		if bad := doc.breaches(); len(bad) != 0 {
+		if bad := doc.violations(); len(bad) != 0 {
 			t.Errorf("%s: %v", name, bad)
 		}
 	}
 }
 
-func TestPagesCanBeReadByAssistiveTechnology(t *testing.T) {
+func TestPage_Accessible(t *testing.T) {
 	for name, doc := range everyPage(t, newPages(t, page.Theme{Logo: "/logo.svg"})) {
 		for _, element := range []string{"main", "h1", "title"} {
 			if n := doc.all(element); len(n) != 1 || strings.TrimSpace(text(n[0])) == "" {
@@ -79,13 +79,13 @@ func TestPagesCanBeReadByAssistiveTechnology(t *testing.T) {
 		}
 		for _, n := range doc.all("svg") {
 			if value(n, "aria-hidden") != "true" {
-				t.Errorf("%s: a drawing that is read aloud", name)
+				t.Errorf("%s: an <svg> without aria-hidden", name)
 			}
 		}
 	}
 }
 
-func TestButtonsSayWhereTheySignIn(t *testing.T) {
+func TestSignIn_ButtonTexts(t *testing.T) {
 	p := newPages(t, page.Theme{})
 	d := page.SignIn{Providers: []page.Provider{oauth("github", "GitHub"), oauth("acme", ""), password}}
 	doc := render(t, func(w http.ResponseWriter) { p.SignIn(w, d) })
@@ -105,8 +105,8 @@ func TestButtonsSayWhereTheySignIn(t *testing.T) {
 	}
 }
 
-// marks says, for each button, what stands before its text: the URL of an
-// image, "drawing", or the letter of the name.
+// marks returns the mark of each button: the URL of an image, "drawing", or the letter
+// of the name.
 func (d document) marks() []string {
 	var marks []string
 	for _, n := range d.all("img", "svg") {
@@ -125,7 +125,7 @@ func (d document) marks() []string {
 	return marks
 }
 
-func TestEveryProviderHasAMark(t *testing.T) {
+func TestSignIn_Marks(t *testing.T) {
 	with := func(id, name, logo string) page.Provider {
 		p := oauth(id, name)
 		p.Logo = logo
@@ -161,7 +161,7 @@ func TestEveryProviderHasAMark(t *testing.T) {
 	}
 }
 
-func TestProviderBrandColoursItsLetter(t *testing.T) {
+func TestSignIn_BrandColors(t *testing.T) {
 	for brand, want := range map[string][2]string{ // fill of the disc, fill of the letter
 		"#1d2125":               {"#1d2125", "#ffffff"},
 		"#ffcc00":               {"#ffcc00", "#000000"},
@@ -181,7 +181,7 @@ func TestProviderBrandColoursItsLetter(t *testing.T) {
 	}
 }
 
-func TestDividersStandBetweenButtonsAndForms(t *testing.T) {
+func TestSignIn_Dividers(t *testing.T) {
 	gh, gl := oauth("github", "GitHub"), oauth("gitlab", "GitLab")
 	p := newPages(t, page.Theme{})
 	for _, test := range []struct {
@@ -208,7 +208,7 @@ func TestDividersStandBetweenButtonsAndForms(t *testing.T) {
 	}
 }
 
-func TestFocusStartsInAFormOnlyWhenItComesFirst(t *testing.T) {
+func TestSignIn_Autofocus(t *testing.T) {
 	p := newPages(t, page.Theme{})
 	for _, test := range []struct {
 		name      string
@@ -232,7 +232,7 @@ func TestFocusStartsInAFormOnlyWhenItComesFirst(t *testing.T) {
 	}
 }
 
-func TestPasswordManagersUnderstandTheCredentialsForm(t *testing.T) {
+func TestSignIn_Autocomplete(t *testing.T) {
 	form := password
 	form.Fields = []page.Field{
 		{Name: "Username"},
@@ -261,20 +261,20 @@ func TestPasswordManagersUnderstandTheCredentialsForm(t *testing.T) {
 	}
 }
 
-func TestPageWithoutAnyProviderSaysSo(t *testing.T) {
+func TestSignIn_NoProviders(t *testing.T) {
 	noFields := password
 	noFields.Fields = nil
 	p := newPages(t, page.Theme{})
 	doc := render(t, func(w http.ResponseWriter) { p.SignIn(w, page.SignIn{Providers: []page.Provider{noFields}}) })
 	if len(doc.all("form")) != 0 {
-		t.Error("a form with nothing to fill in")
+		t.Error("a form without fields")
 	}
 	if !strings.Contains(doc.mainText(t), "no way to sign in") {
 		t.Error("an empty page")
 	}
 }
 
-func TestPagesNameTheSiteAndLinkBack(t *testing.T) {
+func TestPage_LinksSite(t *testing.T) {
 	p := newPages(t, page.Theme{})
 	for name, doc := range everyPage(t, p) {
 		if name == "signin empty" {
@@ -285,7 +285,7 @@ func TestPagesNameTheSiteAndLinkBack(t *testing.T) {
 			linked = strings.Contains(doc.mainText(t), "app.example.com")
 		}
 		if !linked {
-			t.Errorf("%s: no way back to the site", name)
+			t.Errorf("%s: no link to the site", name)
 		}
 	}
 	for _, bad := range []string{"", "javascript:alert(1)", "app.example.com", "https://"} {

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// A notice is what people read about an error, and the status of the error page.
+// notice is the text about an error, and the status of the error page.
 type notice struct {
 	Title  string
 	Text   string
 	Status int
 }
 
-// noticeFor finds the notice for a code, whatever its case, or returns the
-// given one for codes that nobody has heard of.
+// noticeFor returns the notice for a code, which is case-insensitive, or the given one
+// for an unknown code.
 func noticeFor(code string, unknown notice) notice {
 	if n, ok := notices[strings.ToLower(code)]; ok {
 		return n
@@ -24,23 +24,23 @@ func noticeFor(code string, unknown notice) notice {
 var (
 	unknownError = notice{
 		"Something went wrong",
-		"We couldn't sign you in. Please try again.",
+		"The sign-in failed. Please try again.",
 		http.StatusOK,
 	}
 	unknownSignInError = notice{
 		"Unable to sign in",
-		"We couldn't sign you in. Please try again.",
+		"The sign-in failed. Please try again.",
 		http.StatusOK,
 	}
 )
 
-// notices has every code of next-auth 4 and Auth.js 5 that can reach a
-// browser, in lower case.
+// notices has the codes of next-auth 4 and Auth.js 5 that a browser can get, and those
+// of this library, in lower case.
 var notices = map[string]notice{
-	// The codes with a page and a status of their own.
+	// Codes with a page and a status of their own in Auth.js.
 	"configuration": {
 		"Server error",
-		"Sign-in is not set up correctly on this site. It isn't anything you did: please try again later, or tell the people who run the site.",
+		"Sign-in is not set up correctly on this site. Please try again later, or contact the administrator of the site.",
 		http.StatusInternalServerError,
 	},
 	"accessdenied": {
@@ -54,7 +54,7 @@ var notices = map[string]notice{
 		http.StatusForbidden,
 	},
 
-	// An identity provider, or the way back from it, failed.
+	// A sign-in with an identity provider failed.
 	"signin":                 tryAnother,
 	"oauthsignin":            tryAnother, // v4
 	"oauthsigninerror":       tryAnother, // v5
@@ -66,7 +66,7 @@ var notices = map[string]notice{
 	"callbackrouteerror":     tryAnother, // v5
 	"oauthprofileparseerror": tryAnother, // v5
 
-	// The account belongs to somebody already.
+	// The account is linked to another user.
 	"oauthaccountnotlinked": {
 		"Use your first account",
 		"You already have an account with this email address. To show that it is yours, sign in the way you did the first time.",
@@ -102,26 +102,26 @@ var notices = map[string]notice{
 		http.StatusOK,
 	},
 
-	"toomanyattempts": { // ours
+	"toomanyattempts": { // not in Auth.js
 		"Too many attempts",
 		"There were too many attempts to sign in. Please wait a minute, then try again.",
 		http.StatusTooManyRequests,
 	},
 
-	// The site sent the visitor here.
+	// Codes that the site redirects with.
 	"sessionrequired": {
 		"Please sign in",
 		"Sign in to see that page.",
 		http.StatusOK,
 	},
-	"sessionunavailable": { // ours
+	"sessionunavailable": { // not in Auth.js
 		"Try again soon",
-		"We can't check right now who you are. You are still signed in: please try again in a moment.",
+		"Your session could not be checked. You are still signed in: please try again in a moment.",
 		http.StatusServiceUnavailable,
 	},
 	"signouterror": {
 		"Unable to sign out",
-		"We couldn't sign you out. Please try again.",
+		"The sign-out failed. Please try again.",
 		http.StatusOK,
 	},
 }
@@ -134,7 +134,7 @@ var (
 	}
 	emailNotSent = notice{
 		"Email not sent",
-		"We couldn't send you an email. Check the address and try again.",
+		"The email could not be sent. Check the address and try again.",
 		http.StatusOK,
 	}
 )

@@ -16,11 +16,11 @@ func errorPage(t testing.TB, code string) document {
 	})
 }
 
-func TestEveryCodeOfAuthJSHasItsOwnText(t *testing.T) {
+func TestError_CodesOfAuthJS(t *testing.T) {
 	unknown := errorPage(t, "NoSuchCode").mainText(t)
-	known := map[string]bool{}
+	listed := map[string]bool{}
 	for _, code := range page.ErrorCodes() {
-		known[code] = true
+		listed[code] = true
 	}
 	for _, code := range []string{
 		// v4
@@ -32,16 +32,16 @@ func TestEveryCodeOfAuthJSHasItsOwnText(t *testing.T) {
 		if errorPage(t, code).mainText(t) == unknown {
 			t.Errorf("%s: the text for unknown codes", code)
 		}
-		delete(known, strings.ToLower(code))
+		delete(listed, strings.ToLower(code))
 	}
-	for code := range known { // further codes, ours to choose
+	for code := range listed { // codes that Auth.js does not have
 		if errorPage(t, code).mainText(t) == unknown {
 			t.Errorf("%s: listed, but not found", code)
 		}
 	}
 }
 
-func TestEveryErrorSaysWhatToDo(t *testing.T) {
+func TestError_Message(t *testing.T) {
 	for _, code := range append(page.ErrorCodes(), "Whatever") {
 		message := ""
 		for _, n := range errorPage(t, code).all("div") {
@@ -55,7 +55,7 @@ func TestEveryErrorSaysWhatToDo(t *testing.T) {
 	}
 }
 
-func TestErrorPageStatusFollowsTheCodeWhateverItsCase(t *testing.T) {
+func TestError_Status(t *testing.T) {
 	want := map[string]int{
 		"Configuration": 500, "configuration": 500, "AccessDenied": 403, "accessdenied": 403, "Verification": 403, "VERIFICATION": 403,
 		"": 200, "Default": 200, "OAuthCallback": 200, "CredentialsSignin": 200, "Whatever": 200,
@@ -68,7 +68,7 @@ func TestErrorPageStatusFollowsTheCodeWhateverItsCase(t *testing.T) {
 	}
 }
 
-func TestUnknownCodeIsNeverEchoed(t *testing.T) {
+func TestError_UnknownCodeIsNotShown(t *testing.T) {
 	const code = "Account-locked-call-555-0100"
 	if strings.Contains(errorPage(t, code).source, code) {
 		t.Error("the error page shows the code")
@@ -79,11 +79,11 @@ func TestUnknownCodeIsNeverEchoed(t *testing.T) {
 		t.Error("the sign-in page shows the code")
 	}
 	if len(doc.alerts()) != 1 {
-		t.Error("the sign-in page does not say that something went wrong")
+		t.Error("the sign-in page has no error message")
 	}
 }
 
-func TestSignInPageAnnouncesAnErrorOnlyWhenThereIsOne(t *testing.T) {
+func TestSignIn_Alert(t *testing.T) {
 	p := newPages(t, page.Theme{})
 	codes := append(page.ErrorCodes(), "Whatever")
 	for _, code := range codes {
@@ -111,7 +111,7 @@ func (d document) alerts() []string {
 	return texts
 }
 
-func TestErrorPageOffersToSignInAgainWhereThatCanHelp(t *testing.T) {
+func TestError_SignInLink(t *testing.T) {
 	for code, want := range map[string]bool{"AccessDenied": true, "Verification": true, "": true, "Configuration": false} {
 		found := false
 		for _, a := range errorPage(t, code).all("a") {

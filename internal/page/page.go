@@ -1,9 +1,9 @@
-// Package page renders the built-in pages: sign in, sign out, check your
-// email, and error.
+// Package page renders the built-in pages: sign-in, sign-out, verification request
+// and error.
 //
-// Forms, field names, ids and class names are those of Auth.js, so that scripts
-// and browser tests written for its pages keep working. The pages carry no
-// script, and a Content-Security-Policy that allows none.
+// Forms, field names, ids and class names are those of Auth.js, so that scripts and
+// browser tests for its pages work with these. The pages contain no script, and have a
+// Content-Security-Policy that allows none.
 package page
 
 import (
@@ -26,11 +26,10 @@ type Pages struct {
 	templates *template.Template
 	theme     Theme
 	style     template.CSS
-	styleHash string // the style-src source that allows exactly this style
+	styleHash string // of style, as a source of style-src
 }
 
-// New checks the theme and prepares the pages. The error joins every problem of
-// the theme.
+// New returns the pages with a theme. The error joins all problems of the theme.
 func New(t Theme) (*Pages, error) {
 	if err := t.check(); err != nil {
 		return nil, err
@@ -51,30 +50,30 @@ func New(t Theme) (*Pages, error) {
 
 // SignIn is the content of the sign-in page.
 type SignIn struct {
-	Site        string     // public URL of the site; its host stands below the heading. Empty leaves it out
+	Site        string     // public URL of the site, whose host is shown; empty leaves it out
 	Providers   []Provider // in the order of the page
 	CSRFToken   string
-	CallbackURL string // where to go afterwards; empty leaves the field out
-	Email       string // fills the field of the email form
+	CallbackURL string // value of the field callbackUrl; empty leaves the field out
+	Email       string // value of the field of the e-mail form
 	ErrorCode   string // value of ?error=; empty means no error
 }
 
 // SignOut is the content of the sign-out page.
 type SignOut struct {
-	Site      string // public URL of the site, for the way back. Empty leaves it out
+	Site      string // public URL of the site, for the link to it; empty leaves it out
 	Action    string // absolute URL to post to: BASE/signout
 	CSRFToken string
 }
 
-// VerifyRequest is the content of the page that follows the sending of a
-// sign-in link.
+// VerifyRequest is the content of the page that is shown after a sign-in link was
+// sent.
 type VerifyRequest struct {
-	Site string // public URL of the site, for the way back. Empty leaves it out
+	Site string // public URL of the site, for the link to it; empty leaves it out
 }
 
 // Error is the content of the error page.
 type Error struct {
-	Site      string // public URL of the site, for the way back. Empty leaves it out
+	Site      string // public URL of the site, for the link to it; empty leaves it out
 	Code      string // value of ?error=
 	SignInURL string // absolute URL of the sign-in page; empty leaves the button out
 }
@@ -100,31 +99,32 @@ func (p *Pages) SignIn(w http.ResponseWriter, d SignIn) {
 	p.write(w, http.StatusOK, "signin", p.policy(images, actions), data)
 }
 
-// SignOut writes the page that asks whether to sign out, with status 200.
+// SignOut writes the page with the form for a sign-out, with status 200.
 func (p *Pages) SignOut(w http.ResponseWriter, d SignOut) {
 	data := signOutData{frame: p.frame("Sign Out", d.Site), Action: d.Action, CSRFToken: d.CSRFToken}
 	p.write(w, http.StatusOK, "signout", p.policy([]string{p.theme.Logo}, []string{d.Action}), data)
 }
 
-// VerifyRequest writes the page that tells to open the link in the email, with
-// status 200.
+// VerifyRequest writes the page that points to the link in the e-mail, with status
+// 200.
 func (p *Pages) VerifyRequest(w http.ResponseWriter, d VerifyRequest) {
 	p.write(w, http.StatusOK, "verify-request", p.policy([]string{p.theme.Logo}, nil), p.frame("Verify Request", d.Site))
 }
 
-// Error writes the error page. The status follows the code, whatever its case:
-// 500 for Configuration, 403 for AccessDenied and Verification, else 200. The
-// code itself is never on the page.
+// Error writes the error page. The status depends on the code, which is
+// case-insensitive: 500 for Configuration, 403 for AccessDenied and Verification, 429
+// for TooManyAttempts, 503 for SessionUnavailable, and 200 for others. The code itself
+// is not part of the page.
 func (p *Pages) Error(w http.ResponseWriter, d Error) {
 	n := noticeFor(d.Code, unknownError)
 	data := errorData{frame: p.frame("Error", d.Site), Notice: n}
-	if n.Status != http.StatusInternalServerError { // signing in again can't help there
+	if n.Status != http.StatusInternalServerError { // another sign-in would fail too
 		data.SignInURL = d.SignInURL
 	}
 	p.write(w, n.Status, "error", p.policy([]string{p.theme.Logo}, nil), data)
 }
 
-// What the templates see.
+// The data of the templates.
 type (
 	frame struct {
 		Title       string
@@ -158,10 +158,10 @@ func (p *Pages) frame(title, site string) frame {
 	return f
 }
 
-// policy is the Content-Security-Policy of a page with these images and form
-// actions. Browsers apply form-action to the redirects after a post as well, so
-// it must let every identity provider through: all of https, and http only on a
-// site that is itself served by http.
+// policy returns the Content-Security-Policy of a page with these images and form
+// actions. Browsers apply form-action to redirects after a post too, so that it has to
+// allow all identity providers: https, and also http on a site that is served over
+// http.
 func (p *Pages) policy(images, actions []string) string {
 	img := "img-src 'self' https:"
 	if anyPlainHTTP(images) {
@@ -193,15 +193,15 @@ func anyPlainHTTP(urls []string) bool {
 	return false
 }
 
-// write renders into memory first: a browser gets a whole page or none.
+// write renders into memory first, so that the response is a whole page or an error.
 func (p *Pages) write(w http.ResponseWriter, status int, name, policy string, data any) {
 	h := w.Header()
 	h.Set("Cache-Control", "private, no-cache, no-store")
 	h.Set("Pragma", "no-cache")
 	h.Set("Expires", "0")
 	h.Set("Content-Security-Policy", policy)
-	// Not no-referrer: browsers then send "Origin: null" with the forms, and
-	// the check of the Origin header refuses it.
+	// With no-referrer, browsers would send "Origin: null" with the forms, which
+	// the check of the Origin header rejects.
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
@@ -215,5 +215,5 @@ func (p *Pages) write(w http.ResponseWriter, status int, name, policy string, da
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(page.Bytes()) // fails only when the browser has gone
+	_, _ = w.Write(page.Bytes()) // an error means that the client has disconnected
 }

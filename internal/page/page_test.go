@@ -36,7 +36,7 @@ var (
 	}
 )
 
-// fullSignIn has everything that the page can show.
+// fullSignIn sets all fields of the sign-in page.
 func fullSignIn() page.SignIn {
 	return page.SignIn{
 		Site: site, CSRFToken: "csrf-token", CallbackURL: site + "/dashboard", Email: "ada@example.com", ErrorCode: "CredentialsSignin",
@@ -50,7 +50,7 @@ func fullSignIn() page.SignIn {
 	}
 }
 
-// everyPage renders each page once, with everything on it.
+// everyPage renders each page, with all of its fields set.
 func everyPage(t testing.TB, p *page.Pages) map[string]document {
 	t.Helper()
 	return map[string]document{
@@ -90,7 +90,7 @@ type goldenExchange struct {
 	} `json:"response"`
 }
 
-// goldenPages are the recorded exchanges that answered with a page.
+// goldenPages returns the recorded exchanges whose response is a page.
 func goldenPages(t *testing.T, file string) []goldenExchange {
 	t.Helper()
 	data, err := os.ReadFile("../../testdata/golden/" + file)
@@ -124,13 +124,13 @@ func (d document) forms() []goldenForm {
 	return forms
 }
 
-func TestScriptsWrittenForAuthJSPagesFindTheSameForms(t *testing.T) {
+func TestPage_RecordedForms(t *testing.T) {
 	p := newPages(t, page.Theme{})
 	seen := map[string]int{}
 	for _, file := range []string{"v4.jsonl", "v5.jsonl"} {
 		for _, e := range goldenPages(t, file) {
 			if e.ID == "v5/signout/2" {
-				continue // v5 posts to the URL of the page, "?csrf=true" included; ours always posts to BASE/signout
+				continue // v5 posts to the URL of the page, with "?csrf=true"; this one to BASE/signout
 			}
 			want := e.Response.HTML
 			auth := e.BaseURL + "/api/auth"
@@ -143,7 +143,7 @@ func TestScriptsWrittenForAuthJSPagesFindTheSameForms(t *testing.T) {
 					{ID: "fakeoidc", Name: "Fake", Type: "oidc", Action: auth + "/signin/fakeoidc"},
 				}}
 				d.Providers[0].Action = auth + "/callback/credentials"
-				if len(want.Forms[1].Inputs) == 2 { // the recorded page left the field out when there was no callbackUrl
+				if len(want.Forms[1].Inputs) == 2 { // the recorded page has the field only with a callbackUrl
 					d.CallbackURL = e.BaseURL
 				}
 				got = render(t, func(w http.ResponseWriter) { p.SignIn(w, d) })
@@ -158,7 +158,7 @@ func TestScriptsWrittenForAuthJSPagesFindTheSameForms(t *testing.T) {
 			}
 			seen[want.Title]++
 			if diff := cmp.Diff(want.Forms, got.forms()); diff != "" {
-				t.Errorf("%s: forms (-recorded +ours):\n%s", e.ID, diff)
+				t.Errorf("%s: forms (-recorded +got):\n%s", e.ID, diff)
 			}
 			if title := text(got.all("title")[0]); title != want.Title {
 				t.Errorf("%s: title %q, recorded %q", e.ID, title, want.Title)
@@ -172,7 +172,7 @@ func TestScriptsWrittenForAuthJSPagesFindTheSameForms(t *testing.T) {
 	}
 }
 
-func TestErrorPageAnswersWithTheRecordedStatus(t *testing.T) {
+func TestError_RecordedStatus(t *testing.T) {
 	p := newPages(t, page.Theme{})
 	compared := 0
 	for _, e := range goldenPages(t, "v4.jsonl") {
@@ -194,7 +194,7 @@ func TestErrorPageAnswersWithTheRecordedStatus(t *testing.T) {
 	}
 }
 
-func TestEmailFormHasTheFieldsOfAuthJS(t *testing.T) {
+func TestSignIn_EmailForm(t *testing.T) {
 	p := newPages(t, page.Theme{})
 	d := page.SignIn{CSRFToken: "t", CallbackURL: site, Email: "ada@example.com", Providers: []page.Provider{emailForm}}
 	doc := render(t, func(w http.ResponseWriter) { p.SignIn(w, d) })
@@ -207,11 +207,11 @@ func TestEmailFormHasTheFieldsOfAuthJS(t *testing.T) {
 	}
 	input := doc.byID("input-email-for-email-provider")
 	if _, ok := attr(input, "required"); !ok || value(input, "value") != "ada@example.com" {
-		t.Error("the email input is not required, or does not hold the address that is known already")
+		t.Error("the email input is not required, or has another value than the address")
 	}
 }
 
-func TestFormsCarryTheTokenAndTheCallbackURL(t *testing.T) {
+func TestSignIn_HiddenFields(t *testing.T) {
 	p := newPages(t, page.Theme{})
 	doc := render(t, func(w http.ResponseWriter) { p.SignIn(w, fullSignIn()) })
 	tokens, callbacks := 0, 0
@@ -234,7 +234,7 @@ func TestFormsCarryTheTokenAndTheCallbackURL(t *testing.T) {
 	}
 }
 
-func TestSubmitButtonIsFoundByID(t *testing.T) {
+func TestPage_SubmitButtonID(t *testing.T) {
 	p := newPages(t, page.Theme{})
 	for name, doc := range everyPage(t, p) {
 		n := doc.byID("submitButton")
@@ -243,12 +243,12 @@ func TestSubmitButtonIsFoundByID(t *testing.T) {
 			t.Errorf("%s: no #submitButton", name)
 		}
 		if !wanted && n != nil {
-			t.Errorf("%s: a #submitButton where nothing is to submit", name)
+			t.Errorf("%s: a #submitButton on a page without a form", name)
 		}
 	}
 }
 
-func TestHeadersKeepPagesOutOfCachesFramesAndReferrers(t *testing.T) {
+func TestPage_Headers(t *testing.T) {
 	for name, doc := range everyPage(t, newPages(t, page.Theme{})) {
 		for key, want := range map[string]string{
 			"Content-Type":           "text/html; charset=utf-8",
@@ -284,7 +284,7 @@ func (d document) directives(t *testing.T) map[string]string {
 	return m
 }
 
-func TestPolicyAllowsTheStyleAndNothingElseInline(t *testing.T) {
+func TestPolicy_Sources(t *testing.T) {
 	for _, theme := range []page.Theme{{}, {ColorScheme: "light"}, {ColorScheme: "dark", BrandColor: "oklch(62% 0.19 260)", ButtonText: "white"}} {
 		for name, doc := range everyPage(t, newPages(t, theme)) {
 			sum := sha256.Sum256([]byte(doc.style(t)))
@@ -307,7 +307,7 @@ func TestPolicyAllowsTheStyleAndNothingElseInline(t *testing.T) {
 	}
 }
 
-func TestPolicyLetsADevelopmentSiteReachItsIdentityProvider(t *testing.T) {
+func TestPolicy_FormActionOverHTTP(t *testing.T) {
 	p := newPages(t, page.Theme{})
 	github := oauth("github", "GitHub")
 	github.Action = "http://localhost:3000/api/auth/signin/github"
@@ -322,7 +322,7 @@ func TestPolicyLetsADevelopmentSiteReachItsIdentityProvider(t *testing.T) {
 	}
 }
 
-func TestPolicyShowsAPlainHTTPLogo(t *testing.T) {
+func TestPolicy_ImagesOverHTTP(t *testing.T) {
 	const want = "'self' https: http:"
 	p := newPages(t, page.Theme{Logo: "http://localhost:3000/logo.svg"})
 	doc := render(t, func(w http.ResponseWriter) { p.VerifyRequest(w, page.VerifyRequest{}) })
@@ -339,7 +339,7 @@ func TestPolicyShowsAPlainHTTPLogo(t *testing.T) {
 	}
 }
 
-func TestBrokenTemplateGivesPlainTextAndNoHalfPage(t *testing.T) {
+func TestPage_TemplateError(t *testing.T) {
 	p := newPages(t, page.Theme{})
 	p.BreakTemplates()
 	for name, doc := range everyPage(t, p) {
@@ -350,10 +350,10 @@ func TestBrokenTemplateGivesPlainTextAndNoHalfPage(t *testing.T) {
 			t.Errorf("%s: Content-Type %q", name, got)
 		}
 		if strings.Contains(doc.source, "<") || strings.Contains(doc.source, "template") {
-			t.Errorf("%s: the answer shows the page or the fault: %q", name, doc.source)
+			t.Errorf("%s: the response has a part of the page, or the error: %q", name, doc.source)
 		}
 		if !strings.Contains(doc.header.Get("Cache-Control"), "no-store") {
-			t.Errorf("%s: the failure may be cached", name)
+			t.Errorf("%s: the response can be cached", name)
 		}
 	}
 }

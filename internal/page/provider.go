@@ -5,46 +5,46 @@ import (
 	"unicode"
 )
 
-// Provider is one way to sign in, as the page shows it. Type "email" is a form
-// that asks for an address, "credentials" a form with Fields (left out when
-// there are none); every other type is a button.
+// Provider is one way to sign in on the page. Type "email" is a form with an e-mail
+// address, "credentials" a form with Fields (left out if there are none); every other
+// type is a button.
 type Provider struct {
 	ID     string
 	Name   string // empty means ID
 	Type   string
 	Action string // absolute URL to post to: BASE/signin/<id>, or BASE/callback/<id> for credentials
 
-	// Logo is the image on the button: an http(s) URL or an absolute path.
-	// Anything else, or nothing, means the page's own mark of a well-known
-	// vendor, or the first letter of the name.
+	// Logo is the image on the button: an http(s) URL or an absolute path. Any
+	// other value means the built-in mark of the vendor, or the first letter of
+	// the name.
 	Logo string
 
-	// Brand is the colour behind that letter. It has the syntax of
-	// [Theme].BrandColor; anything else means a neutral grey.
+	// Brand is the colour behind that letter, in the syntax of
+	// [Theme].BrandColor. Any other value means a neutral grey.
 	Brand string
 
 	Fields []Field
 }
 
-// A Field is one input of a credentials form.
+// Field is one input of a credentials form.
 type Field struct {
 	Name         string // key in the posted form
 	Label        string // empty means Name
-	Type         string // text, password, email, tel, url, number, search or date; anything else means text
+	Type         string // text, password, email, tel, url, number, search or date; any other value means text
 	Placeholder  string
-	Autocomplete string // empty means a guess by Type and Name
+	Autocomplete string // empty means the value for Type and Name
 }
 
-// An entry is a provider, worked out for the template.
+// entry is a provider with the data of the template.
 type entry struct {
 	Provider
 	Fields    []input // covers the Fields of Provider
 	Kind      string  // "button", "email" or "credentials"
-	Or        bool    // a divider stands before it
+	Or        bool    // a divider precedes it
 	Autofocus bool    // its first input has the focus
 	SubmitID  bool    // its button is #submitButton
 	Mark      string  // a built-in mark, when there is no Logo
-	Letter    string  // what stands for a Logo and a Mark
+	Letter    string  // without a Logo and a Mark
 	Ink       string  // colour of Letter on Brand
 }
 
@@ -67,7 +67,7 @@ func entries(providers []Provider) []entry {
 		if isForm {
 			forms++
 			e.SubmitID = forms == 1 // an id is unique in a page
-			e.Autofocus = first     // further down it would jump over the buttons
+			e.Autofocus = first     // otherwise the focus would skip the buttons
 		}
 		if e.Autofocus && e.Kind == "credentials" {
 			e.Fields[0].Autofocus = true
@@ -105,7 +105,7 @@ func newEntry(p Provider) entry {
 	return e
 }
 
-// vendorMarks has the providers whose mark the template "mark" draws.
+// vendorMarks maps providers to the marks of the template "mark".
 var vendorMarks = map[string]string{
 	"apple":              "apple",
 	"azure-ad":           "microsoft",
@@ -126,7 +126,7 @@ func firstLetter(name string) string {
 	return "·"
 }
 
-// complete fills what the field leaves open.
+// complete sets the defaults of a field.
 func complete(f Field) Field {
 	if f.Label == "" {
 		f.Label = f.Name
@@ -137,13 +137,13 @@ func complete(f Field) Field {
 		f.Type = "text"
 	}
 	if f.Autocomplete == "" {
-		f.Autocomplete = guessAutocomplete(f)
+		f.Autocomplete = autocompleteFor(f)
 	}
 	return f
 }
 
-// guessAutocomplete names the field for password managers.
-func guessAutocomplete(f Field) string {
+// autocompleteFor returns the autocomplete value of a field, for password managers.
+func autocompleteFor(f Field) string {
 	if f.Type == "password" {
 		return "current-password"
 	}

@@ -15,21 +15,21 @@ import (
 //go:embed styles/*.css
 var styleFiles embed.FS
 
-// Theme is how the built-in pages look. The zero value is a neutral theme,
-// light or dark as the visitor's system is.
+// Theme is the look of the built-in pages. The zero value is a neutral theme, light or
+// dark by the setting of the user's system.
 type Theme struct {
-	// ColorScheme is "auto", "light" or "dark". Empty means "auto": as the
-	// visitor's system is.
+	// ColorScheme is "light", "dark" or "auto": the setting of the user's system.
+	// Empty means "auto".
 	ColorScheme string
 
-	// BrandColor fills the main button. A CSS colour: #rgb, #rrggbb, a colour
-	// name, or rgb(), hsl() or oklch() with three numbers. Empty means nearly
-	// black on light pages and nearly white on dark ones.
+	// BrandColor is the background of the main button, a CSS colour: #rgb,
+	// #rrggbb, a colour name, or rgb(), hsl() or oklch() with three numbers. Empty
+	// means nearly black on light pages and nearly white on dark ones.
 	BrandColor string
 
 	// ButtonText is the colour of the text on BrandColor, in the same syntax.
-	// Empty means black or white, whichever reads better, when BrandColor is
-	// in hexadecimal or rgb(); with any other BrandColor it means white.
+	// Empty means black or white by contrast if BrandColor is in hexadecimal or
+	// rgb(), and white for any other BrandColor.
 	ButtonText string
 
 	// Logo is the image on top of each page: an http(s) URL, or a path on this
@@ -42,7 +42,7 @@ func (t Theme) check() error {
 	switch t.ColorScheme {
 	case "", "auto", "light", "dark":
 	default:
-		problems = append(problems, fmt.Errorf(`page: Theme.ColorScheme %q: want "auto", "light" or "dark"`, t.ColorScheme))
+		problems = append(problems, fmt.Errorf(`page: Theme.ColorScheme %q is unknown: write "auto", "light" or "dark"`, t.ColorScheme))
 	}
 	if t.BrandColor != "" && !isColor(t.BrandColor) {
 		problems = append(problems, fmt.Errorf("page: Theme.BrandColor %q is not a CSS colour such as #4f46e5", t.BrandColor))
@@ -63,8 +63,8 @@ func (t Theme) scheme() string {
 	return t.ColorScheme
 }
 
-// stylesheet puts the theme's colours into the embedded style. The theme must
-// have passed check: its values land in the style as they are.
+// stylesheet returns the embedded style with the colours of the theme, which must have
+// passed check: they are not escaped.
 func (t Theme) stylesheet() (template.CSS, error) {
 	base, err := styleFiles.ReadFile("styles/page.css")
 	if err != nil {
@@ -113,8 +113,8 @@ var colorSyntax = regexp.MustCompile(`^(?:` + strings.Join([]string{
 
 func isColor(s string) bool { return colorSyntax.MatchString(s) }
 
-// isImage reports whether s is something to show in an <img>: an http(s) URL or
-// an absolute path. A path with two slashes, or a backslash, names another host.
+// isImage reports whether s can be the source of an <img>: an http(s) URL or an
+// absolute path. A path with two slashes or a backslash is of another host.
 func isImage(s string) bool {
 	if _, ok := httpURL(s); ok {
 		return true
@@ -134,9 +134,9 @@ func httpURL(s string) (*url.URL, bool) {
 	return u, true
 }
 
-// textOn picks black or white for text on a colour, by the contrast ratio of
-// WCAG 2. The better of the two always has at least 4.5 : 1. It is white where
-// the colour's brightness isn't plain from its text.
+// textOn returns black or white for text on a colour, by the contrast ratio of WCAG 2,
+// of which the better has at least 4.5 : 1. It is white if the luminance of the colour
+// is not known.
 func textOn(color string) string {
 	l, ok := luminance(color)
 	if ok && (l+0.05)/0.05 > 1.05/(l+0.05) {
@@ -145,8 +145,8 @@ func textOn(color string) string {
 	return "#ffffff"
 }
 
-// luminance is the relative luminance of WCAG 2, from 0 to 1, of a colour in
-// hexadecimal or rgb() with plain numbers.
+// luminance returns the relative luminance (WCAG 2), from 0 to 1, of a colour in
+// hexadecimal or rgb() with numbers.
 func luminance(color string) (float64, bool) {
 	c, ok := channels(color)
 	if !ok {

@@ -12,7 +12,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/page"
 )
 
-func TestThemeWithABadValueIsRefused(t *testing.T) {
+func TestTheme_InvalidValues(t *testing.T) {
 	for _, bad := range []string{
 		"#12", "#12345", "#1234567", "#ggg", "12px", "re", "red;", "red}", "red blue", "red\n", " red", "var(--x)", "url(x)", "expression(1)",
 		"rgb()", "rgb(1,2)", "rgb(1,2,3,4)", "rgb(a,b,c)", "rgb(1;2;3)", "rgb(1,2,3", "rgb(1,2,3);color:red", "rgb(1,2,3)/**/", "hsl(1,2,3)",
@@ -23,7 +23,7 @@ func TestThemeWithABadValueIsRefused(t *testing.T) {
 			if err == nil {
 				t.Errorf("%s %q accepted", field, bad)
 			} else if !strings.Contains(err.Error(), "Theme."+field) || !strings.Contains(err.Error(), fmt.Sprintf("%q", bad)) {
-				t.Errorf("%s %q: the error names neither field nor value: %v", field, bad, err)
+				t.Errorf("%s %q: the error has neither field nor value: %v", field, bad, err)
 			}
 		}
 	}
@@ -39,7 +39,7 @@ func TestThemeWithABadValueIsRefused(t *testing.T) {
 	}
 }
 
-func TestAllProblemsOfAThemeAreReportedAtOnce(t *testing.T) {
+func TestTheme_JoinsProblems(t *testing.T) {
 	_, err := page.New(page.Theme{ColorScheme: "x", BrandColor: "#1", ButtonText: "#2", Logo: "y"})
 	if err == nil {
 		t.Fatal("accepted")
@@ -51,7 +51,7 @@ func TestAllProblemsOfAThemeAreReportedAtOnce(t *testing.T) {
 	}
 }
 
-func TestThemeColoursReachTheMainButton(t *testing.T) {
+func TestTheme_ButtonColors(t *testing.T) {
 	for _, color := range []string{
 		"#abc", "#4F46E5", "rebeccapurple", "rgb(79, 70, 229)", "rgb(79 70 229)", "rgb(31% 27% 90%)",
 		"hsl(243, 75%, 59%)", "hsl(243deg 75% 59%)", "oklch(0.51 0.23 277)", "oklch(51% .23 277deg)",
@@ -73,10 +73,10 @@ func TestThemeColoursReachTheMainButton(t *testing.T) {
 	}
 }
 
-func TestColorSchemeDecidesBetweenLightAndDark(t *testing.T) {
+func TestTheme_ColorScheme(t *testing.T) {
 	for _, test := range []struct {
 		scheme, class, meta string
-		follows             bool // the visitor's system decides
+		follows             bool // the setting of the user's system
 		page                string
 	}{
 		{"", "__next-auth-theme-auto", "light dark", true, "#0b0b0d"},
@@ -99,7 +99,7 @@ func TestColorSchemeDecidesBetweenLightAndDark(t *testing.T) {
 			}
 			style := doc.style(t)
 			if got := strings.Contains(style, "@media (prefers-color-scheme: dark)"); got != test.follows {
-				t.Errorf("%s with %q: follows the system %v, want %v", name, test.scheme, got, test.follows)
+				t.Errorf("%s with %q: by the system's setting %v, want %v", name, test.scheme, got, test.follows)
 			}
 			if got := variables(style)["--page"]; got != test.page {
 				t.Errorf("%s with %q: last background %s, want %s", name, test.scheme, got, test.page)
@@ -110,7 +110,7 @@ func TestColorSchemeDecidesBetweenLightAndDark(t *testing.T) {
 
 // Ratios of WCAG 2.2 level AA: 4.5 for text (1.4.3), 3 for the outlines of
 // inputs and of the focus (1.4.11).
-func TestColoursHaveEnoughContrast(t *testing.T) {
+func TestTheme_Contrast(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		p := newPages(t, page.Theme{ColorScheme: scheme})
 		doc := render(t, func(w http.ResponseWriter) { p.SignOut(w, page.SignOut{}) })
@@ -131,7 +131,7 @@ func TestColoursHaveEnoughContrast(t *testing.T) {
 	}
 }
 
-func TestTextOnAnyBrandColourIsReadable(t *testing.T) {
+func TestTheme_ButtonTextContrast(t *testing.T) {
 	for r := 0; r <= 255; r += 85 {
 		for g := 0; g <= 255; g += 85 {
 			for b := 0; b <= 255; b += 85 {
@@ -151,8 +151,8 @@ func TestTextOnAnyBrandColourIsReadable(t *testing.T) {
 
 var variable = regexp.MustCompile(`(--[a-z-]+): ([^;]+);`)
 
-// variables are the custom properties of a style; the last one wins, as the
-// dark ones do on a dark system.
+// variables returns the custom properties of a style. Of several values the last one
+// counts, such as that for a dark system.
 func variables(style string) map[string]string {
 	vars := map[string]string{}
 	for _, m := range variable.FindAllStringSubmatch(style, -1) {

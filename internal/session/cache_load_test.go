@@ -39,7 +39,7 @@ func newLoadingApp(t *testing.T, first firstLoad) (*apptest.App, *atomic.Int32) 
 // serveInBackground answers a request to /me that leave cancels. The channel is
 // closed when it is answered.
 func serveInBackground(a *apptest.App) (leave func(), served chan struct{}) {
-	leave, serve := a.Interruptible("GET", "/me", "")
+	leave, serve := a.Cancelable("GET", "/me", "")
 	served = make(chan struct{})
 	go func() { defer close(served); serve() }()
 	return leave, served

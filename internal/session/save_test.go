@@ -251,7 +251,7 @@ func TestSave_CompletesWhenClientLeaves(t *testing.T) {
 	a.Router.GET("/token", func(c *gin.Context) { c.String(http.StatusOK, a.Auth.Token(c).SessionToken) })
 	a.SignIn()
 	var answer func()
-	leave, answer = a.Interruptible("GET", "/me", "")
+	leave, answer = a.Cancelable("GET", "/me", "")
 	answer()
 	leave = func() {}
 	if got := a.Get("/token").Text; got != "rotated 1" {

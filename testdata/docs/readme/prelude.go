@@ -1,6 +1,6 @@
-// Package readme is the application of README.md: the Go blocks of the
-// document, which package docblock adds, and here what the text takes for
-// granted.
+// Package readme is the application of README.md: package docblock adds the Go
+// blocks of the document, and this file declares the functions and values that
+// the blocks use and the document does not show.
 package readme
 
 import (
@@ -17,13 +17,13 @@ import (
 
 const secret = "a-secret-of-at-least-32-characters"
 
-// userAPI is the client of a user API with two users. When down is not nil, it
-// is the error of every call.
+// userAPI is a client of a user API with two users. Each method returns the error
+// down if it is not nil.
 type userAPI struct{ down error }
 
-var people userAPI
+var users userAPI
 
-// errDown is what an http.Client returns when the server does not answer.
+// errDown is the error of an http.Client when the server does not respond.
 var errDown error = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 
 type apiUser struct{ Name, Avatar, Role string }
@@ -51,7 +51,7 @@ func (a userAPI) SignIn(_ context.Context, username, password string) (*provider
 	return &provider.User{ID: "1", Name: "Ada Lovelace", AccessToken: "token-of-ada"}, nil
 }
 
-// SignInWith knows that the user 1 of GitHub is the user 2 here.
+// SignInWith returns the user 2 for the user 1 of GitHub, and an error for all others.
 func (a userAPI) SignInWith(_ context.Context, providerID, id, name string) (*provider.User, error) {
 	if a.down != nil {
 		return nil, a.down

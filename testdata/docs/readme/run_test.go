@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// gitHub answers in place of GitHub. Its user 1 is Grace.
+// gitHub is a transport with the responses of GitHub. Its user 1 is Grace.
 type gitHub struct{}
 
 func (gitHub) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -47,8 +47,7 @@ func (gitHub) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// handler is the transport of a client whose requests are served in this
-// process.
+// handler is a transport that serves the requests of a client in this process.
 type handler struct{ http.Handler }
 
 func (h handler) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -59,7 +58,7 @@ func (h handler) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// A browser has cookies, and does not follow redirects by itself.
+// A browser is a client with a cookie jar that does not follow redirects.
 type browser struct {
 	*testing.T
 	client http.Client
@@ -95,7 +94,7 @@ func (b *browser) get(path string) (status int, body string) {
 	return b.read(b.client.Get(site + path))
 }
 
-// post sends a form as nuxt-auth does, and returns the member url of the answer.
+// post sends a form as nuxt-auth does, and returns the member url of the response.
 func (b *browser) post(path string, form url.Values) string {
 	b.Helper()
 	var csrf struct{ CSRFToken string }
@@ -123,7 +122,7 @@ func (b *browser) signInWithGitHub() {
 	b.Helper()
 	to, err := url.Parse(b.post("/api/auth/signin/github", url.Values{}))
 	if err != nil || to.Host != "github.com" {
-		b.Fatalf("the sign-in leads to %v, %v", to, err)
+		b.Fatalf("the sign-in redirects to %v, %v", to, err)
 	}
 	b.get("/api/auth/callback/github?" + url.Values{"code": {"a"}, "state": {to.Query().Get("state")}}.Encode())
 }
@@ -135,8 +134,8 @@ func (b *browser) expect(path string, status int, body string) {
 	}
 }
 
-// The first sample signs in with each provider that it names.
-func TestNewRouter(t *testing.T) {
+// A user signs in with each provider of the first block.
+func TestSignIn_EachProvider(t *testing.T) {
 	router := newRouter()
 	for name, tt := range map[string]struct {
 		signIn  func(b *browser)
@@ -163,7 +162,7 @@ func TestNewRouter(t *testing.T) {
 	}
 }
 
-// newApplication is what the test in the README takes for granted.
+// newApplication returns the application that the test in the README uses.
 func newApplication(t *testing.T) (*nuxtauth.Auth[Token, Session], *gin.Engine) {
 	t.Helper()
 	auth, err := nuxtauth.New(config)
@@ -175,17 +174,17 @@ func newApplication(t *testing.T) (*nuxtauth.Auth[Token, Session], *gin.Engine) 
 	return auth, r
 }
 
-func TestJWT_Subject(t *testing.T) {
+func TestJWT_SetsSubject(t *testing.T) {
 	auth, router := newApplication(t)
 	router.GET("/subject", auth.Require(), func(c *gin.Context) { c.String(http.StatusOK, auth.Token(c).Subject) })
 	ada, grace := newBrowser(t, router), newBrowser(t, router)
 	ada.signIn("ada", "lovelace")
 	grace.signInWithGitHub()
 	ada.expect("/subject", http.StatusOK, "1")
-	grace.expect("/subject", http.StatusOK, "2") // and not her id at GitHub, which is Ada's here
+	grace.expect("/subject", http.StatusOK, "2") // not 1, her ID at GitHub, which is Ada's in the user API
 }
 
-func TestAddRoutes(t *testing.T) {
+func TestRequire_EachRoute(t *testing.T) {
 	_, router := newApplication(t)
 	out, ada, grace := newBrowser(t, router), newBrowser(t, router), newBrowser(t, router)
 	ada.signIn("ada", "lovelace")
@@ -199,8 +198,8 @@ func TestAddRoutes(t *testing.T) {
 	grace.expect("/admin", http.StatusForbidden, "")
 }
 
-// A change of the token reaches the other service.
-func TestHello(t *testing.T) {
+// The other service reads the changed token.
+func TestGetToken_ReadsUpdatedToken(t *testing.T) {
 	auth, router := newApplication(t)
 	r := authtest.Request(t, auth, &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: "Ada"}, SessionToken: "token-of-ada"},
 		"POST", site+"/name", strings.NewReader("name=Countess"))
@@ -230,9 +229,9 @@ func TestHello(t *testing.T) {
 	}
 }
 
-// While the user API does not answer, temporary keeps the session.
-func TestTemporary(t *testing.T) {
-	defer func(c nuxtauth.Config[Token, Session], p userAPI) { config, people = c, p }(config, people)
+// While the user API does not respond, the session stays.
+func TestUnavailable_EndsNoSession(t *testing.T) {
+	defer func(c nuxtauth.Config[Token, Session], p userAPI) { config, users = c, p }(config, users)
 	session := config.Callbacks.Session
 	config.Callbacks.Session = func(ctx context.Context, p nuxtauth.SessionParams[Token, Session]) (*Session, error) {
 		s, err := session(ctx, p)
@@ -242,12 +241,12 @@ func TestTemporary(t *testing.T) {
 	b := newBrowser(t, router)
 	b.signIn("ada", "lovelace")
 
-	people.down = &url.Error{Op: "Get", URL: "https://people.example.com", Err: errDown}
+	users.down = &url.Error{Op: "Get", URL: "https://users.example.com", Err: errDown}
 	b.expect("/profile", http.StatusServiceUnavailable, "")
-	people.down = nil
+	users.down = nil
 	b.expect("/profile", http.StatusOK, "Hello, Ada Lovelace")
-	people.down = errors.New("the session has ended")
+	users.down = errors.New("the session has ended")
 	b.expect("/profile", http.StatusUnauthorized, "")
-	people.down = nil
+	users.down = nil
 	b.expect("/profile", http.StatusUnauthorized, "")
 }

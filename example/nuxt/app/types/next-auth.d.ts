@@ -1,6 +1,6 @@
-// The session as the Go back end sends it: the struct `User` of example/main.go.
-// nuxt-auth takes this type from 'next-auth', which need not be installed.
-// No import or export at the top level: with one, TypeScript would look for the package.
+// The session that the Go back end sends: the struct `User` of example/main.go.
+// nuxt-auth imports this type from 'next-auth', which need not be installed.
+// With an import or export at the top level, TypeScript would require the package.
 declare module 'next-auth' {
   interface User {
     name: string

@@ -1,4 +1,4 @@
-// One of the app's own routes: a Gin handler that finds the session in its context.
+// A route of the application: a Gin handler with the session in its context.
 export default defineEventHandler(event =>
   proxyRequest(event, `${useRuntimeConfig(event).backendUrl}/api/me`),
 )

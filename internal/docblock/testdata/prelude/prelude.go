@@ -1,4 +1,4 @@
-// Package prelude is what the documents of the tests take for granted.
+// Package prelude declares the identifiers for the documents of the tests.
 package prelude
 
 var limit = 10

@@ -1,11 +1,11 @@
-// Everything below /api/auth is answered by the Go back end.
+// The Go back end serves all paths below /api/auth.
 export default defineEventHandler(event =>
   proxyRequest(event, useRuntimeConfig(event).backendUrl + event.path, {
     headers: {
       'x-forwarded-host': getRequestHost(event),
       'x-forwarded-proto': getRequestProtocol(event),
     },
-    // A redirect belongs to the browser. Followed here, its cookies would be lost.
+    // The browser follows redirects: following one here would lose its cookies.
     fetchOptions: { redirect: 'manual' },
   }),
 )

@@ -13,9 +13,9 @@ import (
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
-// ours are the scenarios of nuxtauth. One more is a line here, and a change of
-// the configuration.
-var ours = []scenario{
+// nuxtauthScenarios are the scenarios of nuxtauth. Each is a line with a change of the
+// configuration.
+var nuxtauthScenarios = []scenario{
 	{name: "nuxtauth/signed-out", title: "nuxtauth, signed out, no cookie", make: signedOut, want: `{"name":"guest","role":""}`},
 	{name: "nuxtauth/v4", title: "nuxtauth, next-auth v4 token", make: with(nil)},
 	{name: "nuxtauth/v4-no-jwt-callback", title: "nuxtauth, v4 token, no JWT callback", make: with(func(c *config) {
@@ -44,26 +44,26 @@ var ours = []scenario{
 }
 
 type (
-	// Token has the claims of [person].
+	// Token has the claims of [user].
 	Token struct {
 		nuxtauth.DefaultJWT
 		Role        string `json:"role,omitzero"`
 		AccessToken string `json:"accessToken,omitzero"`
 	}
 
-	// LongToken needs several cookies.
+	// LongToken is a token that needs several cookies.
 	LongToken struct {
 		Token
 		Groups []string `json:"groups,omitzero"`
 	}
 
-	// RatedToken has a field that goes through the JSON library.
+	// RatedToken is a token with a field that is encoded by the JSON library.
 	RatedToken struct {
 		Token
 		Rating float64 `json:"rating,omitzero"`
 	}
 
-	// User is what a front end sees.
+	// User is the user in the session.
 	User struct {
 		Name string `json:"name"`
 		Role string `json:"role"`
@@ -80,8 +80,8 @@ func (t *Token) claims() *Token { return t }
 // claimsOf returns the claims that a Token and a LongToken have in common.
 func claimsOf(t any) *Token { return t.(interface{ claims() *Token }).claims() }
 
-// tokenOf makes the token of somebody who is signed in.
-func tokenOf(p person) *Token {
+// tokenOf returns the token of a signed-in user.
+func tokenOf(p user) *Token {
 	return &Token{
 		DefaultJWT:  nuxtauth.DefaultJWT{Subject: p.Subject, Name: p.Name, Email: p.Email, Picture: p.Picture},
 		Role:        p.Role,
@@ -89,7 +89,7 @@ func tokenOf(p person) *Token {
 	}
 }
 
-// newAuth makes an application with both callbacks, changed by change.
+// newAuth returns an application with both callbacks, after change.
 func newAuth[T nuxtauth.JWT](change func(*nuxtauth.Config[T, Session])) (*nuxtauth.Auth[T, Session], http.Handler, error) {
 	cfg := nuxtauth.Config[T, Session]{
 		Secret: secret,
@@ -128,7 +128,7 @@ func newAuth[T nuxtauth.JWT](change func(*nuxtauth.Config[T, Session])) (*nuxtau
 	return auth, r, nil
 }
 
-// with is GET /me at the application that change makes.
+// with returns GET /me of the application after change.
 func with(change func(*config)) func() (http.Handler, *http.Request, error) {
 	return func() (http.Handler, *http.Request, error) {
 		auth, h, err := newAuth(change)
@@ -154,7 +154,7 @@ func signedOut() (http.Handler, *http.Request, error) {
 	return h, get("/me"), err
 }
 
-// threeChunks carries the names of many groups, as of a large organization.
+// threeChunks has a token with the names of many groups.
 func threeChunks() (http.Handler, *http.Request, error) {
 	auth, h, err := newAuth[LongToken](nil)
 	if err != nil {
@@ -171,9 +171,9 @@ func threeChunks() (http.Handler, *http.Request, error) {
 	return h, get("/me", cookies...), err
 }
 
-// sessionRoute has the cookies of a browser that was here before, those of the
-// CSRF token and the callback URL among them, and a token that was sealed two
-// minutes ago, so that it is sealed anew.
+// sessionRoute has the cookies of a browser with a session, including those of the CSRF
+// token and the callback URL. The token was sealed two minutes ago, so that it is sealed
+// again.
 func sessionRoute() (http.Handler, *http.Request, error) {
 	ahead := time.Duration(0)
 	auth, h, err := newAuth(func(c *config) {
@@ -191,7 +191,7 @@ func sessionRoute() (http.Handler, *http.Request, error) {
 	return h, get("/api/auth/session", cookies...), nil
 }
 
-// getToken is a service that does not run the middleware.
+// getToken returns a service without the middleware.
 func getToken(o nuxtauth.TokenOptions) func() (http.Handler, *http.Request, error) {
 	return func() (http.Handler, *http.Request, error) {
 		_, signedIn, err := with(nil)()

@@ -18,19 +18,19 @@ import (
 	"github.com/nuxtauth/nuxtauth/authtest"
 )
 
-// A sighting reports whether a provider shows a fault.
-type sighting func(w wire) bool
+// detector reports whether the responses of a provider have a fault.
+type detector func(w wire) bool
 
-// unsigned sees an ID token without a signature.
-func unsigned(alg string) sighting {
+// unsigned detects an ID token without a signature.
+func unsigned(alg string) detector {
 	return func(w wire) bool {
 		token := w.idToken()
 		return token.header["alg"] == alg && token.signature == "" && token.claims["sub"] == "user-alice"
 	}
 }
 
-// claim sees an otherwise well signed ID token whose claim passes the check.
-func claim(name string, check func(w wire, value any, present bool) bool) sighting {
+// claim detects a signed ID token whose claim passes the check.
+func claim(name string, check func(w wire, value any, present bool) bool) detector {
 	return func(w wire) bool {
 		token := w.idToken()
 		value, present := token.claims[name]
@@ -44,7 +44,7 @@ func is(want any) func(wire, any, bool) bool {
 
 func absent(_ wire, _ any, present bool) bool { return !present }
 
-// secondsFromNow sees a time between these two, in seconds from now.
+// secondsFromNow is a check for a time between these two, in seconds from now.
 func secondsFromNow(from, to float64) func(wire, any, bool) bool {
 	return func(_ wire, value any, _ bool) bool {
 		seconds, ok := value.(float64)
@@ -53,29 +53,29 @@ func secondsFromNow(from, to float64) func(wire, any, bool) bool {
 	}
 }
 
-// not sees a claim that is there and is not what it should be.
+// not is a check for a claim that is present and has another value.
 func not(want string) func(wire, any, bool) bool {
 	return func(_ wire, value any, _ bool) bool { return value != nil && value != want }
 }
 
-// response sees an authorization response.
-func response(check func(url.Values, *authtest.Provider) bool) sighting {
+// response detects an authorization response.
+func response(check func(url.Values, *authtest.Provider) bool) detector {
 	return func(w wire) bool { return check(w.authorization(), w.idp) }
 }
 
-// An endpoint sends a request to one of the provider's endpoints.
+// endpoint sends a request to an endpoint of the provider.
 type endpoint func(w wire) reply
 
 func token(w wire) reply     { return w.exchange() }
-func userinfo(w wire) reply  { return w.askUserinfo() }
+func userinfo(w wire) reply  { return w.getUserinfo() }
 func jwks(w wire) reply      { return w.get("/jwks") }
 func discovery(w wire) reply { return w.get("/.well-known/openid-configuration") }
 
-// refresh exchanges a code, which has to go well, and uses the refresh token.
+// refresh exchanges a code, and uses the refresh token.
 func refresh(w wire) reply { return w.refresh(w.tokens()["refresh_token"]) }
 
-// refreshAnswers sees an answer to a refresh token that does not spend it.
-func refreshAnswers(status int, want string) sighting {
+// refreshAnswers detects a response to a refresh token, which stays valid.
+func refreshAnswers(status int, want string) detector {
 	return func(w wire) bool {
 		token := w.tokens()["refresh_token"]
 		for range 2 {
@@ -88,31 +88,31 @@ func refreshAnswers(status int, want string) sighting {
 	}
 }
 
-// answers sees a status and a body.
-func (e endpoint) answers(status int, want string) sighting {
+// answers detects a status and a body.
+func (e endpoint) answers(status int, want string) detector {
 	return func(w wire) bool {
 		got := e(w)
 		return got.err == nil && got.StatusCode == status && string(got.body) == want
 	}
 }
 
-func (e endpoint) html() sighting {
+func (e endpoint) html() detector {
 	return func(w wire) bool {
 		got := e(w)
 		return got.StatusCode == http.StatusOK && strings.HasPrefix(got.Header.Get("Content-Type"), "text/html") && bytes.HasPrefix(got.body, []byte("<!doctype html>"))
 	}
 }
 
-// huge sees good JSON of more than 64 MB that has the good answer's member.
-func (e endpoint) huge(member string) sighting {
+// huge detects JSON of more than 64 MB with a member of the normal response.
+func (e endpoint) huge(member string) detector {
 	return func(w wire) bool {
 		got := e(w)
 		return got.err == nil && got.size > 64<<20 && decoded(got.body)[member] != nil
 	}
 }
 
-// bomb sees a small answer that unpacks to a huge one.
-func (e endpoint) bomb(member string) sighting {
+// bomb detects a small response that unpacks to a huge one.
+func (e endpoint) bomb(member string) detector {
 	return func(w wire) bool {
 		got := e(w)
 		if got.err != nil || got.Header.Get("Content-Encoding") != "gzip" || got.size > 100_000 {
@@ -127,18 +127,17 @@ func (e endpoint) bomb(member string) sighting {
 	}
 }
 
-// redirect sees a redirect to a place that answers well.
-func (e endpoint) redirect(path string) sighting {
+// redirect detects a redirect to a URL that responds normally.
+func (e endpoint) redirect(path string) detector {
 	return func(w wire) bool {
 		got := e(w)
 		return got.StatusCode == http.StatusTemporaryRedirect && got.Header.Get("Location") == w.idp.Issuer()+"/moved"+path
 	}
 }
 
-// sightings has a sighting for each fault except those that hold an
-// answer back.
-func sightings() map[authtest.Fault]sighting {
-	return map[authtest.Fault]sighting{
+// detectors returns a detector for each fault except those in stalled.
+func detectors() map[authtest.Fault]detector {
+	return map[authtest.Fault]detector{
 		authtest.IDTokenBadSignature: func(w wire) bool {
 			token := w.idToken()
 			return token.signature != "" && !token.signedBy(w.onlyKey()) && token.header["kid"] == w.keys()[0]["kid"]
@@ -281,7 +280,7 @@ func sightings() map[authtest.Fault]sighting {
 			return parse(w.refreshed()).claims["iss"] == "https://other.example" && w.idToken().claims["iss"] == w.idp.Issuer()
 		},
 		authtest.RefreshWrongSubject: func(w wire) bool {
-			return parse(w.refreshed()).claims["sub"] == "somebody-else" && w.idToken().claims["sub"] == "user-alice"
+			return parse(w.refreshed()).claims["sub"] == "another-user" && w.idToken().claims["sub"] == "user-alice"
 		},
 
 		authtest.AuthorizationWrongIssuer: response(func(v url.Values, p *authtest.Provider) bool {
@@ -350,7 +349,7 @@ func sightings() map[authtest.Fault]sighting {
 
 		authtest.UserinfoUnauthorized: endpoint(userinfo).answers(401, `{"error":"invalid_token"}`),
 		authtest.UserinfoServerError:  endpoint(userinfo).answers(500, `{"error":"server_error"}`),
-		authtest.UserinfoWrongSubject: func(w wire) bool { return w.userinfo()["sub"] == "somebody-else" },
+		authtest.UserinfoWrongSubject: func(w wire) bool { return w.userinfo()["sub"] == "another-user" },
 		authtest.UserinfoNoSubject: func(w wire) bool {
 			info := w.userinfo()
 			return info["sub"] == nil && info["email"] != nil
@@ -417,7 +416,7 @@ func sightings() map[authtest.Fault]sighting {
 	}
 }
 
-// profile sees a claim in the ID token and at the userinfo endpoint.
-func profile(name string, check func(any) bool) sighting {
+// profile detects a claim in the ID token and in the userinfo response.
+func profile(name string, check func(any) bool) detector {
 	return func(w wire) bool { return check(w.idToken().claims[name]) && check(w.userinfo()[name]) }
 }
