@@ -129,7 +129,8 @@ type SessionConfig struct {
 	// a Store, into the store when they are next used, so that no user is signed
 	// out by the change. It needs a Store that is a [store.Index]. Switch it off
 	// after MaxAge. Unless the Store is also [store.Marks], a cookie that signed
-	// out can be adopted again until then.
+	// out can be adopted again until then. [Auth.RevokeSession] also ends those
+	// sessions of the user that are still in cookies.
 	AdoptCookies bool
 
 	// DenyList records ended sessions when sessions are stored in cookies, so that
@@ -144,7 +145,7 @@ type SessionConfig struct {
 	// one *S and one *T: treat both as read-only. GET /api/auth/session always runs
 	// the callbacks. Sign-out, Update and revocation take effect at once in this
 	// process, and after at most CacheFor in others. At most 10,000 sessions and
-	// 64 MB are cached.
+	// 64 MB are cached, as estimated by their JSON.
 	CacheFor time.Duration
 
 	// Codec replaces the encrypted token of the protocol, for instance by a

@@ -102,8 +102,8 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	clients := clientip.New(trustsAnyProxy)
 	sessions := session.New(session.Config{
 		Types: types, SignedOut: signedOutEvent[T](cfg.Events.SignOut), Abilities: abilities, Realm: realm,
-		MaxAge: times.MaxAge, MaxLifetime: times.MaxLifetime, UpdateAge: times.UpdateAge, CacheFor: times.CacheFor,
-		Flows: flows, Clients: clients, Log: log, Now: now,
+		Lifetime: session.Lifetime{MaxAge: times.MaxAge, MaxLifetime: times.MaxLifetime, UpdateAge: times.UpdateAge},
+		CacheFor: times.CacheFor, Flows: flows, Clients: clients, Log: log, Now: now,
 	})
 	return &Auth[T, S]{types: types, sessions: sessions, api: api.New(api.Config{
 		Routes: routes, Protocol: protocol, Site: site, HTTP: &plain, HTTPS: &secure, CSRF: origin.NewCSRF(secrets...),
@@ -162,7 +162,7 @@ func (a *Auth[T, S]) load(c *gin.Context) {
 		return
 	}
 	if a.session(c) == nil {
-		s, _ := a.sessions.Get(r, credential, session.Options{}) // after an error s is what other requests have left
+		s, _ := a.sessions.Load(r, credential, session.Options{}) // after an error s is what other requests have left
 		a.set(c, s)
 	}
 }
@@ -195,7 +195,7 @@ func (a *Auth[T, S]) Session(c *gin.Context) *S {
 // Token returns the token of the request, nil when signed out. It never reaches
 // the browser, and changes to it are saved only by [Auth.Update].
 func (a *Auth[T, S]) Token(c *gin.Context) *T {
-	if s := a.session(c); s != nil && s.View != nil {
+	if s := a.session(c); s != nil && s.Active() {
 		return s.Token.(*T)
 	}
 	return nil
@@ -247,7 +247,7 @@ func (a *Auth[T, S]) Require(allow ...func(*S) bool) gin.HandlerFunc {
 func (a *Auth[T, S]) signedIn(c *gin.Context) (*session.Session, error) {
 	s := a.session(c)
 	switch {
-	case s != nil && s.View != nil:
+	case s != nil && s.Active():
 		return s, nil
 	case s != nil && s.State == session.Unavailable:
 		return nil, ErrUnavailable
@@ -255,15 +255,15 @@ func (a *Auth[T, S]) signedIn(c *gin.Context) (*session.Session, error) {
 	return nil, ErrSignedOut
 }
 
-// request returns the request for the session manager. The response of a copied
-// context can't be written.
+// request returns the request for the session manager. No cookie can be written
+// from a copy of the context, nor once the response has begun.
 func (a *Auth[T, S]) request(c *gin.Context) (session.Request, error) {
 	site, err := a.api.Site(c.Request)
 	if err != nil {
 		return session.Request{}, err
 	}
 	var header http.Header
-	if !a.copied(c) {
+	if !a.copied(c) && !c.Writer.Written() {
 		header = c.Writer.Header()
 	}
 	return site.SessionRequest(c.Request, c, header), nil

@@ -132,7 +132,7 @@ func (a *Auth[T, S]) ListSessions(ctx context.Context, subject string) ([]Sessio
 // SessionID names the session of the request for [Auth.RevokeSession]. It is empty
 // when signed out, and for a session in a cookie without a deny-list.
 func (a *Auth[T, S]) SessionID(c *gin.Context) string {
-	if s := a.session(c); s != nil && s.View != nil {
+	if s := a.session(c); s != nil && s.Active() {
 		return s.ID()
 	}
 	return ""
@@ -189,9 +189,8 @@ func (a *Auth[T, S]) AccessToken(c *gin.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	header := !a.copied(c) && !c.Writer.Written()
-	fresh, err := a.sessions.Refresh(r, s, header)
-	if fresh != nil && fresh != s && header {
+	fresh, err := a.sessions.Refresh(r, s)
+	if fresh != nil && fresh != s && r.Response != nil {
 		a.set(c, fresh)
 	}
 	if err != nil {

@@ -64,11 +64,13 @@ func bind[T JWT](s *session.Session, t *T) {
 // Decode implements [session.Types].
 func (t *typed[T, S]) Decode(claims string, s *session.Session) error {
 	into := s.Token.(*T)
+	*into = *new(T)
 	if t.token.Decode(claims, into) {
 		return nil
 	}
 	*into = *new(T)
 	if err := json.Unmarshal([]byte(claims), into); err != nil {
+		*into = *new(T)
 		return fmt.Errorf("%w: the claims do not fit %T: %w", token.ErrInvalid, *into, err)
 	}
 	return nil
@@ -125,6 +127,7 @@ func (t *typed[T, S]) JWT(ctx context.Context, s *session.Session, p *session.Pa
 		err = errNoToken
 	}
 	if err != nil {
+		s.Claims.RestoreReserved((*session.Claims)(defaultsOf(before)))
 		return false, err
 	}
 	if got != current {

@@ -14,7 +14,7 @@ type oauth struct{ *authProvider }
 func (o oauth) start(x *Exchange) {
 	to, check, err := o.flow.Start(x.r.Context(), x.at.URL("callback", o.ID), x.r.URL.Query())
 	if err == nil {
-		err = x.setCheckCookie(signInState{Check: *check, CallbackURL: x.callbackURL, Session: x.sessions.Name(x.request())})
+		err = x.setCheckCookie(signInState{Check: *check, CallbackURL: x.callbackURL, Session: x.sessions.PreviousRef(x.request())})
 	}
 	if err != nil {
 		x.fail(err, "OAuthSignin", http.StatusOK)

@@ -68,12 +68,12 @@ func (x *Exchange) session(p *session.Params) {
 		return
 	}
 	ctx := x.r.Context()
-	s, err := x.sessions.Get(r, c, session.Options{Params: p, FrontEnd: true})
+	s, err := x.sessions.Load(r, c, session.Options{Params: p, FrontEnd: true})
 	if p != nil && errors.Is(err, store.ErrConflict) {
 		x.message(http.StatusConflict, "Other requests changed the session at the same time. Try again.")
 		return
 	}
-	if s.View == nil {
+	if !s.Active() {
 		x.signedOut(http.StatusOK)
 		return
 	}

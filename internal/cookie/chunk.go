@@ -48,6 +48,10 @@ type Present uint16
 // cleared.
 const All Present = 1<<slots - 1
 
+// First is the cookies without which there is no value: that with the name itself
+// and the first chunk.
+const First Present = 1<<0 | 1<<1
+
 // slots counts the cookies of a Chunked: slot 0 is the name itself, slot i the
 // chunk i-1.
 const slots = 1 + MaxChunks

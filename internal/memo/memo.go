@@ -33,9 +33,9 @@ type Options[V any] struct {
 	// shard, is not remembered.
 	Bytes int
 
-	// Size returns the bytes that a value refers to, beside those of V itself:
-	// see [SizeOf]. Nil means that there are none. Keys and the memo's own
-	// memory are counted without it.
+	// Size returns about how many bytes a value refers to, beside those of V
+	// itself. Nil means that there are none. Keys and the memo's own memory are
+	// counted without it.
 	Size func(value V) int
 
 	// Timeout bounds one load; zero means DefaultTimeout.

@@ -14,12 +14,12 @@ import (
 // session that has been moved into the store.
 const adoptionWindow = time.Minute
 
-// errAdopting means that another process is moving the session into the store.
-// The request goes on with the sealed token.
-var errAdopting = errors.New("the session is being moved into the store")
+// errAdopting means that another process is moving the session into the store, or
+// has just done so. The request goes on with the sealed token.
+var errAdopting = fmt.Errorf("%w: it is being moved into the store", store.ErrConflict)
 
 // An adopter moves sessions from their cookies into the store. The requests that
-// a browser sends at once, all with the sealed cookie, become one session.
+// a browser sends at the same time, all with the sealed cookie, become one session.
 type adopter struct {
 	moved *memo.Memo[moved] // by sealed token
 }
@@ -42,8 +42,9 @@ func (a *adopter) handle(value string) (string, bool) {
 }
 
 // adopt creates the record r of a session that lives in its cookie. The error is
-// [store.ErrConflict] if another request in this process has done so, and
-// [store.ErrNotFound] if the session was revoked meanwhile.
+// [store.ErrConflict] if another request in this process has done so, errAdopting
+// if another process has, and wraps [ErrSignedOut] if the session was revoked
+// meanwhile.
 func (m *Manager) adopt(ctx context.Context, s *Session, r *store.Record) (handle string, err error) {
 	done, err := m.adopter.moved.Load(ctx, s.value, func(ctx context.Context) (moved, time.Duration, error) {
 		handle, err := m.adoptOnce(ctx, s, r)
@@ -60,8 +61,8 @@ func (m *Manager) adopt(ctx context.Context, s *Session, r *store.Record) (handl
 
 // adoptOnce is adopt for one request of this process.
 func (m *Manager) adoptOnce(ctx context.Context, s *Session, r *store.Record) (string, error) {
-	if id := sessionID(s.Claims); id != "" && m.reader.DenyList != nil {
-		_, first, err := m.reader.DenyList.Mark(ctx, m.reader.Realm+":adopting:"+id, adoptionWindow)
+	if id := s.found.id; id != "" && m.denyList.marks != nil {
+		_, first, err := m.denyList.marks.Mark(ctx, m.realm+":adopting:"+id, adoptionWindow)
 		if err != nil {
 			return "", err
 		}
@@ -69,15 +70,12 @@ func (m *Manager) adoptOnce(ctx context.Context, s *Session, r *store.Record) (s
 			return "", errAdopting
 		}
 	}
-	handle, err := m.reader.Store.CreateSession(ctx, r)
+	handle, err := m.store.CreateSession(ctx, r)
 	if err != nil {
 		return "", err
 	}
-	if err := m.reader.checkRevoked(ctx, s); err != nil { // since it was found
-		if errors.Is(err, errRevoked) {
-			err = fmt.Errorf("%w: %w", store.ErrNotFound, err)
-		}
-		return "", errors.Join(err, m.reader.Store.DeleteSession(ctx, handle))
+	if err := m.denyList.check(ctx, s); err != nil { // since it was found
+		return "", errors.Join(err, m.store.DeleteSession(ctx, handle))
 	}
 	return handle, nil
 }

@@ -2,15 +2,20 @@ package session_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
+	"github.com/nuxtauth/nuxtauth/store"
 )
 
 // newAdoptingApp starts an application with a store that adopts the sessions that
@@ -134,5 +139,138 @@ func TestAdopt_SealedCookieMakesOneSession(t *testing.T) {
 	}
 	if list, err := listSessions(t.Context(), a.Auth, "1"); err != nil || len(list) != 1 {
 		t.Errorf("%d sessions, %v", len(list), err)
+	}
+}
+
+// A copy of the sealed cookie is not adopted again after its session has ended.
+func TestAdopt_RevokeSessionEndsSealedCopy(t *testing.T) {
+	a, sealed := newAdoptingApp(t, apptest.NewStore())
+	phone := sealed()
+	copied := phone.Copy()
+	phone.Session()
+	list, err := listSessions(t.Context(), a.Auth, "1")
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d sessions, %v", len(list), err)
+	}
+	a.Clock.Advance(2 * time.Minute)
+	if err := revokeSession(t.Context(), a.Auth, "1", list[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if phone.Session() != nil || copied.Session() != nil {
+		t.Error("the session goes on, or was adopted again")
+	}
+}
+
+// The browser signs in again, or signs out, with the sealed cookie of a session
+// that has been adopted.
+func TestAdopt_EndOfSealedCookieEndsRecord(t *testing.T) {
+	for name, end := range map[string]func(*apptest.App){
+		"sign-in":  func(b *apptest.App) { b.SignIn() },
+		"sign-out": func(b *apptest.App) { b.SignOut() },
+	} {
+		a, sealed := newAdoptingApp(t, apptest.NewStore())
+		phone := sealed()
+		late := phone.Copy()
+		phone.Session()
+		before, err := listSessions(t.Context(), a.Auth, "1")
+		if err != nil || len(before) != 1 {
+			t.Fatalf("%s: %d sessions, %v", name, len(before), err)
+		}
+		end(late)
+		after, err := listSessions(t.Context(), a.Auth, "1")
+		if err != nil || slices.ContainsFunc(after, func(s nuxtauth.SessionInfo) bool { return s.ID == before[0].ID }) {
+			t.Errorf("%s: the session is listed, %v", name, err)
+		}
+		if phone.Session() != nil {
+			t.Errorf("%s: the session goes on", name)
+		}
+	}
+}
+
+// Another process is moving the session into the store.
+func TestAdopt_UpdateMeanwhileIsConflict(t *testing.T) {
+	s := apptest.NewStore()
+	a, sealed := newAdoptingApp(t, s)
+	b := apptest.New(t, func(c *apptest.Config) { c.Session.Store, c.Session.AdoptCookies, c.Now = s, true, a.Clock.Now })
+	results := make(chan error, 2)
+	b.Router.POST("/set", func(c *gin.Context) { results <- b.Auth.Update(c, countess) })
+	b.Router.POST("/others", func(c *gin.Context) { results <- revokeOtherSessions(c, b.Auth) })
+	phone := sealed()
+	value := phone.Cookie(apptest.SessionCookie)
+	phone.Session()
+	b.SetCookie(apptest.SessionCookie, value)
+	for _, path := range []string{"/set", "/others"} {
+		b.Post(path, nil)
+		if err := receive(t, results, "the result of "+path); !errors.Is(err, nuxtauth.ErrConflict) {
+			t.Errorf("%s returns %v", path, err)
+		}
+	}
+}
+
+func TestAdopt_BearerRevokesNoOthers(t *testing.T) {
+	a, sealed := newAdoptingApp(t, apptest.NewStore())
+	phone := sealed()
+	var got error
+	a.Router.GET("/others", func(c *gin.Context) { got = revokeOtherSessions(c, a.Auth) })
+	req := a.Another().Request("GET", "/others", "", "")
+	req.Header.Set("Authorization", "Bearer "+phone.Cookie(apptest.SessionCookie))
+	a.Do(req)
+	if !errors.Is(got, store.ErrUnsupported) {
+		t.Errorf("RevokeOtherSessions returns %v", got)
+	}
+}
+
+// The access token has expired, and two processes get the first requests.
+func TestAdopt_RefreshInTwoProcesses(t *testing.T) {
+	old := apptest.NewOpenIDApp(t)
+	old.SignIn()
+	value := old.Cookie(apptest.SessionCookie)
+	s := store.NewMemory(store.MemoryOptions{Now: old.Clock.Now})
+	adopt := func(c *apptest.OpenIDConfig) { c.Session.Store, c.Session.AdoptCookies = s, true }
+	a, b := apptest.NewReplica(t, old.IDP, old.Clock, adopt), apptest.NewReplica(t, old.IDP, old.Clock, adopt)
+	old.Clock.Advance(6 * time.Minute)
+	a.SetCookie(apptest.SessionCookie, value)
+	b.SetCookie(apptest.SessionCookie, value)
+	if a.Session() == nil {
+		t.Fatal("the first request is signed out")
+	}
+	if token := a.AccessToken(); token == "" || a.Refreshes() != 1 {
+		t.Errorf("the access token is %q after %d refreshes", token, a.Refreshes())
+	}
+	if b.Session() == nil {
+		t.Error("the first request of the other process is signed out")
+	}
+	adopted := a.Another()
+	adopted.SetCookie(apptest.SessionCookie, a.Cookie(apptest.SessionCookie))
+	if adopted.Session() == nil {
+		t.Error("the adopted session has ended")
+	}
+}
+
+func TestAdopt_RefreshInParallelRequests(t *testing.T) {
+	old := apptest.NewOpenIDApp(t)
+	old.SignIn()
+	value := old.Cookie(apptest.SessionCookie)
+	a := apptest.NewReplica(t, old.IDP, old.Clock, func(c *apptest.OpenIDConfig) {
+		c.Session.Store, c.Session.AdoptCookies = store.NewMemory(store.MemoryOptions{Now: old.Clock.Now}), true
+	})
+	old.Clock.Advance(6 * time.Minute)
+	tokens := make(chan string, 8)
+	for range cap(tokens) {
+		b := a.Another()
+		b.SetCookie(apptest.SessionCookie, value)
+		go func() { tokens <- b.Get("/api").Text }()
+	}
+	first := receive(t, tokens, "an access token")
+	for range cap(tokens) - 1 {
+		if got := receive(t, tokens, "an access token"); got != first || got == "" {
+			t.Errorf("the access tokens are %q and %q", first, got)
+		}
+	}
+	if n := a.Refreshes(); n != 1 {
+		t.Errorf("%d refreshes", n)
+	}
+	if log := a.Log.String(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "level=WARN") {
+		t.Errorf("the log has %s", log)
 	}
 }

@@ -2,9 +2,11 @@ package session
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"time"
 
+	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/memo"
 )
 
@@ -19,11 +21,11 @@ type cache struct {
 // write to it. One without belongs to the request that has loaded it.
 type cached struct {
 	session *Session
+	err     error // of loadAndSave
 	ttl     time.Duration
-	by      *byte // of the request that has loaded it
 }
 
-func newCache(ttl time.Duration, now func() time.Time) *cache {
+func newCache(ttl time.Duration, size func(*Session) int, now func() time.Time) *cache {
 	return &cache{ttl: ttl, sessions: memo.New(memo.Options[cached]{
 		Name: "loading a session",
 		Now:  now,
@@ -31,44 +33,48 @@ func newCache(ttl time.Duration, now func() time.Time) *cache {
 			if c.ttl == 0 {
 				return 0
 			}
-			return memo.SizeOf(c.session)
+			return size(c.session)
 		},
 	})}
 }
 
-// loadCached is loadFresh for requests that take a session of the cache too. The
+// loadCached is loadAndSave for requests that take a session of the cache too. The
 // callbacks run once for all requests that come at the same time.
-func (m *Manager) loadCached(ctx context.Context, cs *CookieSet, c Credential) *Session {
+func (m *Manager) loadCached(r Request, c Credential) (*Session, error) {
 	if hit, ok := m.cache.sessions.Get(c.Value); ok {
-		return hit.session.sharedWith(c)
+		return hit.session.sharedWith(c), nil
 	}
-	return m.loadShared(ctx, cs, c)
+	return m.loadShared(r, c)
 }
 
 // loadShared is the rest of loadCached, apart so that a hit pays nothing for it.
-func (m *Manager) loadShared(ctx context.Context, cs *CookieSet, c Credential) *Session {
-	by := new(byte)
+// A load has nothing of the request, which may end before it.
+func (m *Manager) loadShared(r Request, c Credential) (*Session, error) {
+	ctx, cs, client := r.Context(), r.Cookies, m.client(r)
+	from := func() clientip.Client { return client }
+	var own *Session
 	got, err := m.cache.sessions.Load(ctx, c.Value, func(ctx context.Context) (cached, time.Duration, error) {
-		s := m.loadFresh(ctx, cs, c, Options{})
+		s, err := m.loadAndSave(ctx, cs, c, Options{}, from)
 		ttl := m.cacheTTL(s)
 		if ttl > 0 { // what is cached must not keep the request in memory
 			s = m.copy(s)
 			s.value, s.credential = strings.Clone(s.value), Credential{}
 		}
-		return cached{s, ttl, by}, ttl, nil
+		own = s
+		return cached{s, err, ttl}, ttl, nil
 	})
 	switch {
 	case err != nil: // the request is over, or its time, or a function of the library panics
 		s := &Session{credential: c}
 		m.notFound(ctx, s, Transient(err))
-		return s
+		return s, nil
 	case got.ttl > 0:
-		return got.session.sharedWith(c)
-	case got.by == by:
-		return got.session
+		return got.session.sharedWith(c), nil
+	case got.session == own:
+		return got.session, got.err
 	}
 	// What another request got is its own: a new cookie, or a fault.
-	return m.loadFresh(ctx, cs, c, Options{})
+	return m.loadAndSave(ctx, cs, c, Options{}, from)
 }
 
 // sharedWith returns a session of the cache as that of a request with this
@@ -82,16 +88,31 @@ func (s *Session) sharedWith(c Credential) *Session {
 // cacheTTL is how long other requests may get a session, zero for not at all:
 // nothing is to be written, and nothing falls due.
 func (m *Manager) cacheTTL(s *Session) time.Duration {
-	if s.State != Active || s.Save || s.stale || s.expires != 0 {
+	if !s.Active() || s.save || s.stale || s.cookieDue {
 		return 0
 	}
 	now, c := m.now(), s.Claims
-	ttl := min(m.cache.ttl, c.ExpiresAt.Time().Sub(now), c.IssuedAt.Time().Add(m.updateAge).Sub(now))
+	ttl := min(m.cache.ttl, c.ExpiresAt.Time().Sub(now), c.IssuedAt.Time().Add(m.lifetime.UpdateAge).Sub(now))
 	if t := s.ProviderTokens; t != nil && t.RefreshToken != "" {
 		ttl = min(ttl, t.left(now)-refreshEarly)
 	}
 	return max(ttl, 0)
 }
+
+// size estimates the bytes of memory of a session by its JSON: a value takes up to
+// three times what it takes there. It reads nothing that the application could be
+// changing, as a walk through its values would.
+func (m *Manager) size(s *Session) int {
+	view, err := m.types().EncodeView(nil, s)
+	if err != nil {
+		return maxCachedSize
+	}
+	static := reflect.TypeOf(s.Token).Elem().Size() + reflect.TypeOf(s.View).Elem().Size() + reflect.TypeFor[Session]().Size()
+	return int(static) + len(s.value) + 3*(len(s.claims)+len(view))
+}
+
+// maxCachedSize is too large for the cache.
+const maxCachedSize = 1 << 30
 
 // delete drops the session of a cookie's value: it has ended, or changed.
 func (c *cache) delete(value string) {

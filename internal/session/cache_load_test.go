@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -174,6 +176,84 @@ func TestCache_BoundsItsMemory(t *testing.T) {
 				t.Errorf("the cache has %d MB", size>>20)
 			}
 			runtime.KeepAlive(r)
+		})
+	}
+}
+
+// A view may refer to what the application changes under a lock of its own: the
+// library reads no more of it than its JSON.
+func TestCache_ReadsNoHiddenFields(t *testing.T) {
+	type flags struct {
+		sync.Mutex
+		m map[string]string
+	}
+	type session struct {
+		nuxtauth.DefaultSession[apptest.User]
+		Flags *flags `json:"-"`
+	}
+	f := &flags{m: map[string]string{}}
+	auth, err := nuxtauth.New(nuxtauth.Config[apptest.Token, session]{
+		Secret: apptest.Secret, URL: "http://localhost:3000", Session: nuxtauth.SessionConfig{CacheFor: time.Minute},
+		Callbacks: nuxtauth.Callbacks[apptest.Token, session]{
+			Session: func(_ context.Context, p nuxtauth.SessionParams[apptest.Token, session]) (*session, error) {
+				p.Session.Flags = f
+				return p.Session, nil
+			},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := gin.New()
+	r.Use(auth.Handler())
+	done, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				return
+			default:
+				f.Lock()
+				f.m[strconv.Itoa(i%1000)] = strconv.Itoa(i)
+				f.Unlock()
+			}
+		}
+	}()
+	for range 300 {
+		cookies, err := auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, rec := apptest.NewRequest("GET", "/x", cookies)
+		r.ServeHTTP(rec, req)
+	}
+	close(done)
+	<-stopped
+}
+
+// The client leaves while the JWT callback rotates a token.
+func TestCache_ChangeIsSavedWhenClientLeaves(t *testing.T) {
+	for name, cacheFor := range map[string]time.Duration{"cached": time.Minute, "not cached": 0} {
+		t.Run(name, func(t *testing.T) {
+			rotate, saved := func() {}, apptest.NewStore()
+			a := apptest.New(t, saved.Use, func(c *apptest.Config) {
+				c.Session.CacheFor = cacheFor
+				c.Callbacks.JWT = func(_ context.Context, p nuxtauth.JWTParams[apptest.Token]) (*apptest.Token, error) {
+					if p.Token.Nickname == "" && p.Trigger == "" {
+						rotate()
+						p.Token.Nickname = "rotated"
+					}
+					return p.Token, nil
+				}
+			})
+			a.SignIn()
+			replaced := make(chan struct{})
+			leave, serve := a.Cancelable("GET", "/me", "")
+			rotate = leave
+			saved.RunBefore("ReplaceSession", func() { close(replaced) })
+			serve()
+			receive(t, replaced, "the changed token is saved")
 		})
 	}
 }

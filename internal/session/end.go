@@ -2,174 +2,163 @@ package session
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
 	"github.com/nuxtauth/nuxtauth/internal/guard"
-	"github.com/nuxtauth/nuxtauth/store"
-	"github.com/nuxtauth/nuxtauth/token"
 )
 
-// idPrefix begins a name that is the ID of a session. No handle and no sealed
-// token has a colon.
-const idPrefix = "id:"
-
-// end ends the session that name stands for, for copies of its cookie too where
-// there is a store or a deny-list to do it, though the client may have left. name
-// is the value of the session's cookie (a handle or a sealed token) or what
-// [Manager.Name] returned. A name without a session is no error.
-func (m *Manager) end(ctx context.Context, cs *CookieSet, name string) error {
-	if name == "" {
-		return nil
-	}
+// end ends a session that was found, for copies of its cookie too where there is a
+// store or a deny-list to do it, also when the request is over.
+func (m *Manager) end(ctx context.Context, s *Session) error {
 	ctx = context.WithoutCancel(ctx)
-	id, err := m.deniedID(ctx, cs, name)
-	if err != nil {
-		return err
-	}
-	defer m.cache.delete(name)
-	if m.reader.Store != nil && !isSealed(name) && !strings.HasPrefix(name, idPrefix) {
-		if err := ignoreUnsupported(m.reader.Store.DeleteSession(ctx, name)); err != nil {
+	defer m.cache.delete(s.value)
+	if s.stored() {
+		if err := ignoreUnsupported(m.store.DeleteSession(ctx, s.value)); err != nil {
 			return Transient(err)
 		}
 	}
-	if id == "" {
+	return m.endID(ctx, s.found.id)
+}
+
+// endID ends the session with an ID for all its cookies, where there is a deny-list.
+func (m *Manager) endID(ctx context.Context, id string) error {
+	if m.denyList.marks == nil || id == "" {
 		return nil
 	}
 	defer m.cache.clear() // other cookies of the session may be cached, under values that are not known here
-	return Transient(m.deny(ctx, m.reader.sessionName(id)))
+	return m.denyList.mark(ctx, m.denyListTTL(), m.denyList.session(id))
 }
 
-// deniedID returns the ID under which the deny-list has to know that a session
-// has ended, "" if there is no deny-list or no session. It comes from what was
-// written, not from a token that a callback may have changed.
-func (m *Manager) deniedID(ctx context.Context, cs *CookieSet, name string) (string, error) {
-	if m.reader.DenyList == nil {
-		return "", nil
-	}
-	if id, ok := strings.CutPrefix(name, idPrefix); ok {
-		return id, nil
-	}
+// endValue ends the session of a cookie's value, and returns it, nil if there is
+// none. One that has expired, or whose claims can't be read, is ended too, but not
+// returned.
+func (m *Manager) endValue(ctx context.Context, cs *CookieSet, value string) (*Session, error) {
 	s := m.types().New()
-	switch {
-	case m.reader.Store == nil || isSealed(name):
-		claims, err := token.OpenString(ctx, cs.Codec, name)
-		if errors.Is(err, token.ErrInvalid) {
-			return "", nil
-		}
-		if err != nil {
-			return "", Transient(err)
-		}
-		s.claims = claims
-	default:
-		record, err := m.reader.Store.FindSession(ctx, name)
-		if errors.Is(err, store.ErrNotFound) {
-			return "", nil
-		}
-		if err != nil {
-			return "", Transient(err)
-		}
-		s.claims = string(record.Claims)
+	err := m.reader.open(ctx, cs, value, s)
+	if err != nil && isTransient(ctx, err) {
+		return nil, err
 	}
-	if err := m.types().Decode(s.claims, s); err != nil {
-		return "", nil
+	m.cache.delete(value)
+	if !s.isFound() {
+		return nil, nil
 	}
-	return sessionID(s.Claims), nil
+	if err := m.end(ctx, s); err != nil {
+		return nil, err
+	}
+	if err != nil {
+		return nil, nil
+	}
+	return s, nil
 }
 
-// Name returns a short name of the session that the request carries in its
-// cookies, for [SignIn.Previous]; "" if there is none, or none that could be
-// ended.
-func (m *Manager) Name(r Request) string {
-	c := readCookies(r)
-	switch {
-	case c.Value == "":
-		return ""
-	case m.reader.Store != nil && !isSealed(c.Value):
-		return c.Value
+// endRejected ends a session if the application or its provider has rejected it.
+func (m *Manager) endRejected(ctx context.Context, s *Session) {
+	if s.State != Rejected {
+		return
 	}
-	id, err := m.deniedID(r.Context(), r.Cookies, c.Value)
-	if err != nil || id == "" {
-		return ""
-	}
-	return idPrefix + id
-}
-
-// endLoaded ends a session that has turned out to be over, and clears its
-// cookies. A cookie that was not read stays.
-func (m *Manager) endLoaded(r Request, s *Session) {
-	if s.Found() {
-		if err := m.end(r.Context(), r.Cookies, s.value); err != nil {
-			guard.Log(r.Context(), m.log, slog.LevelError, "nuxtauth: a session that is over could not be ended for copies of its cookie", err)
-		}
-	}
-	if !s.credential.Bearer && !s.credential.partial() {
-		r.Cookies.Session.Clear(r.Response, s.credential.Present)
+	if err := m.end(ctx, s); err != nil {
+		guard.Log(ctx, m.log, slog.LevelError, "nuxtauth: a session that was rejected could not be ended for copies of its cookie", err)
 	}
 }
 
-// SignOut ends every session that the request carries, and clears its cookies. current is the session that was loaded for the request, or nil.
-// It returns the session that has ended, nil if there was none. After an error
+// clear clears the cookies of a credential whose session has ended. A value that was
+// not read stays, and so does the cookie that replaced this one a moment ago.
+func (m *Manager) clear(r Request, c Credential) {
+	if c.Bearer || c.Present == 0 || c.partial() || r.Response == nil {
+		return
+	}
+	if _, ok := m.replaced.Get(c.Value); ok {
+		return
+	}
+	r.Cookies.Session.Clear(r.Response, c.Present)
+}
+
+// SignOut ends every session that the request carries or the response has set, and
+// clears its cookies. current is the session that was loaded for the request, or
+// nil. It returns the session that has ended, nil if there was none. After an error
 // the cookies stay, and so may the session.
 func (m *Manager) SignOut(r Request, current *Session) (ended *Session, err error) {
 	ctx := context.WithoutCancel(r.Context())
-	c, _ := ReadCredential(r)
-	values := slices.Collect(c.values)
-	if current != nil && current.Found() && !slices.Contains(values, current.value) {
-		values = append(values, current.value)
-	}
-	for _, value := range values {
-		s := m.types().New()
-		err := m.reader.open(ctx, r.Cookies.Codec, value, s)
-		if err != nil && isTransient(ctx, err) {
-			return nil, err
-		}
-		if err := m.end(ctx, r.Cookies, value); err != nil {
-			return nil, err
-		}
+	for _, value := range allValues(r, current) {
+		s, err := m.endValue(ctx, r.Cookies, value)
 		if err != nil {
-			continue
-		}
-		if s.value != value { // the cookie is a sealed one, and the session has been moved into the store
-			if err := m.end(ctx, r.Cookies, s.value); err != nil {
-				return nil, err
-			}
+			return nil, err
 		}
 		if ended == nil {
 			ended = s
 		}
 	}
-	r.Cookies.Session.Clear(r.Response, c.Present)
-	m.clearOtherScopes(r, c)
+	present := readCookies(r).Present
+	r.Cookies.Session.Clear(r.Response, present)
+	clearOtherScopes(r, present)
 	if ended != nil && m.signedOut != nil {
 		m.report(ctx, "the SignOut event", m.signedOut(ctx, ended))
 	}
 	return ended, nil
 }
 
-// clearOtherScopes clears the session's cookies of the request in the scopes that
-// they may have been set in before the configuration changed: for the host alone
-// where there is a domain, and for the domains above the host where the request
-// shows that there are cookies of two scopes.
-func (m *Manager) clearOtherScopes(r Request, c Credential) {
-	session, own := r.Cookies.Session, r.Cookies.Session.Cookie.Domain
-	if own != "" {
-		session.ClearScope(r.Response, c.Present, "")
-	}
-	if c.several == nil {
-		return
-	}
+// clearOtherScopes clears the session's cookies of the request in the other scopes
+// that they may have been set in, before the configuration changed: for the domains
+// above the host, and for the host alone.
+func clearOtherScopes(r Request, present cookie.Present) {
 	u, err := url.Parse(r.Origin)
-	if err != nil {
+	if err != nil || present == 0 {
 		return
 	}
-	for _, domain := range cookie.ParentDomains(u.Host) {
-		if domain != own {
-			session.ClearScope(r.Response, c.Present, domain)
+	for _, domain := range append(cookie.ParentDomains(u.Host), "") {
+		r.Cookies.Session.ClearScope(r.Response, present, domain)
+	}
+}
+
+// A reference to a session is the ID or the handle of one, with a prefix.
+const (
+	idPrefix     = "id:"
+	handlePrefix = "handle:"
+	maxHandle    = 512 // bytes of a handle in a reference, which goes into a cookie
+)
+
+// PreviousRef returns a short reference to the session that the request carries in
+// its cookies, for [SignIn.Previous]; "" if there is none, or none that could be
+// ended. It is a secret.
+func (m *Manager) PreviousRef(r Request) string {
+	c := readCookies(r)
+	for value := range c.values {
+		s := m.types().New()
+		if m.reader.open(r.Context(), r.Cookies, value, s) != nil {
+			continue
 		}
+		switch {
+		case s.stored() && len(s.value) <= maxHandle:
+			return handlePrefix + s.value
+		case m.denyList.marks != nil && s.found.id != "":
+			return idPrefix + s.found.id
+		}
+	}
+	return ""
+}
+
+// endPrevious ends the sessions that the browser had before a sign-in: those of the
+// request, and that of a reference. A fault is logged: the new session has begun.
+func (m *Manager) endPrevious(r Request, c Credential, ref string) {
+	ctx := context.WithoutCancel(r.Context())
+	log := func(err error) {
+		if err != nil {
+			guard.Log(ctx, m.log, slog.LevelError, "nuxtauth: the session before this sign-in could not be ended", err)
+		}
+	}
+	end := func(value string) {
+		_, err := m.endValue(ctx, r.Cookies, value)
+		log(err)
+	}
+	for value := range c.values {
+		end(value)
+	}
+	if handle, ok := strings.CutPrefix(ref, handlePrefix); ok {
+		end(handle)
+	} else if id, ok := strings.CutPrefix(ref, idPrefix); ok {
+		log(m.endID(ctx, id))
 	}
 }

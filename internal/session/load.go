@@ -6,14 +6,15 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
 const (
-	// maxConflicts is how often a session is loaded anew because another request
-	// has changed it meanwhile.
-	maxConflicts = 5
+	// maxConflicts is how often a session is loaded because another request has
+	// changed it meanwhile.
+	maxConflicts = 6
 
 	// resealAfter is the age from which a front end's request for session data seals
 	// a token in a cookie anew. A younger one stays: the response may arrive after
@@ -31,52 +32,91 @@ type Options struct {
 	FrontEnd bool
 }
 
-// Get loads the session of a credential, and writes what follows from it: to the
-// store and the deny-list, and to the cookies of the response. The error is
-// [store.ErrConflict] if other requests kept changing the session, which then
-// is as they left it; every other one has been logged, and the session is what
-// could be loaded.
-func (m *Manager) Get(r Request, c Credential, o Options) (*Session, error) {
-	ctx := r.Context()
-	s := m.load(r, c, o)
-	err := m.commit(r, s)
-	for n := 0; n < maxConflicts && errors.Is(err, store.ErrConflict); n++ {
-		s = m.loadFresh(ctx, r.Cookies, c, o) // the callbacks see what the other request has left
-		err = m.commit(r, s)
+// Load loads the session of a credential, runs the callbacks, and writes what
+// follows from it: to the store and the deny-list, and to the cookies of the
+// response. The error is [store.ErrConflict] if other requests kept changing the
+// session, which then is as they left it. Every other error has been logged, and
+// the session is what could be loaded.
+func (m *Manager) Load(r Request, c Credential, o Options) (*Session, error) {
+	s, err := m.load(r, c, o)
+	for s.isOver() && s.isFound() { // a cookie with the same name and another value may be valid
+		m.endRejected(r.Context(), s)
+		rest, ok := c.without(s.credential.Value)
+		if !ok {
+			break
+		}
+		c = rest
+		s, err = m.load(r, c, o)
+	}
+	if e := m.commit(r, s); e != nil {
+		guard.Log(r.Context(), m.log, slog.LevelError, "nuxtauth: the cookie of a session could not be written", e)
+	}
+	return s, err
+}
+
+// commit writes what a session that was loaded means for the cookies of the response.
+func (m *Manager) commit(r Request, s *Session) error {
+	if s.isOver() {
+		m.clear(r, s.credential)
+		return nil
+	}
+	return m.setCookie(r, s)
+}
+
+func (m *Manager) load(r Request, c Credential, o Options) (*Session, error) {
+	if m.cache != nil && !o.FrontEnd && c.Value != "" && c.several == nil {
+		return m.loadCached(r, c)
+	}
+	return m.loadAndSave(r.Context(), r.Cookies, c, o, func() clientip.Client { return m.client(r) })
+}
+
+// loadAndSave is loadFresh, and writes the session where it has to be written. Its
+// error is that of Load.
+func (m *Manager) loadAndSave(ctx context.Context, cs *CookieSet, c Credential, o Options, from func() clientip.Client) (*Session, error) {
+	var s *Session
+	var err error
+	for range maxConflicts { // the callbacks see what the other request has left
+		s = m.loadFresh(ctx, cs, c, o, from)
+		if !s.save {
+			return s, nil
+		}
+		err = m.save(ctx, cs, s, from())
+		if err == nil {
+			return s, nil
+		}
+		if !errors.Is(err, store.ErrConflict) || errors.Is(err, errAdopting) {
+			break
+		}
+	}
+	if s.Active() {
+		m.types().SetExpires(s, m.lifetime.currentExpiry(s.Claims))
 	}
 	switch {
+	case errors.Is(err, errAdopting): // the request goes on with the sealed token
+		return s, nil
 	case errors.Is(err, store.ErrConflict):
 		m.log.DebugContext(ctx, "nuxtauth: the session was not renewed, because other requests kept changing it", "error", err)
 		return s, err
-	case errors.Is(err, store.ErrNotFound): // ended meanwhile: a renewal must not bring it back
-		s = &Session{State: Expired, credential: c}
-		err = m.commit(r, s)
+	case errors.Is(err, ErrSignedOut):
+		// It has ended meanwhile: a renewal must not bring it back. The response of
+		// the request that ended it, or else the next one, clears the cookie.
+		over := &Session{State: Expired, credential: s.credential, value: s.value}
+		over.credential.Present = 0
+		return over, nil
 	}
-	if err != nil {
-		guard.Log(ctx, m.log, slog.LevelError, "nuxtauth: the session could not be renewed, it stays as it was", err)
-	}
-	if err != nil && s.View != nil {
-		m.types().SetExpires(s, m.currentExpiry(s.Claims))
-	}
+	guard.Log(ctx, m.log, slog.LevelError, "nuxtauth: the session could not be renewed, it stays as it was", err)
 	return s, nil
 }
 
-func (m *Manager) load(r Request, c Credential, o Options) *Session {
-	if m.cache != nil && !o.FrontEnd && c.Value != "" && c.several == nil {
-		return m.loadCached(r.Context(), r.Cookies, c)
-	}
-	return m.loadFresh(r.Context(), r.Cookies, c, o)
-}
-
 // loadFresh finds the session of a credential and runs both callbacks. It writes
-// no cookies: see commit.
-func (m *Manager) loadFresh(ctx context.Context, cs *CookieSet, c Credential, o Options) *Session {
+// nothing of what they change.
+func (m *Manager) loadFresh(ctx context.Context, cs *CookieSet, c Credential, o Options, from func() clientip.Client) *Session {
 	s, err := m.reader.Read(ctx, cs, c)
 	if err != nil {
 		m.notFound(ctx, s, err)
 		return s
 	}
-	if err := m.refreshIfDue(ctx, cs, s); err != nil {
+	if err := m.refreshIfDue(ctx, cs, s, from); err != nil {
 		m.reject(ctx, s, "refreshing the provider's tokens", err)
 		return s
 	}
@@ -90,25 +130,25 @@ func (m *Manager) loadFresh(ctx context.Context, cs *CookieSet, c Credential, o 
 		m.reject(s.ctx, s, "the JWT callback", err)
 		return s
 	}
-	save := s.writable() && (changed || m.due(s, o))
-	expires := m.currentExpiry(s.Claims)
+	save := s.writable() && (changed || m.isDue(s, o))
+	expires := m.lifetime.currentExpiry(s.Claims)
 	if save {
-		expires = m.expiry(s.Claims)
+		expires = m.lifetime.expiry(s.Claims, m.now())
 	}
 	if err := m.types().Session(s.ctx, s, o.Params, expires); err != nil {
 		m.reject(s.ctx, s, "the Session callback", err)
-		s.Save = s.State == Unavailable && changed && save // what the JWT callback did, such as a rotated token, is not lost
+		s.save = s.State == Unavailable && changed && save // what the JWT callback did, such as a rotated token, is not lost
 		return s
 	}
-	s.State, s.Save = Active, save
+	s.State, s.save = Active, save
 	return s
 }
 
-// due reports whether a session has to be written although its token is as it was.
-func (m *Manager) due(s *Session, o Options) bool {
+// isDue reports whether a session has to be written although its token is as it was.
+func (m *Manager) isDue(s *Session, o Options) bool {
 	return m.aged(s.Claims) ||
-		m.reader.Store != nil && !s.stored() || // to be adopted
-		m.reader.Store == nil && o.FrontEnd && (o.Params != nil || m.sealedFor(s.Claims) >= resealAfter)
+		m.store != nil && !s.stored() || // to be adopted
+		m.store == nil && o.FrontEnd && (o.Params != nil || m.age(s.Claims) >= resealAfter)
 }
 
 // notFound sets the state of a session that was not found, or could not be
@@ -138,4 +178,21 @@ func (m *Manager) reject(ctx context.Context, s *Session, what string, err error
 	}
 	s.State = Rejected
 	m.report(ctx, what, err)
+}
+
+// setCookie writes the cookie of a session that was written.
+func (m *Manager) setCookie(r Request, s *Session) error {
+	if !s.cookieDue || s.credential.Bearer || r.Response == nil {
+		return nil
+	}
+	if err := r.Cookies.Session.Write(r.Response, s.credential.Present, s.value, s.Claims.ExpiresAt.Time()); err != nil {
+		return err // not of a value that save has checked
+	}
+	// A handler that needs other values can still set the headers itself.
+	r.Response.Set("Cache-Control", "private, no-cache, no-store")
+	r.Response.Add("Vary", "Cookie")
+	if s.credential.several != nil && !s.credential.partial() { // another cookie could come first in the next request
+		clearOtherScopes(r, s.credential.Present)
+	}
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/internal/guard"
+	"github.com/nuxtauth/nuxtauth/internal/memo"
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
@@ -24,10 +25,8 @@ type Config struct {
 	Abilities Abilities // of the store and the deny-list
 	Realm     string    // of the sessions in them
 
-	MaxAge      time.Duration
-	MaxLifetime time.Duration
-	UpdateAge   time.Duration
-	CacheFor    time.Duration // zero: no cache
+	Lifetime Lifetime
+	CacheFor time.Duration // zero: no cache
 
 	Flows   map[string]*flow.Flow // by provider, for refreshes
 	Clients *clientip.Resolver
@@ -39,13 +38,17 @@ type Config struct {
 // for concurrent use. Make one with [New].
 type Manager struct {
 	reader    Reader
-	index     store.Index
-	updateAge time.Duration
+	store     store.Sessions // nil: sessions are in their cookies
+	index     store.Index    // of the store; nil if it is none
+	denyList  denyList
+	realm     string
+	lifetime  Lifetime
 	signedOut func(ctx context.Context, s *Session) error
-	refresher refresher
-	cache     *cache    // nil-safe: without CacheFor it holds nothing
-	adopter   *adopter  // nil without Adopt
-	buffers   sync.Pool // of *bytes.Buffer
+	refresher *refresher
+	cache     *cache               // nil-safe: without CacheFor it has nothing
+	adopter   *adopter             // nil without Adopt
+	replaced  *memo.Memo[struct{}] // by handle: sessions that got another one a moment ago
+	buffers   sync.Pool            // of *bytes.Buffer
 	clients   *clientip.Resolver
 	log       *slog.Logger
 	now       func() time.Time
@@ -53,26 +56,24 @@ type Manager struct {
 
 // New returns a manager.
 func New(cfg Config) *Manager {
+	a := cfg.Abilities
 	m := &Manager{
 		reader: Reader{
-			Types: cfg.Types, Realm: cfg.Realm,
-			Store: cfg.Abilities.Store, DenyList: cfg.Abilities.DenyList, Adopt: cfg.Abilities.Adopt,
-			Now: cfg.Now, MaxAge: cfg.MaxAge, MaxLifetime: cfg.MaxLifetime,
+			Types: cfg.Types, Store: a.Store, DenyList: a.DenyList, Adopt: a.Adopt,
+			Realm: cfg.Realm, Lifetime: cfg.Lifetime, Now: cfg.Now,
 		},
-		index:     cfg.Abilities.Index,
-		updateAge: cfg.UpdateAge,
-		signedOut: cfg.SignedOut,
-		clients:   cfg.Clients,
-		log:       cfg.Log,
-		now:       cfg.Now,
+		store: a.Store, index: a.Index, realm: cfg.Realm, lifetime: cfg.Lifetime,
+		replaced:  memo.New(memo.Options[struct{}]{Now: cfg.Now}),
+		signedOut: cfg.SignedOut, clients: cfg.Clients, log: cfg.Log, now: cfg.Now,
 	}
-	m.refresher = newRefresher(cfg)
-	if cfg.Abilities.Adopt {
+	if a.Adopt {
 		m.adopter = newAdopter(cfg)
-		m.reader.Moved = m.adopter.handle
+		m.reader.moved = m.adopter.handle
 	}
+	m.denyList = m.reader.denyList()
+	m.refresher = newRefresher(cfg, &m.reader, m.save)
 	if cfg.CacheFor > 0 {
-		m.cache = newCache(cfg.CacheFor, cfg.Now)
+		m.cache = newCache(cfg.CacheFor, m.size, cfg.Now)
 	}
 	return m
 }
@@ -80,8 +81,8 @@ func New(cfg Config) *Manager {
 // types is short for the application's types.
 func (m *Manager) types() Types { return m.reader.Types }
 
-// buffer lends a buffer for JSON. Put it back into m.buffers.
-func (m *Manager) buffer() *bytes.Buffer {
+// getBuffer returns an empty buffer for JSON, to be given to putBuffer afterwards.
+func (m *Manager) getBuffer() *bytes.Buffer {
 	b, ok := m.buffers.Get().(*bytes.Buffer)
 	if !ok {
 		b = new(bytes.Buffer)
@@ -90,42 +91,24 @@ func (m *Manager) buffer() *bytes.Buffer {
 	return b
 }
 
+func (m *Manager) putBuffer(b *bytes.Buffer) { m.buffers.Put(b) }
+
 // AppendView appends the JSON of the view of s to b: what the front end gets.
 func (m *Manager) AppendView(b []byte, s *Session) ([]byte, error) { return m.types().EncodeView(b, s) }
 
 // client returns what the store shall know of the client of a request.
 func (m *Manager) client(r Request) clientip.Client {
-	if m.reader.Store == nil {
+	if m.store == nil {
 		return clientip.Client{}
 	}
 	return m.clients.Of(r.Source, r.Header)
 }
 
-// expiry is when a session that is written now will end, unless it is used.
-func (m *Manager) expiry(c *Claims) time.Time {
-	expires := m.now().Add(m.reader.MaxAge)
-	if end := m.reader.end(c); end.Before(expires) {
-		return end
-	}
-	return expires
-}
-
-// currentExpiry is when a session will end that is not written now.
-func (m *Manager) currentExpiry(c *Claims) time.Time {
-	expires := c.ExpiresAt.Time()
-	for _, end := range []time.Time{c.IssuedAt.Time().Add(m.reader.MaxAge), m.reader.end(c)} { // may have been longer when it was written
-		if end.Before(expires) {
-			expires = end
-		}
-	}
-	return expires
-}
-
 // aged reports whether a session is due to be renewed.
-func (m *Manager) aged(c *Claims) bool { return m.sealedFor(c) >= m.updateAge }
+func (m *Manager) aged(c *Claims) bool { return m.age(c) >= m.lifetime.UpdateAge }
 
-// sealedFor is how long ago the token was written.
-func (m *Manager) sealedFor(c *Claims) time.Duration { return m.now().Sub(c.IssuedAt.Time()) }
+// age is how long ago a session was written.
+func (m *Manager) age(c *Claims) time.Duration { return m.now().Sub(c.IssuedAt.Time()) }
 
 // Returned logs err if it is a panic, with its stack, before it is returned to the
 // application, and returns it.

@@ -2,11 +2,11 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
@@ -15,91 +15,62 @@ import (
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
-// commit writes what follows from a session that was loaded, as its state and
-// Save say: it ends it or writes it, and then the cookies of the response. After
-// an error the session and its cookies are as they were, except for what a
-// refresh has written already.
-func (m *Manager) commit(r Request, s *Session) error {
-	if s.State == Expired || s.State == Rejected {
-		m.endLoaded(r, s)
-		return nil
-	}
-	var err error
-	if s.Save {
-		err = m.save(r.Context(), r.Cookies, s, m.client(r))
-		if errors.Is(err, errAdopting) {
-			err = nil
-		}
-	}
-	if s.expires == 0 || s.credential.Bearer || errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	if written := m.setCookie(r, s, s.credential.Present); err == nil {
-		err = written
-	}
-	return err
-}
-
-// setCookie writes the cookie of a session that was written.
-func (m *Manager) setCookie(r Request, s *Session, present cookie.Present) error {
-	if err := r.Cookies.Session.Write(r.Response, present, s.value, s.expires.Time()); err != nil {
-		return fmt.Errorf("nuxtauth: the cookie of %q: %w", s.Claims.Subject, err) // save has checked that it fits
-	}
-	// A handler that needs other values can still set the headers itself.
-	r.Response.Set("Cache-Control", "private, no-cache, no-store")
-	r.Response.Add("Vary", "Cookie")
-	return nil
-}
-
 // save gives a session a new lifetime and writes it: it seals the token, or
-// writes it to the store, as a new session if it was not there. The errors of the
-// store come through; after any error s is as it was.
+// writes it to the store, as a new session if it was not there. The error wraps
+// [ErrSignedOut] if the session has ended, [store.ErrConflict] if another request
+// has changed it, [ErrUnavailable] after a fault, and [ErrTokenTooLarge]. After any
+// error s is as it was.
 func (m *Manager) save(ctx context.Context, cs *CookieSet, s *Session, from clientip.Client) error {
 	if s.Claims.Subject == "" {
 		return errNoSubject
 	}
-	before, now := *s.Claims, m.now()
-	expires := m.stamp(s, now)
-	b := m.buffer()
-	defer m.buffers.Put(b)
-	claims, err := m.encode(b, s)
-	if err == nil {
-		if m.reader.Store == nil {
-			err = m.seal(ctx, cs, s, claims)
-		} else {
-			err = m.saveToStore(ctx, cs, s, claims, expires, from)
-		}
-	}
+	before := *s.Claims
+	err := m.write(ctx, cs, s, from)
 	if err != nil {
 		*s.Claims = before
 		return fmt.Errorf("nuxtauth: save the session of %q: %w", before.Subject, err)
 	}
-	s.claims, s.expires = "", s.Claims.ExpiresAt
+	s.claims, s.found, s.save, s.cookieDue = "", identity{s.Claims.Subject, sessionID(s.Claims)}, false, true
 	return nil
 }
 
-// stamp sets the claims that say when and where a token was written, and returns
-// when the session ends.
-func (m *Manager) stamp(s *Session, now time.Time) time.Time {
-	c := s.Claims
-	if c.Origin.AuthTime == 0 {
-		c.Origin.AuthTime = c.IssuedAt
-		if c.Origin.AuthTime == 0 {
-			c.Origin.AuthTime = token.NumericDate(now.Unix())
+// write is save but for what becomes of s.
+func (m *Manager) write(ctx context.Context, cs *CookieSet, s *Session, from clientip.Client) error {
+	if s.isFound() && s.found.subject != s.Claims.Subject {
+		if err := m.denyList.changeSubject(ctx, s); err != nil {
+			return err
 		}
+	}
+	m.stamp(s)
+	b := m.getBuffer()
+	defer m.putBuffer(b)
+	claims, err := m.encode(b, s)
+	if err != nil {
+		return err
+	}
+	if m.store == nil {
+		return m.seal(ctx, cs, s, claims)
+	}
+	return m.saveToStore(ctx, cs, s, claims, from)
+}
+
+// stamp sets the claims that say when and where a token was written.
+func (m *Manager) stamp(s *Session) {
+	c, now := s.Claims, m.now()
+	if c.Origin.AuthTime == 0 {
+		c.Origin.AuthTime = cmp.Or(c.IssuedAt, token.NumericDate(now.Unix()))
 		c.Origin.Since = s.latest
 	}
-	if c.Origin.SessionID == "" && m.reader.DenyList != nil {
+	if c.Origin.SessionID == "" && m.denyList.marks != nil {
 		if c.Origin.SessionID = c.ID; c.ID == "" {
 			c.Origin.SessionID = rand.Text()
 		}
 	}
-	expires := m.expiry(c)
+	expires := m.lifetime.expiry(c, now)
 	c.IssuedAt, c.ExpiresAt, c.NotBefore, c.ID = token.NumericDate(now.Unix()), token.NumericDate(expires.Unix()), 0, ""
-	if m.reader.Store == nil {
+	if m.store == nil {
 		c.ID = rand.Text()
 	}
-	return expires
 }
 
 func (m *Manager) encode(b *bytes.Buffer, s *Session) ([]byte, error) {
@@ -128,55 +99,61 @@ func (m *Manager) seal(ctx context.Context, cs *CookieSet, s *Session, claims []
 	return nil
 }
 
-// saveToStore writes a session to the store, though the client may have left. One
+// saveToStore writes a session to the store, also when the request is over. One
 // whose user has changed, because a callback joined two accounts, becomes a new
 // session.
-func (m *Manager) saveToStore(ctx context.Context, cs *CookieSet, s *Session, claims []byte, expires time.Time, from clientip.Client) (err error) {
+func (m *Manager) saveToStore(ctx context.Context, cs *CookieSet, s *Session, claims []byte, from clientip.Client) (err error) {
 	ctx = context.WithoutCancel(ctx)
-	r := m.newRecord(s, claims, expires, from)
+	r := m.newRecord(s, claims, from)
 	handle := ""
 	switch {
 	case s.stored() && s.record.Subject == r.Subject:
-		handle, err = m.reader.Store.ReplaceSession(ctx, s.value, r)
+		handle, err = m.store.ReplaceSession(ctx, s.value, r)
 	case s.stored():
 		handle, err = m.replace(ctx, s, r)
-	case s.Found():
+	case s.isFound():
 		handle, err = m.adopt(ctx, s, r)
 	default:
-		handle, err = m.reader.Store.CreateSession(ctx, r)
+		handle, err = m.store.CreateSession(ctx, r)
 	}
 	if err == nil && cs.Session.Check(handle) != nil { // of a store whose handles hold the session
 		err = ErrTokenTooLarge
 	}
 	if err != nil {
-		return transientStore(err)
+		return storeError(err)
 	}
 	m.cache.delete(s.value)
 	s.value, s.record = handle, r
 	return nil
 }
 
+// replacedTTL is how long requests may still come with a handle that was replaced.
+const replacedTTL = time.Minute
+
 // replace creates the record r in place of that of s, which ends. If it has
 // ended already, the new one must not bring it back: that is [store.ErrNotFound].
 func (m *Manager) replace(ctx context.Context, s *Session, r *store.Record) (handle string, err error) {
-	if handle, err = m.reader.Store.CreateSession(ctx, r); err != nil {
+	if handle, err = m.store.CreateSession(ctx, r); err != nil {
 		return "", err
 	}
 	if err = m.endReplaced(ctx, s); err != nil {
-		return "", errors.Join(err, m.reader.Store.DeleteSession(ctx, handle))
+		return "", errors.Join(err, m.store.DeleteSession(ctx, handle))
 	}
+	_, _ = m.replaced.Load(ctx, s.value, func(context.Context) (struct{}, time.Duration, error) {
+		return struct{}{}, replacedTTL, nil
+	})
 	return handle, nil
 }
 
 // endReplaced ends the session of s, which must be there.
 func (m *Manager) endReplaced(ctx context.Context, s *Session) error {
 	if m.index == nil {
-		if _, err := m.reader.Store.FindSession(ctx, s.value); err != nil {
+		if _, err := m.store.FindSession(ctx, s.value); err != nil {
 			return err
 		}
-		return ignoreUnsupported(m.reader.Store.DeleteSession(ctx, s.value))
+		return ignoreUnsupported(m.store.DeleteSession(ctx, s.value))
 	}
-	found, err := m.index.DeleteSessionByID(ctx, m.reader.Realm, s.record.Subject, s.record.ID)
+	found, err := m.index.DeleteSessionByID(ctx, m.realm, s.record.Subject, s.record.ID)
 	if err == nil && !found {
 		return store.ErrNotFound
 	}
@@ -184,10 +161,10 @@ func (m *Manager) endReplaced(ctx context.Context, s *Session) error {
 }
 
 // newRecord is the record of a session as it is to be written.
-func (m *Manager) newRecord(s *Session, claims []byte, expires time.Time, from clientip.Client) *store.Record {
+func (m *Manager) newRecord(s *Session, claims []byte, from clientip.Client) *store.Record {
 	o := s.Claims.Origin
 	r := &store.Record{
-		Realm: m.reader.Realm, Provider: o.Provider, ProviderSubject: o.ProviderSubject, ProviderSession: o.ProviderSession,
+		Realm: m.realm, Provider: o.Provider, ProviderSubject: o.ProviderSubject, ProviderSession: o.ProviderSession,
 		CreatedAt: o.AuthTime.Time(),
 	}
 	if s.stored() {
@@ -196,15 +173,18 @@ func (m *Manager) newRecord(s *Session, claims []byte, expires time.Time, from c
 	if from != (clientip.Client{}) {
 		r.IP, r.UserAgent = from.IP, store.UserAgent(from.UserAgent)
 	}
-	r.Subject, r.Claims, r.SeenAt, r.ExpiresAt = s.Claims.Subject, bytes.Clone(claims), m.now(), expires
+	r.Subject, r.Claims, r.SeenAt, r.ExpiresAt = s.Claims.Subject, bytes.Clone(claims), m.now(), s.Claims.ExpiresAt.Time()
 	return r
 }
 
-// transientStore marks a fault of a store as temporary. What a store says of a
-// session is none.
-func transientStore(err error) error {
-	for _, said := range []error{store.ErrNotFound, store.ErrConflict, ErrUnavailable, ErrTokenTooLarge, errAdopting} {
-		if errors.Is(err, said) {
+// storeError gives an error of a store the meaning that callers look for. What does
+// not tell about the session is temporary.
+func storeError(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return ended(err)
+	}
+	for _, told := range []error{store.ErrConflict, ErrSignedOut, ErrUnavailable, ErrTokenTooLarge} {
+		if errors.Is(err, told) {
 			return err
 		}
 	}
@@ -218,21 +198,4 @@ func ignoreUnsupported(err error) error {
 		return nil
 	}
 	return err
-}
-
-// Issue writes a new session with the claims of s, outside of a sign-in, and
-// returns its cookies.
-func (m *Manager) Issue(ctx context.Context, cs *CookieSet, s *Session) ([]*http.Cookie, error) {
-	s.Claims.RestoreReserved(new(Claims)) // it may be the token of another session
-	if err := m.reader.noteRevocations(ctx, s); err != nil {
-		return nil, err
-	}
-	if err := m.save(ctx, cs, s, clientip.Client{}); err != nil {
-		return nil, err
-	}
-	header := http.Header{}
-	if err := cs.Session.Write(header, 0, s.value, s.expires.Time()); err != nil {
-		return nil, err
-	}
-	return (&http.Response{Header: header}).Cookies(), nil
 }

@@ -7,6 +7,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -18,20 +19,19 @@ import (
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
-// State is what loading a session found out. It does not say whether the
-// session has to be written: see [Session.Save].
+// State is the result of loading a session.
 type State uint8
 
 const (
 	// None: the request carries no session.
 	None State = iota
-	// Active: the session is good, and both callbacks have accepted it.
+	// Active: the session is valid, and both callbacks have accepted it.
 	Active
 	// Expired: what the request carries opens no session, or none any more.
 	Expired
 	// Rejected: a callback, or the provider, has ended the session.
 	Rejected
-	// Unavailable: whether the session is good can't be told now. The request
+	// Unavailable: whether the session is valid can't be told now. The request
 	// counts as signed out, and the session stays.
 	Unavailable
 )
@@ -40,8 +40,6 @@ const (
 // that carries none. [Types.New] makes one with an empty token.
 type Session struct {
 	State State
-	Save  bool // the session has to be written, whatever the state is
-	stale bool // the access token has expired and can't be refreshed now
 
 	Token          any             // *T of the application, never nil in one that New made
 	Claims         *Claims         // of the token, a part of it
@@ -52,15 +50,22 @@ type Session struct {
 	// the session was loaded for. Copies of that context share the session.
 	Owner any
 
+	save      bool // the session has to be written, also if it is Unavailable
+	cookieDue bool // the cookie has to be written: its value or its expiry is another one
+	stale     bool // the access token has expired and can't be refreshed now
+
 	credential Credential
-	record     *store.Record     // nil for a session that lives in its cookie
-	value      string            // the sealed token, or the handle
-	claims     string            // the JSON of the token as it was found; "" once it was written anew
-	expires    token.NumericDate // set when this request has written the session: the cookie has to say so
-	latest     int64             // the latest revocation that the deny-list knows of its user
+	record     *store.Record // nil for a session in a cookie
+	value      string        // the sealed token, or the handle; "" for a session that is new
+	claims     string        // the JSON of the token as it was found; "" once it was written anew
+	found      identity      // of the session as it was found or last written
+	latest     int64         // the latest revocation that the deny-list has of what it belongs to
 
 	ctx *guard.Context // of the callbacks
 }
+
+// An identity is what a session keeps whatever a callback does to its token.
+type identity struct{ subject, id string }
 
 // A Slot is the memory of a session, for [Types.New] to allocate in one piece
 // with the token: this happens at every request.
@@ -79,12 +84,18 @@ func (l *Slot) Session() *Session {
 // is new or was written since.
 func (s *Session) JSON() string { return s.claims }
 
-// Found reports whether there is a session behind the token of s, also if a
-// callback has rejected it.
-func (s *Session) Found() bool { return s.value != "" }
+// Active reports whether the session is valid: then it has a view.
+func (s *Session) Active() bool { return s.State == Active }
 
-// ID names the session for [Manager.RevokeSession]. It is empty for one that
-// lives in its cookie, unless there is a deny-list.
+// isOver reports whether what the request carries is no session any more.
+func (s *Session) isOver() bool { return s.State == Expired || s.State == Rejected }
+
+// isFound reports whether the store or the cookie has a session for s, whatever its
+// state is.
+func (s *Session) isFound() bool { return s.value != "" }
+
+// ID names the session for [Manager.RevokeSession]. It is empty for one in a
+// cookie, unless there is a deny-list.
 func (s *Session) ID() string {
 	switch {
 	case s.record != nil:
@@ -95,10 +106,7 @@ func (s *Session) ID() string {
 	return ""
 }
 
-// Bearer reports whether the credential came in the Authorization header.
-func (s *Session) Bearer() bool { return s.credential.Bearer }
-
-// stored reports whether the session lives in the store.
+// stored reports whether the session is in the store.
 func (s *Session) stored() bool { return s.record != nil }
 
 // writable reports whether the session can be written. One that came as Bearer
@@ -146,8 +154,8 @@ type Types interface {
 	// New returns a session with an empty token.
 	New() *Session
 
-	// Decode fills the token, which is empty, with claims, a JSON object. The error
-	// wraps token.ErrInvalid.
+	// Decode replaces the token by that of claims, a JSON object. If the claims do
+	// not fit, the error wraps token.ErrInvalid, and the token is the zero value.
 	Decode(claims string, s *Session) error
 
 	// Encode appends the JSON of the token to b.
@@ -161,8 +169,8 @@ type Types interface {
 	CopyToken(to, from *Session)
 
 	// JWT runs the JWT callback, puts the token that it returns into s and
-	// restores the reserved claims. It reports whether the JSON of the token has
-	// changed, apart from these. p may be nil.
+	// restores the reserved claims, also after an error. It reports whether the
+	// JSON of the token has changed, apart from these. p may be nil.
 	JWT(ctx context.Context, s *Session, p *Params) (changed bool, err error)
 
 	// Session runs the Session callback on a new session that expires at this
@@ -208,7 +216,7 @@ type CookieSet struct {
 	CheckCodec  token.Codec // of the state of a sign-in or sign-out under way at a provider
 }
 
-// What callers tell apart.
+// The errors on which callers branch.
 var (
 	// ErrSignedOut means that there is no session, or not any more.
 	ErrSignedOut = errors.New("nuxtauth: signed out")
@@ -221,6 +229,9 @@ var (
 
 	errNoSubject = errors.New("the token has no subject: give the user an ID, or set Token.Subject in the JWT callback")
 )
+
+// ended makes an error one that wraps [ErrSignedOut].
+func ended(err error) error { return fmt.Errorf("%w: %w", ErrSignedOut, err) }
 
 // Transient marks an error as temporary. A nil error stays nil.
 func Transient(err error) error {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"slices"
+	"net/http"
 
+	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
 	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/provider"
@@ -25,7 +25,7 @@ type SignIn struct {
 	// provider.
 	KeepIDToken bool
 
-	// Previous is the [Manager.Name] of the session that the browser had when it
+	// Previous is the [Manager.PreviousRef] of the session that the browser had when it
 	// left for the provider. CrossSite says that the request comes from the
 	// provider's site, and so without the cookies that the browser has.
 	Previous  string
@@ -36,24 +36,25 @@ type SignIn struct {
 // callback, writes the session and its cookie, and ends the sessions that the
 // browser had. After an error nothing is written.
 func (m *Manager) Start(r Request, in SignIn) (*Session, error) {
-	s, err := m.newSession(r.Context(), in)
+	ctx := r.Context()
+	s, err := m.newSession(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	ctx := r.Context()
-	c := readCookies(r)
 	if err := m.save(ctx, r.Cookies, s, m.client(r)); err != nil {
 		return nil, err
 	}
-	present := c.Present
+	c := readCookies(r)
+	s.credential.Present = c.Present
+	others := c.Present
 	if in.CrossSite {
-		present = cookie.All
+		s.credential.Present, others = cookie.All, cookie.First
 	}
-	if err := m.setCookie(r, s, present); err != nil {
-		return nil, errors.Join(err, m.end(ctx, r.Cookies, s.value))
+	if err := m.setCookie(r, s); err != nil {
+		return nil, errors.Join(err, m.end(ctx, s))
 	}
-	m.clearOtherScopes(r, c)
-	m.endPrevious(ctx, r.Cookies, append(slices.Collect(c.values), in.Previous))
+	clearOtherScopes(r, others)
+	m.endPrevious(r, c, in.Previous)
 	return s, nil
 }
 
@@ -78,19 +79,25 @@ func (m *Manager) newSession(ctx context.Context, in SignIn) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the JWT callback: %w", err)
 	}
-	if err := m.reader.noteRevocations(ctx, s); err != nil {
+	if err := m.denyList.begin(ctx, s); err != nil {
 		return nil, err
 	}
-	s.Claims.Origin.Since = s.latest
 	return s, nil
 }
 
-// endPrevious ends the sessions that the browser had before a sign-in. A fault is
-// logged: the new session has begun.
-func (m *Manager) endPrevious(ctx context.Context, cs *CookieSet, names []string) {
-	for _, name := range names {
-		if err := m.end(ctx, cs, name); err != nil {
-			guard.Log(ctx, m.log, slog.LevelError, "nuxtauth: the session before this sign-in could not be ended", err)
-		}
+// Issue writes a new session with the claims of s, outside of a sign-in, and
+// returns its cookies.
+func (m *Manager) Issue(ctx context.Context, cs *CookieSet, s *Session) ([]*http.Cookie, error) {
+	s.Claims.RestoreReserved(new(Claims)) // it may be the token of another session
+	if err := m.denyList.begin(ctx, s); err != nil {
+		return nil, err
 	}
+	if err := m.save(ctx, cs, s, clientip.Client{}); err != nil {
+		return nil, err
+	}
+	header := http.Header{}
+	if err := cs.Session.Write(header, 0, s.value, s.Claims.ExpiresAt.Time()); err != nil {
+		return nil, err
+	}
+	return (&http.Response{Header: header}).Cookies(), nil
 }

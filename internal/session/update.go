@@ -37,7 +37,7 @@ func (m *Manager) Update(r Request, s *Session, change func(*Session) error) (*S
 	for {
 		next, err := m.update(r, s, change)
 		if err == nil || !errors.Is(err, store.ErrConflict) || time.Now().After(end) {
-			return next, signedOut(err)
+			return next, err
 		}
 		select {
 		case <-time.After(rand.N(pause)):
@@ -46,8 +46,8 @@ func (m *Manager) Update(r Request, s *Session, change func(*Session) error) (*S
 			return nil, Transient(ctx.Err())
 		}
 		newer := m.types().New()
-		if err := m.reader.open(ctx, r.Cookies.Codec, s.value, newer); err != nil {
-			return nil, signedOut(err)
+		if err := m.reader.open(ctx, r.Cookies, s.value, newer); err != nil {
+			return nil, err
 		}
 		newer.credential = s.credential
 		s = newer
@@ -64,8 +64,8 @@ func (m *Manager) update(r Request, s *Session, change func(*Session) error) (*S
 	if !next.writable() {
 		return nil, errors.New("nuxtauth: the subject of a session sent as Authorization: Bearer can't be changed: its handle would change with it")
 	}
-	if !next.stored() { // the store tells by itself
-		if err := m.reader.checkRevoked(r.Context(), next); err != nil {
+	if !next.stored() { // the store does it by itself
+		if err := m.denyList.check(r.Context(), next); err != nil {
 			return nil, err
 		}
 	}
@@ -75,17 +75,14 @@ func (m *Manager) update(r Request, s *Session, change func(*Session) error) (*S
 	if err := m.save(r.Context(), r.Cookies, next, m.client(r)); err != nil {
 		return nil, err
 	}
-	if next.credential.Bearer {
-		return next, nil
-	}
-	return next, m.setCookie(r, next, next.credential.Present)
+	return next, m.setCookie(r, next)
 }
 
 // view runs the Session callback for a session that is about to be written.
 func (m *Manager) view(ctx context.Context, s *Session) error {
 	s.ctx.Start(ctx, guard.Timeout)
 	defer s.ctx.Stop()
-	if err := m.types().Session(s.ctx, s, nil, m.expiry(s.Claims)); err != nil {
+	if err := m.types().Session(s.ctx, s, nil, m.lifetime.expiry(s.Claims, m.now())); err != nil {
 		return fmt.Errorf("nuxtauth: the Session callback: %w", err)
 	}
 	return nil
@@ -95,15 +92,7 @@ func (m *Manager) view(ctx context.Context, s *Session) error {
 func (m *Manager) copy(s *Session) *Session {
 	c := m.types().New()
 	m.types().CopyToken(c, s)
-	c.State, c.View, c.Owner = s.State, s.View, s.Owner
-	c.credential, c.record, c.value, c.claims, c.latest = s.credential, s.record, s.value, s.claims, s.latest
+	c.State, c.View = s.State, s.View
+	c.credential, c.record, c.value, c.claims, c.found, c.latest = s.credential, s.record, s.value, s.claims, s.found, s.latest
 	return c
-}
-
-// signedOut makes an error of a session that has ended one that wraps [ErrSignedOut].
-func signedOut(err error) error {
-	if err == nil || errors.Is(err, ErrUnavailable) || !over(err) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrSignedOut, err)
 }

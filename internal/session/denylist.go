@@ -1,0 +1,154 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nuxtauth/nuxtauth/store"
+	"github.com/nuxtauth/nuxtauth/token"
+)
+
+// A denyList has the sessions that were ended before their tokens expire: by name,
+// and by what they belong to. Without marks it has none.
+//
+// The names begin with the realm. They are a format that replicas of two releases
+// share.
+type denyList struct {
+	marks  store.Marks
+	realm  string
+	sealed bool // sessions in cookies can be ended apart from those of the store
+}
+
+var errRevoked = fmt.Errorf("%w: it was revoked", token.ErrInvalid)
+
+// session is the name of one session.
+func (d denyList) session(id string) string { return d.realm + ":session:" + id }
+
+// userSession is the name of a session by its user and the ID that the user was
+// shown: with the ID of another user's session it is that of no session.
+func (d denyList) userSession(subject, id string) string {
+	return d.realm + ":session:" + strconv.Itoa(len(subject)) + ":" + subject + ":" + id
+}
+
+// subject is the name of all sessions of a user.
+func (d denyList) subject(subject string) string { return d.realm + ":subject:" + subject }
+
+// sealedOf is the name of the sessions of a user that are still in cookies, while
+// sessions are moved into a store.
+func (d denyList) sealedOf(subject string) string { return d.realm + ":sealed:" + subject }
+
+// providerSession is the name of the sessions that came from a session at a provider.
+func (d denyList) providerSession(provider, session string) string {
+	return d.realm + ":idp:" + provider + ":sid:" + session
+}
+
+// providerSubject is the name of the sessions that came from a user at a provider.
+func (d denyList) providerSubject(provider, subject string) string {
+	return d.realm + ":idp:" + provider + ":sub:" + subject
+}
+
+// groups appends the names of what a session of a user belongs to. A mark of one
+// ends the sessions whose sign-in came before it.
+func (d denyList) groups(names []string, subject string, s *Session) []string {
+	names = append(names, d.subject(subject))
+	if d.sealed && s.isFound() && !s.stored() {
+		names = append(names, d.sealedOf(subject))
+	}
+	o := s.Claims.Origin
+	if o.ProviderSession != "" {
+		names = append(names, d.providerSession(o.Provider, o.ProviderSession))
+	}
+	if o.ProviderSubject != "" {
+		names = append(names, d.providerSubject(o.Provider, o.ProviderSubject))
+	}
+	return names
+}
+
+// check returns an error if a session that was found has been revoked, and notes
+// the latest revocation of its groups, and of further groups, in s. A mark of a
+// further group does not revoke it.
+func (d denyList) check(ctx context.Context, s *Session, further ...string) error {
+	if d.marks == nil {
+		return nil
+	}
+	names := d.groups(make([]string, 0, 6), s.found.subject, s)
+	groups := len(names)
+	if id := s.found.id; id != "" {
+		names = append(names, d.session(id), d.userSession(s.found.subject, id))
+	}
+	own := len(names)
+	marks, err := d.marks.Marked(ctx, append(names, further...)...)
+	if err != nil {
+		return Transient(err)
+	}
+	for i, at := range marks {
+		switch {
+		case i < groups && at > since(s.Claims), groups <= i && i < own && at != 0:
+			return ended(errRevoked)
+		case i < groups, i >= own:
+			s.latest = max(s.latest, at)
+		}
+	}
+	return nil
+}
+
+// begin lets a new session begin after the revocations of its groups so far.
+func (d denyList) begin(ctx context.Context, s *Session) error {
+	if d.marks == nil {
+		return nil
+	}
+	marks, err := d.marks.Marked(ctx, d.groups(nil, s.Claims.Subject, s)...)
+	if err != nil {
+		return Transient(err)
+	}
+	for _, at := range marks {
+		s.latest = max(s.latest, at)
+	}
+	s.Claims.Origin.Since = s.latest
+	return nil
+}
+
+// changeSubject lets a session whose subject has changed go on after the
+// revocations of the new user so far, unless the session has been revoked.
+func (d denyList) changeSubject(ctx context.Context, s *Session) error {
+	if d.marks == nil {
+		return nil
+	}
+	err := d.check(ctx, s, d.subject(s.Claims.Subject))
+	if err == nil {
+		s.Claims.Origin.Since = max(s.Claims.Origin.Since, s.latest)
+	}
+	return err
+}
+
+// mark notes for a time that the sessions with each name have ended.
+func (d denyList) mark(ctx context.Context, ttl time.Duration, names ...string) error {
+	for _, name := range names {
+		if _, _, err := d.marks.Mark(ctx, name, ttl); err != nil {
+			return Transient(err)
+		}
+	}
+	return nil
+}
+
+// since is the revocation up to which the sign-in of a session is known to be
+// the later one, in microseconds by the clock of the deny-list. A token of a Node
+// server does not have it: the second in which it was issued stands for it, by
+// that server's clock.
+func since(c *Claims) int64 {
+	if c.Origin.AuthTime != 0 {
+		return c.Origin.Since
+	}
+	return int64(c.IssuedAt)*1e6 - 1
+}
+
+// sessionID is what all tokens of a session have in common: those of before there
+// was a deny-list have taken over the ID of the first.
+func sessionID(c *Claims) string {
+	if c.Origin.SessionID != "" {
+		return c.Origin.SessionID
+	}
+	return c.ID
+}

@@ -1,0 +1,60 @@
+package session
+
+import (
+	"time"
+
+	"github.com/nuxtauth/nuxtauth/token"
+)
+
+// A Lifetime is when sessions end, and when they are renewed. They are compared
+// with the claims of the token, so that they apply to sessions that were written
+// under longer ones too. Zero durations end no session.
+type Lifetime struct {
+	MaxAge      time.Duration // from when the session was last written
+	MaxLifetime time.Duration // from the sign-in
+	UpdateAge   time.Duration // from when the session was last written; it is renewed then
+}
+
+// farFuture is later than the end of any session.
+var farFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// latest is when a session ends however much it is used. The tokens of a Node
+// server do not tell when the user signed in: the lifetime of their sessions begins
+// when they are first written here.
+func (l *Lifetime) latest(c *Claims) time.Time {
+	if c.Origin.AuthTime == 0 || l.MaxLifetime == 0 {
+		return farFuture
+	}
+	return c.Origin.AuthTime.Time().Add(l.MaxLifetime)
+}
+
+// expiry is when a session that is written at this time ends, unless it is used.
+func (l *Lifetime) expiry(c *Claims, now time.Time) time.Time {
+	return earliest(now.Add(l.MaxAge), l.latest(c))
+}
+
+// currentExpiry is when a session ends that is not written now.
+func (l *Lifetime) currentExpiry(c *Claims) time.Time {
+	return earliest(c.ExpiresAt.Time(), c.IssuedAt.Time().Add(l.MaxAge), l.latest(c))
+}
+
+func earliest(first time.Time, more ...time.Time) time.Time {
+	for _, t := range more {
+		if t.Before(first) {
+			first = t
+		}
+	}
+	return first
+}
+
+// check returns an error if a session has ended at this time. It wraps
+// token.ErrExpired, token.ErrNotYetValid or token.ErrInvalid.
+func (l *Lifetime) check(c *Claims, now time.Time) error {
+	if err := token.Validate(c.IssuedAt, c.ExpiresAt, c.NotBefore, now); err != nil {
+		return err
+	}
+	if l.MaxAge > 0 && !now.Before(c.IssuedAt.Time().Add(l.MaxAge)) || !now.Before(l.latest(c)) {
+		return token.ErrExpired
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/nuxtauth/nuxtauth/internal/clientip"
+	"github.com/nuxtauth/nuxtauth/internal/flow"
+	"github.com/nuxtauth/nuxtauth/internal/guard"
+	"github.com/nuxtauth/nuxtauth/internal/memo"
+	"github.com/nuxtauth/nuxtauth/provider"
+	"github.com/nuxtauth/nuxtauth/store"
+	"github.com/nuxtauth/nuxtauth/token"
+)
+
+const (
+	refreshTimeout = 30 * time.Second // for the whole of a refresh, and for its lock
+	maxRefreshes   = 5                // attempts, while other requests change the session
+	saveRetries    = 4                // if the store does not take the new refresh token
+	retryBackoff   = 50 * time.Millisecond
+
+	rotatedTTL = 5 * time.Minute  // for requests that still come with the old refresh token
+	reusedTTL  = 10 * time.Second // the same where the provider keeps its refresh tokens
+	faultTTL   = 5 * time.Second  // so that not every request waits for a provider that is down
+)
+
+// A refresher refreshes the tokens of providers: once, for all requests that need
+// it.
+type refresher struct {
+	providers map[string]*flow.Flow
+	accounts  *memo.Memo[*provider.Account] // by provider and refresh token
+	sessions  *memo.Memo[refreshed]         // by the ID of the session in the store
+	locker    store.Locker                  // nil for sessions in cookies
+	realm     string
+	reader    *Reader
+	save      func(ctx context.Context, cs *CookieSet, s *Session, from clientip.Client) error
+	log       *slog.Logger
+	now       func() time.Time
+}
+
+// refreshed is a session of the store after a refresh. Many requests share it, so
+// that each decodes a token of its own.
+type refreshed struct {
+	record  *store.Record
+	handle  string
+	written bool // by the refresh, and not by a request before it
+}
+
+func newRefresher(cfg Config, reader *Reader, save func(context.Context, *CookieSet, *Session, clientip.Client) error) *refresher {
+	const name = "a refresh"
+	return &refresher{
+		providers: cfg.Flows,
+		accounts:  memo.New(memo.Options[*provider.Account]{Name: name, Detached: true, Timeout: refreshTimeout, Now: cfg.Now}),
+		sessions:  memo.New(memo.Options[refreshed]{Name: name, Detached: true, Timeout: refreshTimeout, Now: cfg.Now}),
+		locker:    cfg.Abilities.Locker,
+		realm:     cfg.Realm,
+		reader:    reader,
+		save:      save,
+		log:       cfg.Log,
+		now:       cfg.Now,
+	}
+}
+
+// knows reports whether the tokens of a provider can be refreshed.
+func (f *refresher) knows(provider string) bool { return f.providers[provider] != nil }
+
+// refresh refreshes the tokens of a session in the store: one request does it for
+// all.
+func (f *refresher) refresh(ctx context.Context, cs *CookieSet, s *Session) (refreshed, error) {
+	id, handle := s.record.ID, s.value
+	return f.sessions.Load(ctx, id, func(ctx context.Context) (refreshed, time.Duration, error) {
+		r, err := f.refreshLocked(ctx, cs, id, handle)
+		if err == nil || errors.Is(err, ErrSignedOut) {
+			return r, 0, err
+		}
+		guard.Log(ctx, f.log, slog.LevelWarn, "nuxtauth: the provider's tokens could not be refreshed, the session goes on", err)
+		return r, faultTTL, err
+	})
+}
+
+// refreshLocked locks the session while it refreshes, and looks first what
+// others did before it got the lock.
+func (f *refresher) refreshLocked(ctx context.Context, cs *CookieSet, id, handle string) (refreshed, error) {
+	if f.locker != nil {
+		lease, err := f.locker.Lock(ctx, f.realm+":refresh:"+id, refreshTimeout)
+		if err != nil {
+			return refreshed{}, err
+		}
+		defer lease.Release()
+	}
+	rejected := "" // a refresh token that the provider refused
+	for range maxRefreshes {
+		s := f.reader.Types.New()
+		if err := f.reader.open(ctx, cs, handle, s); err != nil {
+			return refreshed{}, err
+		}
+		t := s.ProviderTokens
+		if !t.isDue(f.now()) {
+			return refreshed{record: s.record, handle: s.value}, nil
+		}
+		if t.RefreshToken == rejected { // no other request has put another in its place
+			return refreshed{}, errGrantEnded
+		}
+		account, err := f.redeem(ctx, s.Claims.Origin, t.RefreshToken)
+		if errors.Is(err, ErrSignedOut) {
+			rejected = t.RefreshToken
+			continue // a process that can't be locked out may have been faster
+		}
+		if err != nil {
+			return refreshed{}, err
+		}
+		t.set(account, t.IDToken != "")
+		err = f.saveWithRetry(ctx, cs, s)
+		if errors.Is(err, store.ErrConflict) || err == nil && t.left(f.now()) <= 0 {
+			continue
+		}
+		return refreshed{s.record, s.value, true}, err
+	}
+	return refreshed{}, store.ErrConflict
+}
+
+// saveWithRetry tries more than once: the new refresh token is nowhere else, and
+// the old one can't be used again.
+func (f *refresher) saveWithRetry(ctx context.Context, cs *CookieSet, s *Session) error {
+	err := f.save(ctx, cs, s, clientip.Client{})
+	for pause, n := retryBackoff, 0; n < saveRetries; pause, n = 2*pause, n+1 {
+		if err == nil || errors.Is(err, store.ErrConflict) || errors.Is(err, ErrSignedOut) {
+			return err
+		}
+		if _, ok := errors.AsType[*guard.PanicError](err); ok {
+			guard.Report(ctx, f.log, "saving refreshed tokens", err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+		err = f.save(ctx, cs, s, clientip.Client{})
+	}
+	return err
+}
+
+// errGrantEnded means that the provider refuses the refresh token for good.
+var errGrantEnded = ended(flow.ErrInvalidGrant)
+
+// redeem trades a refresh token for new tokens: once, for all requests that come
+// with it now or soon. So a new refresh token that could not be saved is not lost.
+// The error wraps [ErrSignedOut] if the provider refuses the refresh token for good.
+func (f *refresher) redeem(ctx context.Context, o token.Origin, refreshToken string) (*provider.Account, error) {
+	sum := sha256.Sum256([]byte(refreshToken))
+	key := o.Provider + " " + base64.RawURLEncoding.EncodeToString(sum[:])
+	return f.accounts.Load(ctx, key, func(ctx context.Context) (*provider.Account, time.Duration, error) {
+		account, err := f.providers[o.Provider].Refresh(ctx, flow.Refresh{RefreshToken: refreshToken, Subject: o.ProviderSubject})
+		if errors.Is(err, flow.ErrInvalidGrant) {
+			err = ended(err)
+		}
+		if err != nil {
+			guard.Report(ctx, f.log, "refreshing the tokens of "+o.Provider, err)
+			if _, ok := errors.AsType[*guard.PanicError](err); ok {
+				err = errors.New(err.Error()) // its stack is in the log
+			}
+			return nil, faultTTL, err
+		}
+		if account.RefreshToken != "" && account.RefreshToken != refreshToken {
+			return account, rotatedTTL, nil
+		}
+		fresh := ProviderTokens{AccessTokenExpires: token.NumericDate(account.ExpiresAt)}
+		return account, min(reusedTTL, fresh.left(f.now())-refreshEarly), nil
+	})
+}
