@@ -190,6 +190,9 @@ type Cookies struct {
 // password, without asking Authorize; the answer is 429 and
 // ?error=TooManyAttempts.
 //
+// Answers of OAuth and OpenID providers count by network alone, if they have a code and
+// do not end with a session: 300 in a minute.
+//
 // Counts are kept in the Store or the DenyList of [SessionConfig], if it is a
 // [store.Counter], so that all processes share them, and in memory otherwise.
 type SignInLimit struct {
@@ -327,11 +330,10 @@ func (l SignInLimit) check() error {
 	return nil
 }
 
-// compile returns the limit as package api has it. shared may be nil.
-func (l SignInLimit) compile(shared store.Counter, now func() time.Time) api.LimitConfig {
+// compile returns the limit as package api has it.
+func (l SignInLimit) compile() api.LimitConfig {
 	c := api.LimitConfig{
 		Skip: l.Skip, PerNetwork: cmp.Or(l.PerNetwork, defaultPerNetwork), PerAccount: cmp.Or(l.PerAccount, defaultPerAccount),
-		Shared: shared, Local: store.NewMemory(store.MemoryOptions{Now: now}),
 	}
 	if l.Account != nil {
 		c.Account = guard.Func("SignInLimit.Account", func(_ context.Context, form url.Values) (string, error) { return l.Account(form), nil })
@@ -348,6 +350,13 @@ func (l SignInLimit) checkFields(providers []provider.Provider) error {
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+// recordsOrigin reports whether tokens need the provider, and the user and the session
+// there: to be found in a store or a deny-list, to be refreshed, or for a logout.
+func recordsOrigin(abilities session.Abilities, providerTokens bool, providers []provider.Provider) bool {
+	return abilities.Store != nil || abilities.DenyList != nil || providerTokens ||
+		slices.ContainsFunc(providers, func(p provider.Provider) bool { return p.FederatedLogout || p.BackchannelLogout })
 }
 
 // checkProviders fills the providers from the environment, checks them, and guards

@@ -20,7 +20,6 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/origin"
 	"github.com/nuxtauth/nuxtauth/internal/page"
 	"github.com/nuxtauth/nuxtauth/internal/session"
-	"github.com/nuxtauth/nuxtauth/provider"
 )
 
 // SessionKey is the key of the session in the gin.Context: a *S, nil when signed
@@ -88,29 +87,32 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	wrong.add(cfg.Pages.check())
 	wrong.add(cfg.SignInLimit.check())
 	wrong.add(cfg.SignInLimit.checkFields(cfg.Providers))
-	providers, err := checkProviders(cfg.Providers, abilities)
+	checked, err := checkProviders(cfg.Providers, abilities)
 	wrong.add(err)
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)
+	}
+	providers, err := api.NewProviders(checked, flow.Config{HTTPClient: guard.Client(cfg.HTTPClient), Now: now})
+	if err != nil {
+		return nil, err
 	}
 
 	types := newTyped(Callbacks[T, S]{
 		JWT:     guard.Func("the JWT callback", cfg.Callbacks.JWT),
 		Session: guard.Func("the Session callback", cfg.Callbacks.Session),
 	})
-	flows := flowsOf(providers, flow.Config{HTTPClient: guard.Client(cfg.HTTPClient), Now: now})
 	clients := clientip.New(trustsAnyProxy)
 	sessions := session.New(session.Config{
 		Types: types, SignedOut: signedOutEvent[T](cfg.Events.SignOut), Abilities: abilities, Realm: realm,
 		Lifetime: session.Lifetime{MaxAge: times.MaxAge, MaxLifetime: times.MaxLifetime, UpdateAge: times.UpdateAge},
-		CacheFor: times.CacheFor, Flows: flows, Clients: clients, Log: log, Now: now,
+		CacheFor: times.CacheFor, Providers: providers, Clients: clients, Log: log, Now: now,
 	})
 	return &Auth[T, S]{types: types, sessions: sessions, api: api.New(api.Config{
 		Routes: routes, Protocol: protocol, Site: site, HTTP: &plain, HTTPS: &secure, CSRF: origin.NewCSRF(secrets...),
-		Sessions: sessions, Providers: providers, Flows: flows, Callbacks: apiCallbacks(cfg.Callbacks, cfg.Events),
-		Limit: cfg.SignInLimit.compile(abilities.Counter, now), Pages: pages, CustomPages: api.CustomPages(cfg.Pages),
+		Sessions: sessions, Providers: providers, Callbacks: apiCallbacks(cfg.Callbacks, cfg.Events),
+		Limit: cfg.SignInLimit.compile(), Counter: abilities.Counter, Pages: pages, CustomPages: api.CustomPages(cfg.Pages),
 		Skip: guardSkip(cfg.Skip, log), LogoutReplay: abilities.LogoutReplay(now),
-		RecordOrigin: abilities.Store != nil || abilities.DenyList != nil || providerTokens, Realm: realm,
+		RecordOrigin: recordsOrigin(abilities, providerTokens, checked), Realm: realm,
 		Clients: clients, Log: log, Now: now,
 	})}, nil
 }
@@ -120,8 +122,8 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 // session into the gin.Context.
 func (a *Auth[T, S]) Handler() gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if path, ok := a.api.Match(c.Request.URL.Path); ok {
-			a.api.Serve(c.Writer, c.Request, c, path)
+		if rest, ok := a.api.Match(c.Request.URL.Path); ok && (a.api.HasAction(rest) || !a.hasRoute(c)) {
+			a.api.Serve(c.Writer, c.Request, c, rest)
 			c.Writer.WriteHeaderNow()
 			c.Abort()
 			return
@@ -131,6 +133,16 @@ func (a *Auth[T, S]) Handler() gin.HandlerFunc {
 		}
 	}
 }
+
+// hasRoute reports whether the router has a route of the application for a request
+// below the base path: one that begins with it, and not one for any path.
+func (a *Auth[T, S]) hasRoute(c *gin.Context) bool {
+	route, ok := strings.CutPrefix(c.FullPath(), a.api.Path()+"/")
+	return ok && route != anyAction
+}
+
+// anyAction is the route of the API in [Auth.Register], below the base path.
+const anyAction = "*nuxtauth"
 
 // Register adds the middleware and the API to a route group. Use it where the
 // session should be loaded in that group alone: a group's Use does not see the
@@ -145,17 +157,17 @@ func (a *Auth[T, S]) Register(r gin.IRouter) {
 		panic(fmt.Sprintf("nuxtauth: the base path %q is not below the group %q: set Config.BasePath to %q", a.api.Path(), below, below+"/auth"))
 	}
 	r.Use(a.Handler())
-	r.Any("/"+path+"/*action", func(*gin.Context) {}) // served by the middleware
+	r.Any("/"+path+"/"+anyAction, func(*gin.Context) {}) // served by the middleware
 }
 
 // load puts the session of an ordinary request into the gin.Context, once.
 func (a *Auth[T, S]) load(c *gin.Context) {
-	site, err := a.api.Site(c.Request)
+	base, err := a.api.Base(c.Request)
 	if err != nil {
 		c.Set(SessionKey, (*S)(nil))
 		return
 	}
-	r := site.SessionRequest(c.Request, c, c.Writer.Header())
+	r := base.SessionRequest(c.Request, c, c.Writer.Header())
 	credential, ok := session.ReadCredential(r)
 	if !ok {
 		c.Set(SessionKey, (*S)(nil))
@@ -226,15 +238,15 @@ func (a *Auth[T, S]) Require(allow ...func(*S) bool) gin.HandlerFunc {
 		switch {
 		case errors.Is(err, ErrUnavailable):
 			c.Header("Retry-After", "5")
-			a.api.Refuse(c.Writer, c.Request, http.StatusServiceUnavailable, "SessionUnavailable", "The session could not be checked. Try again soon.")
+			a.api.Deny(c.Writer, c.Request, http.StatusServiceUnavailable, "SessionUnavailable", "The session could not be checked. Try again soon.")
 			c.Abort()
 		case err != nil:
-			a.api.AskToSignIn(c.Writer, c.Request)
+			a.api.DenySignedOut(c.Writer, c.Request)
 			c.Abort()
 		default:
 			for _, ok := range allow {
 				if !ok(s.View.(*S)) {
-					a.api.Refuse(c.Writer, c.Request, http.StatusForbidden, "AccessDenied", "You may not do this.")
+					a.api.Deny(c.Writer, c.Request, http.StatusForbidden, "AccessDenied", "You may not do this.")
 					c.Abort()
 					return
 				}
@@ -258,7 +270,7 @@ func (a *Auth[T, S]) signedIn(c *gin.Context) (*session.Session, error) {
 // request returns the request for the session manager. No cookie can be written
 // from a copy of the context, nor once the response has begun.
 func (a *Auth[T, S]) request(c *gin.Context) (session.Request, error) {
-	site, err := a.api.Site(c.Request)
+	base, err := a.api.Base(c.Request)
 	if err != nil {
 		return session.Request{}, err
 	}
@@ -266,7 +278,7 @@ func (a *Auth[T, S]) request(c *gin.Context) (session.Request, error) {
 	if !a.copied(c) && !c.Writer.Written() {
 		header = c.Writer.Header()
 	}
-	return site.SessionRequest(c.Request, c, header), nil
+	return base.SessionRequest(c.Request, c, header), nil
 }
 
 // copied reports whether c is a copy of the context that its session was loaded for.
@@ -299,15 +311,4 @@ func trustsAnyProxy(src clientip.Source) bool {
 	probe := c.Copy()
 	probe.Request = &http.Request{RemoteAddr: "192.0.2.1:1", Header: http.Header{"X-Forwarded-For": {"192.0.2.2"}}}
 	return probe.ClientIP() == "192.0.2.2"
-}
-
-// flowsOf makes the flows of the OAuth and OpenID providers, by ID.
-func flowsOf(providers []provider.Provider, cfg flow.Config) map[string]*flow.Flow {
-	flows := make(map[string]*flow.Flow)
-	for _, p := range providers {
-		if p.Type != provider.TypeCredentials {
-			flows[p.ID] = flow.New(p, cfg)
-		}
-	}
-	return flows
 }

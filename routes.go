@@ -7,26 +7,33 @@ import (
 )
 
 // routes are the actions of the API, the first segment below Config.BasePath:
-// /api/auth/signin/github is the action signin of the provider github. Cookies says
-// that the answer sets the cookies of the CSRF token and of the callback URL; CSRF,
-// that the request must show the CSRF token as well. Callbacks check by themselves
-// what they need: the state of the sign-in, or the CSRF token of a form.
+// /api/auth/signin/github is the action signin with the provider github.
+//
+// Provider says that the ID of a provider may follow the action; next-auth v4 accepts
+// any path after an action, and Auth.js v5 no other one. Cookies says that the answer
+// sets the cookies of the CSRF token and of the callback URL where they are new; CSRF,
+// that the request must show the CSRF token as well.
+//
+// The exceptions: POST callback checks what the provider's way to sign in needs, the
+// CSRF token of a form (with the cookies of CSRF) or the state of a sign-in. In Auth.js
+// v5, signout takes the ID of a provider with FederatedLogout alone, from which users
+// return there, and there is no _log.
 var routes = []api.Route{
-	{Method: http.MethodGet, Action: "session", Handle: (*api.Exchange).Session, Cookies: true},
-	{Method: http.MethodPost, Action: "session", Handle: (*api.Exchange).UpdateSession, CSRF: true},
-	{Method: http.MethodGet, Action: "csrf", Handle: (*api.Exchange).CSRFToken, Cookies: true},
-	{Method: http.MethodGet, Action: "providers", Handle: (*api.Exchange).ListProviders},
+	{Method: http.MethodGet, Action: "session", Handle: api.Session, Cookies: true},
+	{Method: http.MethodPost, Action: "session", Handle: api.UpdateSession, CSRF: true},
+	{Method: http.MethodGet, Action: "csrf", Handle: api.CSRFToken, Cookies: true},
+	{Method: http.MethodGet, Action: "providers", Handle: api.ListProviders},
 
-	{Method: http.MethodGet, Action: "signin", Handle: (*api.Exchange).SignInPage, Cookies: true},
-	{Method: http.MethodPost, Action: "signin", Handle: (*api.Exchange).SignIn, CSRF: true},
-	{Method: http.MethodGet, Action: "callback", Handle: (*api.Exchange).Callback},
-	{Method: http.MethodPost, Action: "callback", Handle: (*api.Exchange).Callback},
+	{Method: http.MethodGet, Action: "signin", Handle: api.SignInPage, Provider: true, Cookies: true},
+	{Method: http.MethodPost, Action: "signin", Handle: api.SignIn, Provider: true, CSRF: true},
+	{Method: http.MethodGet, Action: "callback", Handle: api.Callback, Provider: true},
+	{Method: http.MethodPost, Action: "callback", Handle: api.Callback, Provider: true},
 
-	{Method: http.MethodGet, Action: "signout", Handle: (*api.Exchange).SignOutPage},
-	{Method: http.MethodPost, Action: "signout", Handle: (*api.Exchange).SignOut, CSRF: true},
-	{Method: http.MethodPost, Action: "backchannel-logout", Handle: (*api.Exchange).BackchannelLogout},
+	{Method: http.MethodGet, Action: "signout", Handle: api.SignOutPage, Provider: true, Cookies: true},
+	{Method: http.MethodPost, Action: "signout", Handle: api.SignOut, CSRF: true},
+	{Method: http.MethodPost, Action: "backchannel-logout", Handle: api.BackchannelLogout, Provider: true},
 
-	{Method: http.MethodGet, Action: "error", Handle: (*api.Exchange).ErrorPage, Cookies: true},
-	{Method: http.MethodGet, Action: "verify-request", Handle: (*api.Exchange).VerifyRequestPage, Cookies: true},
-	{Method: http.MethodPost, Action: "_log", Handle: (*api.Exchange).ClientLog},
+	{Method: http.MethodGet, Action: "error", Handle: api.ErrorPage, Cookies: true},
+	{Method: http.MethodGet, Action: "verify-request", Handle: api.VerifyRequestPage, Cookies: true},
+	{Method: http.MethodPost, Action: "_log", Handle: api.ClientLog},
 }

@@ -23,7 +23,8 @@ func TestRoutes_OnlyBelowBasePath(t *testing.T) {
 	r.NoRoute(func(c *gin.Context) { c.String(404, "the application's") })
 	for path, ours := range map[string]bool{
 		"/api/auth/csrf": true, "/api/auth/csrf/": true, "/api/auth": true,
-		"/api/authentic": false, "/api/auth-connect": false, "/API/auth/csrf": false, "//api/auth/csrf": false, "/api//auth/csrf": false, "/x/api/auth/csrf": false,
+		"/api/authentic": false, "/api/auth-connect": false, "/API/auth/csrf": false, "//api/auth/csrf": false,
+		"/api//auth/csrf": false, "/x/api/auth/csrf": false,
 	} {
 		req := httptest.NewRequest("GET", "http://localhost:3000/", nil)
 		req.URL.Path = path
@@ -38,7 +39,9 @@ func TestRoutes_OnlyBelowBasePath(t *testing.T) {
 func TestRoutes_AnswersAreNotCached(t *testing.T) {
 	a := apptest.New(t)
 	a.SignIn()
-	for _, path := range []string{"session", "csrf", "providers", "signin", "signout", "error", "verify-request", "nothing", "session/x.css", "callback/credentials"} {
+	for _, path := range []string{
+		"session", "csrf", "providers", "signin", "signout", "error", "verify-request", "nothing", "session/x.css", "callback/credentials",
+	} {
 		res := a.Get("/api/auth/" + path)
 		if !strings.Contains(res.Header.Get("Cache-Control"), "no-store") || res.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %v", path, res.Header)
@@ -56,8 +59,10 @@ func TestRoutes_ProvidersInOrder(t *testing.T) {
 			provider.Credentials(apptest.Authorize),
 		}
 	})
-	want := `{"zeta":{"id":"zeta","name":"Zeta","type":"oauth","signinUrl":"U/api/auth/signin/zeta","callbackUrl":"U/api/auth/callback/zeta"},` +
-		`"credentials":{"id":"credentials","name":"Credentials","type":"credentials","signinUrl":"U/api/auth/signin/credentials","callbackUrl":"U/api/auth/callback/credentials"}}`
+	want := `{"zeta":{"id":"zeta","name":"Zeta","type":"oauth",` +
+		`"signinUrl":"U/api/auth/signin/zeta","callbackUrl":"U/api/auth/callback/zeta"},` +
+		`"credentials":{"id":"credentials","name":"Credentials","type":"credentials",` +
+		`"signinUrl":"U/api/auth/signin/credentials","callbackUrl":"U/api/auth/callback/credentials"}}`
 	if got := strings.ReplaceAll(a.Get("/api/auth/providers").Text, a.URL, "U"); got != want {
 		t.Errorf("got %s", got)
 	}
@@ -69,7 +74,10 @@ func TestRoutes_ProvidersInOrder(t *testing.T) {
 
 func TestRoutes_CORSOnlyForTrustedOrigins(t *testing.T) {
 	a := apptest.New(t, func(cfg *apptest.Config) { cfg.TrustedOrigins = []string{"https://app.example.com"} })
-	for origin, allowed := range map[string]bool{"https://app.example.com": true, "http://app.example.com": false, "https://evil.example": false, "null": false, "https://app.example.com.evil.example": false} {
+	for origin, allowed := range map[string]bool{
+		"https://app.example.com": true, "http://app.example.com": false, "https://evil.example": false, "null": false,
+		"https://app.example.com.evil.example": false,
+	} {
 		for _, method := range []string{"GET", "OPTIONS"} {
 			req := a.Request(method, "/api/auth/session", "", "")
 			req.Header.Set("Origin", origin)
@@ -137,7 +145,8 @@ func TestCookie_SecureFollowsURL(t *testing.T) {
 	auth := apptest.NewAuth(t, func(cfg *apptest.Config) { cfg.URL, cfg.Cookies.Domain = "https://app.example.com", "example.com" })
 	cookies := apptest.Issue(t, auth, "Ada")
 	c := cookies[0]
-	if c.Name != "__Secure-next-auth.session-token" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "example.com" {
+	if c.Name != "__Secure-next-auth.session-token" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode ||
+		c.Path != "/" || c.Domain != "example.com" {
 		t.Errorf("got %s", c)
 	}
 	// The cookie without the prefix, which any http page can plant, is not read.
@@ -155,6 +164,75 @@ func TestCookie_SecureFollowsURL(t *testing.T) {
 	for _, c := range rec.Result().Cookies() {
 		if strings.HasPrefix(c.Name, "__Host-") && (c.Domain != "" || c.Path != "/" || !c.Secure) {
 			t.Errorf("a browser refuses %s", c)
+		}
+	}
+}
+
+// A route of the application below the base path is served like its other routes,
+// unless the path is one of the API.
+func TestRoutes_OfTheApplicationBelowBasePath(t *testing.T) {
+	for _, protocol := range []nuxtauth.Protocol{nuxtauth.NextAuth, nuxtauth.AuthJS} {
+		auth := apptest.NewAuth(t, func(c *apptest.Config) { c.Protocol = protocol })
+		r := apptest.NewRouter(auth)
+		mine := func(c *gin.Context) {
+			c.String(http.StatusTeapot, "mine, %t", nuxtauth.SessionFrom[apptest.Session](c) != nil)
+		}
+		for _, path := range []string{
+			"mine", "mine/:id", "session", "signin/:id", "signin/:id/more", "callback/:id", "signout", "csrf", "providers",
+			"backchannel-logout/:id", "_log", "error",
+		} {
+			r.Any("/api/auth/"+path, mine)
+		}
+		r.GET("/api/auth-of-another/:x", mine)
+		r.GET("/api/other", mine)
+		cookies := apptest.Issue(t, auth, "Ada")
+		for _, tt := range []struct {
+			path string
+			mine bool
+		}{
+			{"mine", true},
+			{"mine/1", true},
+			{"mine/1/2", false}, // no route
+			{"other", false},
+			{"", false},
+			{"session", false}, {"signin/idp", false}, {"signin/idp/more", false}, {"callback/idp", false}, {"signout", false}, {"csrf", false},
+			{"providers", false}, {"backchannel-logout/idp", false}, {"_log", false}, {"error", false},
+		} {
+			for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+				req, rec := apptest.NewRequest(method, "/api/auth/"+tt.path, cookies)
+				r.ServeHTTP(rec, req)
+				if got := rec.Body.String() == "mine, true"; got != tt.mine {
+					t.Errorf("%v: %s %s: answered by the application: %t (%d %.100s)", protocol, method, tt.path, got, rec.Code, rec.Body)
+				}
+				if method == "PUT" && !tt.mine && rec.Code != http.StatusBadRequest {
+					t.Errorf("%v: %s %s: %d", protocol, method, tt.path, rec.Code)
+				}
+			}
+		}
+	}
+}
+
+// Routes that match any path do not make an unknown path one of the application.
+func TestRoutes_CatchAllsTakeNoUnknownPath(t *testing.T) {
+	unknown := func(r http.Handler) int {
+		req, rec := apptest.NewRequest("GET", "/api/auth/unknown", nil)
+		r.ServeHTTP(rec, req)
+		return rec.Code
+	}
+	for name, register := range map[string]func(r *gin.Engine, auth *nuxtauth.Auth[apptest.Token, apptest.Session]){
+		"Register": func(r *gin.Engine, auth *nuxtauth.Auth[apptest.Token, apptest.Session]) { auth.Register(r) },
+		"Register in a group": func(r *gin.Engine, auth *nuxtauth.Auth[apptest.Token, apptest.Session]) {
+			auth.Register(r.Group("/api"))
+		},
+		"front end": func(r *gin.Engine, auth *nuxtauth.Auth[apptest.Token, apptest.Session]) {
+			r.Use(auth.Handler())
+			r.GET("/*path", func(*gin.Context) {})
+		},
+	} {
+		r := gin.New()
+		register(r, apptest.NewAuth(t))
+		if code := unknown(r); code != http.StatusBadRequest {
+			t.Errorf("%s: an unknown path answers %d", name, code)
 		}
 	}
 }

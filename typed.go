@@ -394,12 +394,12 @@ func apiCallbacks[T JWT, S Session](c Callbacks[T, S], e Events[T, S]) (a api.Ca
 		}
 	}
 	if e.SignIn != nil {
-		a.SignedIn = guard.Event("the SignIn event", func(ctx context.Context, ev *api.SignInEvent) {
+		a.SignInEvent = guard.Event("the SignIn event", func(ctx context.Context, ev *api.SignInEvent) {
 			e.SignIn(ctx, SignInEvent(*ev))
 		})
 	}
 	if e.Session != nil {
-		a.Read = guard.Event("the Session event", func(ctx context.Context, s *session.Session) {
+		a.SessionEvent = guard.Event("the Session event", func(ctx context.Context, s *session.Session) {
 			e.Session(ctx, SessionEvent[T, S]{Session: s.View.(*S), Token: s.Token.(*T)})
 		})
 	}

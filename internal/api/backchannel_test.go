@@ -25,7 +25,10 @@ func postLogoutToken(a *apptest.OpenIDApp, token string) apptest.Response {
 }
 
 // endingStorages are the storages that can end a session on the server.
-var endingStorages = map[string]func(*apptest.OpenIDConfig){"deny-list": apptest.OpenIDStorages["deny-list"], "memory": apptest.OpenIDStorages["memory"]}
+var endingStorages = map[string]func(*apptest.OpenIDConfig){
+	"deny-list": apptest.OpenIDStorages["deny-list"],
+	"memory":    apptest.OpenIDStorages["memory"],
+}
 
 func TestLogout_BackchannelEndsSession(t *testing.T) {
 	for name, storage := range endingStorages {
@@ -104,7 +107,8 @@ func TestLogout_ForgedTokenEndsNothing(t *testing.T) {
 			s := sessions[len(sessions)-1]
 			res := postLogoutToken(a, a.IDP.LogoutToken(t, s.Subject, s.ID, fault))
 			refused := fault.Outcome() == authtest.Refused
-			if want := map[bool]int{true: 400, false: 200}[refused]; res.StatusCode != want || !strings.Contains(res.Header.Get("Cache-Control"), "no-store") {
+			want := map[bool]int{true: 400, false: 200}[refused]
+			if res.StatusCode != want || !strings.Contains(res.Header.Get("Cache-Control"), "no-store") {
 				t.Errorf("%d %s", res.StatusCode, res.Text)
 			}
 			if valid := a.Session() != nil; valid != refused {
@@ -162,15 +166,18 @@ func TestLogout_BackchannelNeedsStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	backchannel := func(p *provider.Provider) { p.BackchannelLogout = true }
+	federated := func(p *provider.Provider) { p.FederatedLogout = true }
+	hidden := struct{ store.Sessions }{store.NewMemory(store.MemoryOptions{})}
 	for name, tt := range map[string]struct {
 		change func(*provider.Provider)
 		store  store.Sessions
 		want   string
 	}{
-		"back-channel logout of sessions in cookies": {func(p *provider.Provider) { p.BackchannelLogout = true }, nil, "set Session.DenyList or Session.Store"},
-		"back-channel logout without an index":       {func(p *provider.Provider) { p.BackchannelLogout = true }, bridged, "*ginstore.Store is no store.Index"},
-		"federated logout without an index":          {func(p *provider.Provider) { p.FederatedLogout = true }, bridged, "*ginstore.Store is no store.Index"},
-		"a decorator that hides the index":           {func(p *provider.Provider) { p.BackchannelLogout = true }, struct{ store.Sessions }{store.NewMemory(store.MemoryOptions{})}, "Unwrap() store.Sessions"},
+		"back-channel logout of sessions in cookies": {backchannel, nil, "set Session.DenyList or Session.Store"},
+		"back-channel logout without an index":       {backchannel, bridged, "*ginstore.Store is no store.Index"},
+		"federated logout without an index":          {federated, bridged, "*ginstore.Store is no store.Index"},
+		"a decorator that hides the index":           {backchannel, hidden, "Unwrap() store.Sessions"},
 	} {
 		p := provider.OIDC(provider.Provider{ID: "idp", Issuer: "https://idp.example", ClientID: "x", ClientSecret: "y"})
 		tt.change(&p)
@@ -197,7 +204,9 @@ func TestLogout_BackchannelIsOffByDefault(t *testing.T) {
 
 func TestLogout_BackchannelNeedsProviderPost(t *testing.T) {
 	for _, protocol := range []nuxtauth.Protocol{nuxtauth.NextAuth, nuxtauth.AuthJS} {
-		a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"], apptest.Backchannel, func(c *apptest.OpenIDConfig) { c.Protocol = protocol })
+		a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"], apptest.Backchannel, func(c *apptest.OpenIDConfig) {
+			c.Protocol = protocol
+		})
 		a.SignIn()
 		s := a.IDP.Sessions()[0]
 		token := a.IDP.LogoutToken(t, s.Subject, s.ID)

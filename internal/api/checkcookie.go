@@ -14,6 +14,7 @@ import (
 
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
+	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
@@ -24,8 +25,8 @@ const (
 	minStateLength = 12
 )
 
-// A signInState is what a browser carries while it is away at a provider, in a
-// check cookie: the checks of the sign-in, and where to go afterwards. It is
+// A signInState is what a browser carries in a check cookie while it is at a
+// provider: the checks of the sign-in, and the callback URL. It is
 // sealed for this purpose alone, and bound to the provider, its issuer and the
 // redirect URI.
 type signInState struct {
@@ -38,60 +39,68 @@ type signInState struct {
 
 // setCheckCookie seals the state of a sign-in into a cookie of its own, and drops
 // those of the oldest ones that were never finished.
-func (x *Exchange) setCheckCookie(s signInState) error {
-	now := x.now()
+func (c *Call) setCheckCookie(s signInState) error {
+	now := c.cfg.Now()
 	s.IssuedAt, s.ExpiresAt = token.NumericDate(now.Unix()), token.NumericDate(now.Add(checkTTL).Unix())
 	claims, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	sealed, err := x.at.Cookies.CheckCodec.Seal(x.r.Context(), claims)
+	sealed, err := c.base.Cookies.CheckCodec.Seal(c.r.Context(), claims)
 	if err != nil {
 		return err
 	}
-	x.pruneCheckCookies(maxChecks - 1)
-	return x.checkCookie(s.State).SetFor(x.h, sealed, checkTTL, now)
+	c.pruneCheckCookies(maxChecks - 1)
+	return c.checkCookie(s.State).SetFor(c.h, sealed, checkTTL, now)
 }
 
 // checkCookie is the cookie of one sign-in under way: each has its own, so that
 // two tabs do not disturb each other.
-func (x *Exchange) checkCookie(state string) cookie.Cookie {
-	c := x.at.Cookies.Check
-	c.Name += "." + state[:min(len(state), minStateLength)]
-	if x.provider.ResponseMode == "form_post" && c.Secure {
-		c.SameSite = http.SameSiteNoneMode // the provider's page posts here
+func (c *Call) checkCookie(state string) cookie.Cookie {
+	check := c.base.Cookies.Check
+	check.Name += "." + state[:min(len(state), minStateLength)]
+	if c.provider.ResponseMode == "form_post" && check.Secure {
+		check.SameSite = http.SameSiteNoneMode // the provider's page posts here
 	}
-	return c
+	return check
 }
 
 const base64urlDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// consumeCheckCookie opens the check cookie of a state, and takes it from the
-// browser whatever comes of it.
-func (x *Exchange) consumeCheckCookie(state string) (*signInState, error) {
+// consumeCheckCookie opens the check cookie of a state, and clears it also if it does
+// not open. The error is a [*provider.Error].
+func (c *Call) consumeCheckCookie(state string) (*signInState, error) {
 	if len(state) < minStateLength || strings.Trim(state, base64urlDigits) != "" {
-		return nil, errors.New("the answer has no state, or a malformed one")
+		return nil, invalidResponse(errors.New("the answer has no state, or a malformed one"))
 	}
-	c := x.checkCookie(state)
-	sealed, ok := c.Value(x.r.Header)
+	check := c.checkCookie(state)
+	sealed, ok := check.Value(c.r.Header)
 	if !ok {
-		return nil, errors.New("the browser has no sign-in under way for this state")
+		return nil, invalidResponse(errors.New("the browser has no sign-in under way for this state"))
 	}
-	c.Clear(x.h)
-	opened, err := x.openCheckCookie(sealed)
+	check.Clear(c.h)
+	opened, err := c.openCheckCookie(sealed)
 	if err != nil {
-		return nil, err
-	}
-	// The cookie may have been copied, and some providers honour a code twice.
-	sum := sha256.Sum256([]byte(opened.State))
-	if x.limiter.count(x.r.Context(), "state:"+base64.RawURLEncoding.EncodeToString(sum[:]), 1, checkTTL) > 1 {
-		return nil, errors.New("the state was used before")
+		return nil, invalidResponse(err)
 	}
 	return opened, nil
 }
 
-func (x *Exchange) openCheckCookie(sealed string) (*signInState, error) {
-	claims, err := x.at.Cookies.CheckCodec.Open(x.r.Context(), sealed)
+// countState returns an error, a [*provider.Error], if the state was used before: the
+// check cookie may have been copied, and some providers honour a code twice.
+func (c *Call) countState(state string) error {
+	sum := sha256.Sum256([]byte(state))
+	if c.states.add(c.r.Context(), "state:"+base64.RawURLEncoding.EncodeToString(sum[:]), 1, checkTTL) > 1 {
+		return invalidResponse(errors.New("the state was used before"))
+	}
+	return nil
+}
+
+// invalidResponse is the error of an answer that belongs to no sign-in of the browser.
+func invalidResponse(err error) error { return &provider.Error{Code: codeOAuthCallback, Err: err} }
+
+func (c *Call) openCheckCookie(sealed string) (*signInState, error) {
+	claims, err := c.base.Cookies.CheckCodec.Open(c.r.Context(), sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -99,22 +108,22 @@ func (x *Exchange) openCheckCookie(sealed string) (*signInState, error) {
 	if err := json.Unmarshal(claims, s); err != nil {
 		return nil, err
 	}
-	return s, token.Validate(s.IssuedAt, s.ExpiresAt, 0, x.now())
+	return s, token.Validate(s.IssuedAt, s.ExpiresAt, 0, c.cfg.Now())
 }
 
 // pruneCheckCookies clears the check cookies of the oldest sign-ins that were
 // never finished, and those that do not open, until so many are left.
-func (x *Exchange) pruneCheckCookies(leave int) {
+func (c *Call) pruneCheckCookies(leave int) {
 	type check struct {
 		name string
 		at   token.NumericDate
 	}
 	var checks []check
-	for name, sealed := range x.at.Cookies.Check.WithPrefix(x.r.Header) {
+	for name, sealed := range c.base.Cookies.Check.WithPrefix(c.r.Header) {
 		if len(checks) == maxChecksRead {
 			break // planted ones: the rest goes at later sign-ins
 		}
-		s, err := x.openCheckCookie(sealed)
+		s, err := c.openCheckCookie(sealed)
 		if err != nil {
 			s = new(signInState)
 		}
@@ -123,9 +132,9 @@ func (x *Exchange) pruneCheckCookies(leave int) {
 	slices.SortFunc(checks, func(a, b check) int { return cmp.Compare(b.at, a.at) })
 	for i, old := range checks {
 		if i >= leave || old.at == 0 {
-			c := x.at.Cookies.Check
-			c.Name = old.name
-			c.Clear(x.h)
+			planted := c.base.Cookies.Check
+			planted.Name = old.name
+			planted.Clear(c.h)
 		}
 	}
 }

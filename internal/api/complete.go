@@ -23,35 +23,35 @@ type proof struct {
 	crossSite bool   // the request comes from the provider's site, without the session's cookies
 }
 
-// complete asks the SignIn callback, begins the session and leads the browser on:
-// every sign-in ends here. It reports whether the session has begun.
-func (x *Exchange) complete(p proof) bool {
-	ctx := x.r.Context()
-	if accept := x.callbacks.SignIn; accept != nil {
+// complete asks the SignIn callback, begins the session and redirects the browser to
+// the callback URL: every sign-in ends here. It reports whether the session has begun.
+func (c *Call) complete(p proof) bool {
+	ctx := c.r.Context()
+	if accept := c.cfg.Callbacks.SignIn; accept != nil {
 		err := accept(ctx, &SignInParams{User: p.user, Account: p.account, Profile: p.profile, Credentials: p.credentials})
 		if elsewhere, ok := errors.AsType[*RedirectError](err); ok {
-			x.redirect(http.StatusForbidden, x.safeURL(elsewhere.URL))
+			c.redirect(http.StatusForbidden, c.safeURL(elsewhere.URL))
 			return false
 		}
 		if err != nil {
-			x.fail(err, "AccessDenied", http.StatusForbidden)
+			c.fail(err, codeAccessDenied, http.StatusForbidden)
 			return false
 		}
 	}
-	if !x.recordOrigin {
+	if !c.cfg.RecordOrigin {
 		p.origin = token.Origin{}
 	}
-	_, err := x.sessions.Start(x.request(), session.SignIn{
+	_, err := c.cfg.Sessions.Start(c.request(), session.SignIn{
 		User: p.user, Account: p.account, Profile: p.profile, Origin: p.origin,
-		KeepIDToken: x.provider.FederatedLogout, Previous: p.previous, CrossSite: p.crossSite,
+		KeepIDToken: c.provider.FederatedLogout, Previous: p.previous, CrossSite: p.crossSite,
 	})
 	if err != nil {
-		x.fail(fmt.Errorf("the session of the sign-in: %w", err), "Callback", http.StatusUnauthorized)
+		c.fail(fmt.Errorf("the session of the sign-in: %w", err), codeCallback, http.StatusUnauthorized)
 		return false
 	}
-	if event := x.callbacks.SignedIn; event != nil {
-		x.report(ctx, "the SignIn event", event(ctx, &SignInEvent{User: p.user, Account: p.account, Profile: p.profile}))
+	if event := c.cfg.Callbacks.SignInEvent; event != nil {
+		c.report("the SignIn event", event(ctx, &SignInEvent{User: p.user, Account: p.account, Profile: p.profile}))
 	}
-	x.redirect(http.StatusOK, x.callbackURL)
+	c.redirect(http.StatusOK, c.callbackURL)
 	return true
 }

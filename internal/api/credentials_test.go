@@ -25,7 +25,9 @@ func TestCredentials_Wrong(t *testing.T) {
 		{nuxtauth.AuthJS, 200, "/api/auth/signin?error=CredentialsSignin&code=credentials"},
 	} {
 		a := apptest.New(t, func(cfg *apptest.Config) { cfg.Protocol = tt.protocol })
-		for _, form := range []url.Values{a.CredentialsForm("ada", "wrong"), a.CredentialsForm("unknown", "lovelace"), a.CredentialsForm("", "")} {
+		for _, form := range []url.Values{
+			a.CredentialsForm("ada", "wrong"), a.CredentialsForm("unknown", "lovelace"), a.CredentialsForm("", ""),
+		} {
 			res := a.Post("/api/auth/callback/credentials", form)
 			if res.StatusCode != tt.status || a.URLIn(res) != a.URL+tt.want {
 				t.Errorf("%v: %d %s", tt.protocol, res.StatusCode, res.Text)
@@ -38,20 +40,30 @@ func TestCredentials_Wrong(t *testing.T) {
 }
 
 func TestCredentials_AuthorizeErrorIsOnlyLogged(t *testing.T) {
+	cause := errors.New("dial database: secret-detail")
+	failing := func() error { return cause }
+	panicking := func() error { panic("secret-detail") }
+	withCode := func() error { return &nuxtauth.Error{Code: "AccountLocked", Err: cause} }
+	withoutCode := func() error { return &nuxtauth.Error{Err: cause} }
 	for _, tt := range []struct {
 		err      func() error
 		protocol nuxtauth.Protocol
 		want     string
 	}{
-		{func() error { return errors.New("dial database: secret-detail") }, nuxtauth.NextAuth, "/api/auth/error?error=Callback"},
-		{func() error { return errors.New("dial database: secret-detail") }, nuxtauth.AuthJS, "/api/auth/error?error=Configuration"},
-		{func() error { panic("secret-detail") }, nuxtauth.NextAuth, "/api/auth/error?error=Callback"},
-		{func() error { return &nuxtauth.Error{Code: "AccountLocked", Err: errors.New("secret-detail")} }, nuxtauth.NextAuth, "/api/auth/error?error=AccountLocked"},
-		{func() error { return &nuxtauth.Error{Code: "AccountLocked", Err: errors.New("secret-detail")} }, nuxtauth.AuthJS, "/api/auth/signin?error=CredentialsSignin&code=AccountLocked"},
+		{failing, nuxtauth.NextAuth, "/api/auth/error?error=Callback"},
+		{failing, nuxtauth.AuthJS, "/api/auth/error?error=Configuration"},
+		{panicking, nuxtauth.NextAuth, "/api/auth/error?error=Callback"},
+		{panicking, nuxtauth.AuthJS, "/api/auth/error?error=Configuration"},
+		{withCode, nuxtauth.NextAuth, "/api/auth/error?error=AccountLocked"},
+		{withCode, nuxtauth.AuthJS, "/api/auth/signin?error=CredentialsSignin&code=AccountLocked"},
+		{withoutCode, nuxtauth.NextAuth, "/api/auth/error?error=Callback"},
+		{withoutCode, nuxtauth.AuthJS, "/api/auth/signin?error=CredentialsSignin&code="},
 	} {
 		a := apptest.New(t, func(cfg *apptest.Config) {
 			cfg.Protocol = tt.protocol
-			cfg.Providers = []provider.Provider{provider.Credentials(func(context.Context, url.Values) (*provider.User, error) { return nil, tt.err() })}
+			cfg.Providers = []provider.Provider{provider.Credentials(func(context.Context, url.Values) (*provider.User, error) {
+				return nil, tt.err()
+			})}
 		})
 		res := a.Post("/api/auth/callback/credentials", a.CredentialsForm("ada", "lovelace"))
 		if got := a.URLIn(res); got != a.URL+tt.want || res.StatusCode >= 500 {
@@ -71,7 +83,8 @@ func TestCredentials_FormReachesAuthorize(t *testing.T) {
 			return nil, nil
 		})}
 	})
-	a.PostJSON("/api/auth/callback/credentials?username=query", `{"csrfToken":"`+a.CSRF()+`","username":"ada","code":123456,"remember":true,"none":null,"nested":{"a":1},"json":true,"callbackUrl":"/"}`)
+	a.PostJSON("/api/auth/callback/credentials?username=query", `{"csrfToken":"`+a.CSRF()+`","username":"ada","code":123456,`+
+		`"remember":true,"none":null,"nested":{"a":1},"json":true,"callbackUrl":"/"}`)
 	want := url.Values{"username": {"ada"}, "code": {"123456"}, "remember": {"true"}}
 	if got.Encode() != want.Encode() {
 		t.Errorf("Authorize gets %v, want %v", got, want)
@@ -115,7 +128,8 @@ func TestCredentials_FinishWhenServerStops(t *testing.T) {
 	<-served // no new connection from here on
 	close(goOn)
 	res := <-answer
-	if err := <-stopped; err != nil || res == nil || res.StatusCode != http.StatusFound || strings.Contains(res.Header.Get("Location"), "error") {
+	err = <-stopped
+	if err != nil || res == nil || res.StatusCode != http.StatusFound || strings.Contains(res.Header.Get("Location"), "error") {
 		t.Errorf("the sign-in ends with %+v, the server with %v", res, err)
 	}
 }

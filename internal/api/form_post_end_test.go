@@ -35,7 +35,9 @@ func TestOAuth_FormPostEndsCachedSession(t *testing.T) {
 	for _, storage := range []string{"deny-list", "memory"} {
 		t.Run(storage, func(t *testing.T) {
 			idp := authtest.StartProvider(t)
-			a := apptest.New(t, apptest.Storages[storage], apptest.WithProviders(idp), withFormPost, func(c *apptest.Config) { c.Session.CacheFor = time.Hour })
+			a := apptest.New(t, apptest.Storages[storage], apptest.WithProviders(idp), withFormPost, func(c *apptest.Config) {
+				c.Session.CacheFor = time.Hour
+			})
 			a.SignIn()
 			old := a.Copy()
 			if old.Get("/me").Text == "null" {
@@ -56,7 +58,9 @@ func TestOAuth_FormPostEndsSealedSession(t *testing.T) {
 	before := apptest.New(t)
 	before.SignIn()
 	sealed := before.Cookie(apptest.SessionCookie)
-	a := apptest.New(t, apptest.NewStore().Use, apptest.WithProviders(idp), withFormPost, func(c *apptest.Config) { c.Session.AdoptCookies = true })
+	a := apptest.New(t, apptest.NewStore().Use, apptest.WithProviders(idp), withFormPost, func(c *apptest.Config) {
+		c.Session.AdoptCookies = true
+	})
 	token := a.CSRF()
 	a.SetCookie(apptest.SessionCookie, sealed)
 	to := a.URLIn(a.Post("/api/auth/signin/idp", map[string][]string{"csrfToken": {token}, "callbackUrl": {"/home"}, "json": {"true"}}))

@@ -32,7 +32,8 @@ func TestOAuth_FormPostCheckCookie(t *testing.T) {
 	req.Header.Set("Content-Type", apptest.FormType)
 	req.Body = io.NopCloser(strings.NewReader("csrfToken=" + token))
 	r.ServeHTTP(rec, req)
-	if got := rec.Header().Get("Location"); !strings.HasPrefix(got, "https://id.example/authorize?") || !strings.Contains(got, "response_mode=form_post") {
+	got := rec.Header().Get("Location")
+	if !strings.HasPrefix(got, "https://id.example/authorize?") || !strings.Contains(got, "response_mode=form_post") {
 		t.Fatalf("got %d %s", rec.Code, got)
 	}
 	for _, c := range rec.Result().Cookies() {
@@ -82,7 +83,8 @@ func TestOAuth_FormPostReplacesSession(t *testing.T) {
 
 // A cross-site post does not send the cookie of the old session (SE-01).
 func TestOAuth_FormPostEndsOldSession(t *testing.T) {
-	for name, storage := range map[string]func(*apptest.Config){"memory": apptest.Storages["memory"], "deny-list": apptest.Storages["deny-list"]} {
+	for _, name := range []string{"memory", "deny-list"} {
+		storage := apptest.Storages[name]
 		t.Run(name, func(t *testing.T) {
 			idp := authtest.StartProvider(t)
 			a := apptest.New(t, storage, apptest.WithProviders(idp), func(cfg *apptest.Config) { cfg.Providers[1].ResponseMode = "form_post" })

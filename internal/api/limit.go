@@ -2,17 +2,16 @@ package api
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
 )
@@ -20,9 +19,14 @@ import (
 const (
 	networkWindow = time.Minute
 	accountWindow = 15 * time.Minute
+
+	// maxCallbacks is how many answers of providers may fail within networkWindow
+	// for a network. It is more than the users behind one address need, and bounds
+	// the states that one address adds to a counter.
+	maxCallbacks = 300
 )
 
-// LimitConfig says how often sign-ins with credentials may fail.
+// LimitConfig says how often sign-ins may fail.
 type LimitConfig struct {
 	Skip       bool
 	PerNetwork int // in a minute, from an IPv4 address or a /64 of IPv6
@@ -30,9 +34,6 @@ type LimitConfig struct {
 
 	// Account returns the account of a form; nil means the provider's [AccountField].
 	Account func(ctx context.Context, form url.Values) (string, error)
-
-	Shared store.Counter // nil: each process counts for itself
-	Local  store.Counter // in memory; also while the shared one does not answer
 }
 
 // AccountField returns the name of the input that says which account a form is
@@ -65,83 +66,80 @@ func foldAccount(account string) string {
 	return strings.TrimSpace(account)
 }
 
-// A limiter counts failed attempts, and the states of sign-ins that were used.
+// A limiter counts attempts to sign in that fail.
 type limiter struct {
 	LimitConfig
-	realm string
-	log   *slog.Logger
+	counter *counter
 }
 
-func newLimiter(cfg Config) *limiter { return &limiter{cfg.Limit, cfg.Realm, cfg.Log} }
-
-// count adds to a count and returns what it is then.
-func (l *limiter) count(ctx context.Context, name string, n int, window time.Duration) int {
-	ctx, name = context.WithoutCancel(ctx), l.realm+":"+name
-	if l.Shared != nil {
-		total, err := l.Shared.Count(ctx, name, n, window)
-		if err == nil {
-			return total
-		}
-		guard.Log(ctx, l.log, slog.LevelError, "nuxtauth: attempts to sign in are counted in this process alone", err)
-	}
-	total, err := l.Local.Count(ctx, name, n, window)
-	if err != nil {
-		guard.Log(ctx, l.log, slog.LevelError, "nuxtauth: attempts to sign in are not counted", err)
-	}
-	return total
-}
-
-// An attempt is one try to sign in, counted before the credentials are checked:
-// many at once don't get through together.
+// An attempt is one try to sign in. It is counted before the credentials or the code
+// are checked, so that attempts at the same time can't exceed the limit together.
 type attempt struct {
-	limiter          *limiter // nil without a limit
-	network, account string   // names of counts, "" for none
-	rejected         bool     // there were too many
+	counter          *counter      // nil without a limit
+	network, account string        // names of counts, "" for none
+	rejectedFor      time.Duration // above 0: the window in which there were too many
 }
 
-// begin counts an attempt at the provider of x. The error is that of the
-// application's function for the account.
-func (l *limiter) begin(x *Exchange, form url.Values) (a attempt, err error) {
+// countAttempt counts an attempt with credentials at the provider of a call. The
+// error is that of the application's function for the account.
+func (l *limiter) countAttempt(c *Call, form url.Values) (a attempt, err error) {
 	if l.Skip {
 		return a, nil
 	}
-	ctx, account := x.r.Context(), ""
+	ctx, account := c.r.Context(), ""
 	if l.Account == nil {
-		account = form.Get(AccountField(x.provider.Fields))
+		account = form.Get(AccountField(c.provider.Fields))
 	} else if account, err = l.Account(ctx, form); err != nil {
 		return a, err
 	}
-	a = attempt{limiter: l, network: "signin:net:" + x.clients.Of(x.source, x.r.Header).Network()}
+	a = attempt{counter: l.counter, network: "signin:net:" + c.network()}
 	if account = foldAccount(account); account != "" {
-		a.account = "signin:account:" + x.id + ":" + account
+		a.account = "signin:account:" + c.providerID + ":" + account
 	}
-	a.rejected = l.count(ctx, a.network, 1, networkWindow) > l.PerNetwork ||
-		a.account != "" && l.count(ctx, a.account, 1, accountWindow) > l.PerAccount
+	switch {
+	case l.counter.add(ctx, a.network, 1, networkWindow) > l.PerNetwork:
+		a.rejectedFor = networkWindow
+	case a.account != "" && l.counter.add(ctx, a.account, 1, accountWindow) > l.PerAccount:
+		a.rejectedFor = accountWindow
+	}
 	return a, nil
+}
+
+// countCallback counts the answer of a provider that a call brings.
+func (l *limiter) countCallback(c *Call) (a attempt) {
+	if l.Skip {
+		return a
+	}
+	a = attempt{counter: l.counter, network: "callback:net:" + c.network()}
+	if l.counter.add(c.r.Context(), a.network, 1, networkWindow) > maxCallbacks {
+		a.rejectedFor = networkWindow
+	}
+	return a
 }
 
 // succeeded takes the attempt back, and forgets the failed ones at the account.
 // It is called once the session has begun: until then the SignIn callback may
 // refuse, for a wrong one-time code for instance, and that attempt counts.
 func (a attempt) succeeded(ctx context.Context) {
-	if a.limiter == nil {
+	if a.counter == nil {
 		return
 	}
-	a.limiter.count(ctx, a.network, -1, networkWindow)
+	a.counter.add(ctx, a.network, -1, networkWindow)
 	if a.account != "" {
-		a.limiter.count(ctx, a.account, -store.MaxCount, accountWindow)
+		a.counter.add(ctx, a.account, -store.MaxCount, accountWindow)
 	}
 }
 
-// tooManyAttempts answers an attempt that was rejected.
-func (x *Exchange) tooManyAttempts(a attempt) {
-	x.log.WarnContext(x.r.Context(), "nuxtauth: too many attempts to sign in", "provider", x.id, "network", strings.TrimPrefix(a.network, "signin:net:"))
-	x.protocol.tooManyAttempts(x)
-	x.h.Set("Retry-After", "60")
-	to := withQuery(x.absolute(x.customPages.Error, "error"), "error", "TooManyAttempts")
-	if x.asJSON() {
-		x.json(http.StatusTooManyRequests, map[string]string{"url": to})
+// tooManyAttempts answers an attempt that was rejected. Retry-After is the length of
+// the window, because counters do not tell when theirs began.
+func (c *Call) tooManyAttempts(a attempt) {
+	c.cfg.Log.WarnContext(c.r.Context(), "nuxtauth: too many attempts to sign in", "provider", c.providerID, "network", c.network())
+	c.cfg.Protocol.tooManyAttempts(c)
+	c.h.Set("Retry-After", strconv.Itoa(int(a.rejectedFor/time.Second)))
+	to := withQuery(c.absolute(c.cfg.CustomPages.Error, "error"), "error", codeTooManyAttempts)
+	if c.asJSON() {
+		c.json(http.StatusTooManyRequests, map[string]string{"url": to})
 		return
 	}
-	x.redirect(http.StatusFound, to)
+	c.redirect(http.StatusFound, to)
 }

@@ -5,52 +5,46 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// A method is a way to sign in: OAuth 2 and OpenID Connect, or credentials. Both
-// end in [Exchange.complete].
+// methods make the method of sign-in of a provider, by its type. It is the one place
+// that tells the types of providers apart.
+var methods = map[provider.Type]func(provider.Provider, flow.Config) method{
+	provider.TypeOAuth:       newOAuth,
+	provider.TypeOIDC:        newOAuth,
+	provider.TypeCredentials: newCredentials,
+}
+
+// A method is a way to sign in. All end in [Call.complete].
 type method interface {
 	// start answers POST /signin/<id>, which has shown the CSRF token.
-	start(x *Exchange)
+	start(c *Call)
 
 	// callback answers GET and POST /callback/<id>. It checks itself what the
 	// request has to show.
-	callback(x *Exchange)
-}
+	callback(c *Call)
 
-// An authProvider is a provider of the configuration with its method of sign-in.
-type authProvider struct {
-	provider.Provider
-	method method
-	flow   *flow.Flow // of OAuth and OpenID providers, nil for others
-}
+	// formAction is the action to which the form of the sign-in page posts, "signin"
+	// or "callback".
+	formAction() string
 
-func newProvider(p provider.Provider, f *flow.Flow) *authProvider {
-	own := &authProvider{Provider: p, flow: f}
-	if f != nil {
-		own.method = oauth{own}
-	} else {
-		own.method = credentials{own}
-	}
-	return own
+	// callbackCode is the code of Auth.js v5 for codeCallback.
+	callbackCode() string
 }
-
-// endsSession reports whether a sign-out goes on at the provider.
-func (p *authProvider) endsSession() bool { return p != nil && p.flow != nil && p.FederatedLogout }
 
 // SignIn starts a sign-in with the provider of the path.
-func (x *Exchange) SignIn() {
-	if x.provider == nil {
-		x.protocol.unknownProvider(x)
+func SignIn(c *Call) {
+	if c.provider == nil {
+		c.cfg.Protocol.unknownProvider(c)
 		return
 	}
-	x.provider.method.start(x)
+	c.provider.method.start(c)
 }
 
 // Callback finishes a sign-in: with the credentials of a form, or with what a
 // provider sends the browser back with.
-func (x *Exchange) Callback() {
-	if x.provider == nil {
-		x.protocol.unknownProvider(x)
+func Callback(c *Call) {
+	if c.provider == nil {
+		c.cfg.Protocol.unknownProvider(c)
 		return
 	}
-	x.provider.method.callback(x)
+	c.provider.method.callback(c)
 }

@@ -5,60 +5,68 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
 // credentials is the sign-in with a form that the application checks.
-type credentials struct{ *authProvider }
+type credentials struct{}
 
-// start leads to the page with the form.
-func (credentials) start(x *Exchange) { x.redirect(http.StatusOK, x.at.URL("signin")) }
+func newCredentials(provider.Provider, flow.Config) method { return credentials{} }
 
-func (c credentials) callback(x *Exchange) {
-	if x.r.Method != http.MethodPost {
-		x.protocol.badRequest(x)
+func (credentials) formAction() string { return "callback" }
+
+func (credentials) callbackCode() string { return codeConfiguration }
+
+// start redirects to the page with the form.
+func (credentials) start(c *Call) { c.redirect(http.StatusOK, c.base.URL("signin")) }
+
+func (credentials) callback(c *Call) {
+	if c.r.Method != http.MethodPost {
+		c.cfg.Protocol.badRequest(c)
 		return
 	}
-	x.checkForm()
-	if !x.verified {
-		x.protocol.missingCSRF(x)
+	c.checkForm()
+	if !c.csrfOK {
+		c.cfg.Protocol.missingCSRF(c)
 		return
 	}
-	form := x.body.credentials()
-	attempt, err := x.limiter.begin(x, form)
+	form := c.body.credentials()
+	attempt, err := c.limiter.countAttempt(c, form)
 	if err != nil {
-		x.fail(err, "Callback", http.StatusUnauthorized)
+		c.fail(err, codeCallback, http.StatusUnauthorized)
 		return
 	}
-	if attempt.rejected {
-		x.tooManyAttempts(attempt)
+	if attempt.rejectedFor > 0 {
+		c.tooManyAttempts(attempt)
 		return
 	}
-	user, err := c.Authorize(x.r.Context(), form)
+	p := c.provider
+	user, err := p.Authorize(c.r.Context(), form)
 	if err == nil && user != nil && user.ID == "" {
-		err = fmt.Errorf("nuxtauth: Authorize of %q returned a user without an ID", c.ID)
+		err = fmt.Errorf("nuxtauth: Authorize of %q returned a user without an ID", p.ID)
 	}
-	if own, ok := errors.AsType[*provider.Error](err); ok && own.Code != "" {
-		x.logFailure(err, own.Code)
-		x.protocol.wrongCredentials(x, own.Code)
+	if own, ok := errors.AsType[*provider.Error](err); ok {
+		c.logFailure(err, own.Code)
+		c.cfg.Protocol.deniedCredentials(c, own.Code)
 		return
 	}
 	if err != nil {
-		x.fail(err, "Callback", http.StatusUnauthorized)
+		c.fail(err, codeCallback, http.StatusUnauthorized)
 		return
 	}
 	if user == nil {
-		x.protocol.wrongCredentials(x, "")
+		c.cfg.Protocol.wrongCredentials(c)
 		return
 	}
-	if x.complete(proof{
+	if c.complete(proof{
 		user:        user,
-		account:     &provider.Account{Provider: c.ID, Type: c.Type, ProviderAccountID: user.ID, AccessToken: user.AccessToken},
+		account:     &provider.Account{Provider: p.ID, Type: p.Type, ProviderAccountID: user.ID, AccessToken: user.AccessToken},
 		profile:     user.Profile,
 		credentials: form,
-		origin:      token.Origin{Provider: c.ID},
+		origin:      token.Origin{Provider: p.ID},
 	}) {
-		attempt.succeeded(x.r.Context())
+		attempt.succeeded(c.r.Context())
 	}
 }

@@ -3,48 +3,71 @@ package api
 import (
 	"net/http"
 
+	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
 // oauth is the sign-in with an OAuth 2 or OpenID provider.
-type oauth struct{ *authProvider }
+type oauth struct{ flow *flow.Flow }
+
+func newOAuth(p provider.Provider, cfg flow.Config) method { return oauth{flow.New(p, cfg)} }
+
+func (oauth) formAction() string { return "signin" }
+
+func (oauth) callbackCode() string { return codeOAuthCallbackError }
 
 // start sends the browser to the provider.
-func (o oauth) start(x *Exchange) {
-	to, check, err := o.flow.Start(x.r.Context(), x.at.URL("callback", o.ID), x.r.URL.Query())
+func (o oauth) start(c *Call) {
+	to, check, err := o.flow.Start(c.r.Context(), c.base.URL("callback", c.providerID), c.r.URL.Query())
 	if err == nil {
-		err = x.setCheckCookie(signInState{Check: *check, CallbackURL: x.callbackURL, Session: x.sessions.PreviousRef(x.request())})
+		err = c.setCheckCookie(signInState{Check: *check, CallbackURL: c.callbackURL, Session: c.cfg.Sessions.PreviousRef(c.request())})
 	}
 	if err != nil {
-		x.fail(err, "OAuthSignin", http.StatusOK)
+		c.fail(err, codeOAuthSignIn, http.StatusOK)
 		return
 	}
-	x.redirect(http.StatusOK, to)
+	c.redirect(http.StatusOK, to)
 }
 
 // callback takes the answer of the provider. No CSRF token guards it: the state
 // does, which only this browser's check cookie has.
-func (o oauth) callback(x *Exchange) {
-	x.h.Set("Referrer-Policy", "no-referrer")
-	params := x.r.URL.Query()
-	if x.r.Method == http.MethodPost {
-		params = x.body.form
+func (o oauth) callback(c *Call) {
+	c.h.Set("Referrer-Policy", "no-referrer")
+	params := c.r.URL.Query()
+	if c.r.Method == http.MethodPost {
+		params = c.body.form
 	}
-	state, err := x.consumeCheckCookie(params.Get("state"))
+	redirectURI := c.base.URL("callback", c.providerID)
+	state, err := c.consumeCheckCookie(params.Get("state"))
+	if err == nil {
+		err = o.flow.CheckResponse(&state.Check, redirectURI, params)
+	}
 	if err != nil {
-		x.fail(&provider.Error{Code: "OAuthCallback", Err: err}, "", http.StatusOK)
+		c.fail(err, codeOAuthCallback, http.StatusOK)
 		return
 	}
-	result, err := o.flow.Finish(x.r.Context(), &state.Check, x.at.URL("callback", o.ID), params)
-	if err != nil {
-		x.fail(err, "OAuthCallback", http.StatusOK)
+	// Only an answer with a code is counted: all others cost nothing, and end here.
+	attempt := c.limiter.countCallback(c)
+	if attempt.rejectedFor > 0 {
+		c.tooManyAttempts(attempt)
 		return
 	}
-	x.callbackURL = state.CallbackURL
-	x.complete(proof{
+	if err := c.countState(state.State); err != nil {
+		c.fail(err, codeOAuthCallback, http.StatusOK)
+		return
+	}
+	result, err := o.flow.Finish(c.r.Context(), &state.Check, redirectURI, params)
+	if err != nil {
+		c.fail(err, codeOAuthCallback, http.StatusOK)
+		return
+	}
+	c.callbackURL = state.CallbackURL
+	if c.complete(proof{
 		user: result.User, account: result.Account, profile: result.Profile,
-		origin:   token.Origin{Provider: o.ID, ProviderSubject: result.Subject, ProviderSession: result.Session},
-		previous: state.Session, crossSite: x.r.Method == http.MethodPost,
-	})
+		origin:   token.Origin{Provider: c.providerID, ProviderSubject: result.Subject, ProviderSession: result.Session},
+		previous: state.Session, crossSite: c.r.Method == http.MethodPost,
+	}) {
+		attempt.succeeded(c.r.Context())
+	}
 }

@@ -42,7 +42,8 @@ func TestOpenID_SignIn(t *testing.T) {
 		if s := a.Session(); s == nil || s.User.Name != alice.Name {
 			t.Errorf("%v: the session is %+v", protocol, s)
 		}
-		if account == nil || account.Provider != "idp" || account.ProviderAccountID != alice.Subject || account.IDToken == "" || account.ExpiresAt < time.Now().Unix() {
+		if account == nil || account.Provider != "idp" || account.ProviderAccountID != alice.Subject ||
+			account.IDToken == "" || account.ExpiresAt < time.Now().Unix() {
 			t.Errorf("%v: the account is %+v", protocol, account)
 		}
 		if profile.Subject != alice.Subject || profile.Email != alice.Email {
@@ -168,8 +169,11 @@ func TestOAuth_PlantedCheckCookiesCostLittle(t *testing.T) {
 func TestOAuth_CallerCannotChangeRequest(t *testing.T) {
 	idp := authtest.StartProvider(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
-	hostile := url.Values{"client_id": {"evil"}, "redirect_uri": {"https://evil.example"}, "response_type": {"token"}, "state": {"x"}, "nonce": {"x"},
-		"code_challenge": {"x"}, "code_challenge_method": {"plain"}, "scope": {"admin"}, "request_uri": {"https://evil.example"}, "login_hint": {"alice"}}
+	hostile := url.Values{
+		"client_id": {"evil"}, "redirect_uri": {"https://evil.example"}, "response_type": {"token"}, "state": {"x"}, "nonce": {"x"},
+		"code_challenge": {"x"}, "code_challenge_method": {"plain"}, "scope": {"admin"}, "request_uri": {"https://evil.example"},
+		"login_hint": {"alice"},
+	}
 	to, _ := url.Parse(a.StartWith("idp", "?"+hostile.Encode(), "/home"))
 	q := to.Query()
 	for key, values := range hostile {
@@ -177,7 +181,8 @@ func TestOAuth_CallerCannotChangeRequest(t *testing.T) {
 			t.Errorf("the caller chose %s: %q", key, q[key])
 		}
 	}
-	if q.Get("login_hint") != "alice" || q.Get("redirect_uri") != a.URL+"/api/auth/callback/idp" || q.Get("code_challenge_method") != "S256" || q.Get("state") == "" || q.Get("nonce") == "" {
+	if q.Get("login_hint") != "alice" || q.Get("redirect_uri") != a.URL+"/api/auth/callback/idp" ||
+		q.Get("code_challenge_method") != "S256" || q.Get("state") == "" || q.Get("nonce") == "" {
 		t.Errorf("got %v", q)
 	}
 }

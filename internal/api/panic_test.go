@@ -147,7 +147,9 @@ func TestCredentials_PanicOfCounterIsLogged(t *testing.T) {
 }
 
 func TestLogout_PanicIsFailure(t *testing.T) {
-	for name, method := range map[string]string{"store": "DeleteProviderSession", "store marked": "Marked", "deny-list": "Mark", "deny-list marked": "Marked"} {
+	for name, method := range map[string]string{
+		"store": "DeleteProviderSession", "store marked": "Marked", "deny-list": "Mark", "deny-list marked": "Marked",
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := apptest.NewStore()
 			a := apptest.NewOpenIDApp(t, func(c *apptest.OpenIDConfig) {
@@ -176,9 +178,8 @@ func TestLogout_PanicIsFailure(t *testing.T) {
 		signedIn := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"])
 		signedIn.SignIn()
 		session, tr := signedIn.IDP.Sessions()[0], new(panicTransport)
-		a := apptest.NewReplica(t, signedIn.IDP, signedIn.Clock, apptest.OpenIDStorages["memory"], apptest.Backchannel, func(c *apptest.OpenIDConfig) {
-			c.HTTPClient = &http.Client{Transport: tr}
-		})
+		withTransport := func(c *apptest.OpenIDConfig) { c.HTTPClient = &http.Client{Transport: tr} }
+		a := apptest.NewReplica(t, signedIn.IDP, signedIn.Clock, apptest.OpenIDStorages["memory"], apptest.Backchannel, withTransport)
 		form := url.Values{"logout_token": {a.IDP.LogoutToken(t, session.Subject, session.ID)}}
 		tr.at("/jwks")
 		res := panicsInside(a.Site, a.Request("POST", "/api/auth/backchannel-logout/idp", apptest.FormType, form.Encode()))
@@ -193,7 +194,9 @@ func TestSignOut_PanicOfTransportSignsOutHere(t *testing.T) {
 	first := apptest.NewOpenIDApp(t)
 	first.SignIn()
 	tr := new(panicTransport)
-	a := apptest.NewReplica(t, first.IDP, first.Clock, apptest.Federated, func(c *apptest.OpenIDConfig) { c.HTTPClient = &http.Client{Transport: tr} })
+	a := apptest.NewReplica(t, first.IDP, first.Clock, apptest.Federated, func(c *apptest.OpenIDConfig) {
+		c.HTTPClient = &http.Client{Transport: tr}
+	})
 	a.SetCookie(apptest.SessionCookie, first.Cookie(apptest.SessionCookie))
 	form := url.Values{"csrfToken": {a.CSRF()}, "callbackUrl": {"/bye"}}
 	tr.at("/.well-known/openid-configuration")

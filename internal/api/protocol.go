@@ -9,8 +9,21 @@ import (
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
+// The codes of the library's own failures, which are those of next-auth v4.
+const (
+	codeOAuthSignIn       = "OAuthSignin"       // the sign-in with a provider could not start
+	codeOAuthCallback     = "OAuthCallback"     // the answer of a provider was not accepted
+	codeCallback          = "Callback"          // another failure of a callback
+	codeAccessDenied      = "AccessDenied"      // the SignIn callback denied the sign-in
+	codeCredentialsSignIn = "CredentialsSignin" // the credentials are wrong
+	codeSignOut           = "SignOutError"      // the session could not be ended
+	codeTooManyAttempts   = "TooManyAttempts"   // above a limit; the library's own
+)
+
 // A Protocol is all that differs between what next-auth v4 and Auth.js v5 answer:
-// [NextAuth] and [AuthJS].
+// [NextAuth] and [AuthJS]. Handlers pass it codes and statuses of next-auth v4. Those
+// of Auth.js v5 follow from them: [AuthJS] translates the codes, and answers a client
+// that follows redirects by itself with 200 in place of the status.
 type Protocol interface {
 	// Prefix begins the names of the cookies.
 	Prefix() string
@@ -23,7 +36,9 @@ type Protocol interface {
 	SessionCodec(cookieName string, secrets []string) (token.Codec, error)
 	CheckCodec(cookieName string, secrets []string) (token.Codec, error)
 
-	acceptsPath(x *Exchange) bool
+	// acceptsPath reports whether what follows the action in the path of a call is
+	// accepted for its route.
+	acceptsPath(c *Call, r *Route) bool
 
 	// signedOutJSON is the session data of a request without a session.
 	signedOutJSON() string
@@ -31,32 +46,35 @@ type Protocol interface {
 	// providerType is the type of a provider in GET /providers.
 	providerType(t provider.Type) provider.Type
 
-	// redirectJSON tells a client where it is led.
-	redirectJSON(x *Exchange, status int, to string)
+	// redirectJSON answers a client that follows redirects by itself.
+	redirectJSON(c *Call, status int, to string)
 
-	badRequest(x *Exchange)      // an unknown path or method
-	missingCSRF(x *Exchange)     // a POST that does not show the CSRF token
-	unknownProvider(x *Exchange) // a sign-in or callback with an ID that no provider has
+	badRequest(c *Call)      // an unknown path or method
+	missingCSRF(c *Call)     // a POST that does not show the CSRF token
+	unknownProvider(c *Call) // a sign-in or callback with an ID that no provider has
 
 	// fail ends a sign-in with a code that the browser may know.
-	fail(x *Exchange, code string, status int)
+	fail(c *Call, code string, status int)
 
-	// wrongCredentials ends a sign-in with credentials that are refused: code is
-	// that of the application, "" when Authorize returned no user.
-	wrongCredentials(x *Exchange, code string)
+	// wrongCredentials ends a sign-in for which Authorize returned no user.
+	wrongCredentials(c *Call)
+
+	// deniedCredentials ends a sign-in for which Authorize returned a
+	// [*provider.Error]: code is its own, which may be "".
+	deniedCredentials(c *Call, code string)
 
 	// tooManyAttempts prepares the answer to an attempt above the limit.
-	tooManyAttempts(x *Exchange)
+	tooManyAttempts(c *Call)
 
 	// showsSignInPage reports whether GET /signin with a provider's ID is the page;
 	// otherwise it has answered.
-	showsSignInPage(x *Exchange) bool
+	showsSignInPage(c *Call) bool
 
 	// errorCode returns the code of GET /error, and whether the sign-in page shows it.
-	errorCode(x *Exchange) (code string, onSignInPage bool)
+	errorCode(c *Call) (code string, onSignInPage bool)
 
 	// verifyRequestQuery is the query that the custom page for verification gets.
-	verifyRequestQuery(x *Exchange) string
+	verifyRequestQuery(c *Call) string
 }
 
 // NewCookieSet returns the cookies with these names. domain is that of the cookies

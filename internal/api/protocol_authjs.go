@@ -25,97 +25,105 @@ func (authJS) CheckCodec(cookieName string, secrets []string) (token.Codec, erro
 	return token.AuthJS(cookieName, secrets...)
 }
 
-// acceptsPath takes a provider's ID with the actions that have one, and nothing
-// after it.
-func (authJS) acceptsPath(x *Exchange) bool {
-	if x.id == "undefined" {
-		x.id = ""
+// acceptsPath takes a provider's ID with the routes that have one, and nothing after
+// it. Its two exceptions stand at the table of routes.
+func (authJS) acceptsPath(c *Call, r *Route) bool {
+	switch {
+	case c.action == "_log" || c.extraSegments:
+		return false
+	case c.action == "signout" && c.providerID != "":
+		return r.Provider && c.provider.endsSession()
 	}
-	takesProvider := x.action == "signin" || x.action == "callback" || x.action == "backchannel-logout" ||
-		x.action == "signout" && x.provider.endsSession()
-	return x.action != "_log" && !x.further && (x.id == "" || takesProvider)
+	return c.providerID == "" || r.Provider
 }
 
 func (authJS) signedOutJSON() string { return "null" }
 
 func (authJS) providerType(t provider.Type) provider.Type { return t }
 
-func (authJS) redirectJSON(x *Exchange, _ int, to string) {
-	x.h.Set("Location", to)
-	x.json(http.StatusOK, map[string]string{"url": to})
+func (authJS) redirectJSON(c *Call, _ int, to string) {
+	c.h.Set("Location", to)
+	c.json(http.StatusOK, map[string]string{"url": to})
 }
 
-func (authJS) badRequest(x *Exchange) { x.json(http.StatusBadRequest, "Bad request.") }
+func (authJS) badRequest(c *Call) { c.json(http.StatusBadRequest, "Bad request.") }
 
-func (p authJS) missingCSRF(x *Exchange) {
-	if x.action == "session" {
-		x.discardCookies()
-		x.signedOut(http.StatusBadRequest)
+func (p authJS) missingCSRF(c *Call) {
+	if c.action == "session" {
+		c.discardCookies()
+		c.signedOut(http.StatusBadRequest)
 		return
 	}
-	p.fail(x, "MissingCSRF", http.StatusOK)
+	p.fail(c, codeMissingCSRF, http.StatusOK)
 }
 
-func (p authJS) unknownProvider(x *Exchange) {
-	if x.action == "signin" && x.id == "" {
-		x.redirect(http.StatusOK, x.at.URL("signin"))
+func (p authJS) unknownProvider(c *Call) {
+	if c.action == "signin" && c.providerID == "" {
+		c.redirect(http.StatusOK, c.base.URL("signin"))
 		return
 	}
-	p.fail(x, "Configuration", http.StatusOK)
+	p.fail(c, codeConfiguration, http.StatusOK)
 }
 
-// failsOnSignInPage are the codes that Auth.js leads to the sign-in page with.
+// The codes with which only Auth.js v5 fails.
+const (
+	codeOAuthSignInError   = "OAuthSignInError"
+	codeOAuthCallbackError = "OAuthCallbackError"
+	codeConfiguration      = "Configuration"
+	codeMissingCSRF        = "MissingCSRF"
+)
+
+// failsOnSignInPage are the codes with which Auth.js redirects to the sign-in page.
 var failsOnSignInPage = map[string]bool{
-	"CredentialsSignin": true, "OAuthAccountNotLinked": true, "OAuthCallbackError": true, "MissingCSRF": true,
-	"AccountNotLinked": true, "OAuthSignInError": true, "EmailSignInError": true,
+	codeCredentialsSignIn: true, "OAuthAccountNotLinked": true, codeOAuthCallbackError: true, codeMissingCSRF: true,
+	"AccountNotLinked": true, codeOAuthSignInError: true, "EmailSignInError": true,
 }
 
 // fail sets none of the cookies that the request would have got.
-func (p authJS) fail(x *Exchange, code string, _ int) {
-	x.discardCookies()
-	code = p.code(x, code)
-	to := x.absolute(x.customPages.Error, "error")
+func (p authJS) fail(c *Call, code string, _ int) {
+	c.discardCookies()
+	code = p.code(c, code)
+	to := c.absolute(c.cfg.CustomPages.Error, "error")
 	if failsOnSignInPage[code] {
-		to = x.absolute(x.customPages.SignIn, "signin")
+		to = c.absolute(c.cfg.CustomPages.SignIn, "signin")
 	}
-	x.redirect(http.StatusOK, withQuery(to, "error", code))
+	c.redirect(http.StatusOK, withQuery(to, "error", code))
 }
 
 // code translates a code of next-auth v4.
-func (authJS) code(x *Exchange, code string) string {
+func (authJS) code(c *Call, code string) string {
 	switch {
-	case code == "OAuthSignin":
-		return "OAuthSignInError"
-	case code == "OAuthCallback", code == "Callback" && x.provider != nil && x.provider.flow != nil:
-		return "OAuthCallbackError"
-	case code == "Callback":
-		return "Configuration"
+	case code == codeOAuthSignIn:
+		return codeOAuthSignInError
+	case code == codeOAuthCallback:
+		return codeOAuthCallbackError
+	case code == codeCallback && c.provider != nil:
+		return c.provider.method.callbackCode()
 	}
 	return code
 }
 
-// wrongCredentials gives the code of the application a parameter of its own.
-func (authJS) wrongCredentials(x *Exchange, code string) {
-	if code == "" {
-		code = "credentials"
-	}
-	x.discardCookies()
-	to := withQuery(x.absolute(x.customPages.SignIn, "signin"), "error", "CredentialsSignin")
-	x.redirect(http.StatusOK, withQuery(to, "code", code))
+func (p authJS) wrongCredentials(c *Call) { p.deniedCredentials(c, "credentials") }
+
+// deniedCredentials gives the code of the application a parameter of its own.
+func (authJS) deniedCredentials(c *Call, code string) {
+	c.discardCookies()
+	to := withQuery(c.absolute(c.cfg.CustomPages.SignIn, "signin"), "error", codeCredentialsSignIn)
+	c.redirect(http.StatusOK, withQuery(to, "code", code))
 }
 
-func (authJS) tooManyAttempts(x *Exchange) { x.discardCookies() }
+func (authJS) tooManyAttempts(c *Call) { c.discardCookies() }
 
-func (p authJS) showsSignInPage(x *Exchange) bool {
-	if x.id != "" {
-		p.fail(x, "Configuration", http.StatusOK)
+func (p authJS) showsSignInPage(c *Call) bool {
+	if c.providerID != "" {
+		p.fail(c, codeConfiguration, http.StatusOK)
 		return false
 	}
 	return true
 }
 
-func (authJS) errorCode(x *Exchange) (code string, onSignInPage bool) {
-	return x.r.URL.Query().Get("error"), false
+func (authJS) errorCode(c *Call) (code string, onSignInPage bool) {
+	return c.r.URL.Query().Get("error"), false
 }
 
-func (authJS) verifyRequestQuery(x *Exchange) string { return x.r.URL.Query().Encode() }
+func (authJS) verifyRequestQuery(c *Call) string { return c.r.URL.Query().Encode() }

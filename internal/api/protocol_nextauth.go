@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
@@ -26,8 +27,8 @@ func (nextAuth) CheckCodec(cookieName string, secrets []string) (token.Codec, er
 	return token.NextAuth(cookieName, secrets...)
 }
 
-// acceptsPath ignores segments that follow the provider's ID.
-func (nextAuth) acceptsPath(x *Exchange) bool { return x.action != "" }
+// acceptsPath takes any path, also with segments that no route has.
+func (nextAuth) acceptsPath(*Call, *Route) bool { return true }
 
 func (nextAuth) signedOutJSON() string { return "{}" }
 
@@ -39,67 +40,64 @@ func (nextAuth) providerType(t provider.Type) provider.Type {
 	return t
 }
 
-func (nextAuth) redirectJSON(x *Exchange, status int, to string) {
-	x.json(status, map[string]string{"url": to})
+func (nextAuth) redirectJSON(c *Call, status int, to string) {
+	c.json(status, map[string]string{"url": to})
 }
 
-func (nextAuth) badRequest(x *Exchange) {
-	x.h.Set("Content-Type", "text/plain; charset=utf-8")
-	x.w.WriteHeader(http.StatusBadRequest)
-	if x.r.Method != http.MethodHead {
-		x.write([]byte("Unknown path or method below " + x.Path() + ".\n"))
+func (nextAuth) badRequest(c *Call) {
+	c.h.Set("Content-Type", "text/plain; charset=utf-8")
+	c.w.WriteHeader(http.StatusBadRequest)
+	if c.r.Method != http.MethodHead {
+		c.write([]byte("Unknown path or method below " + c.Path() + ".\n"))
 	}
 }
 
-func (nextAuth) missingCSRF(x *Exchange) {
-	switch x.action {
+func (nextAuth) missingCSRF(c *Call) {
+	switch c.action {
 	case "session":
-		x.signedOut(http.StatusBadRequest)
+		c.signedOut(http.StatusBadRequest)
 	case "callback":
-		x.redirect(http.StatusOK, x.at.URL("signin")+"?csrf=true")
+		c.redirect(http.StatusOK, c.base.URL("signin")+"?csrf=true")
 	default:
-		x.redirect(http.StatusOK, x.at.URL(x.action)+"?csrf=true")
+		c.redirect(http.StatusOK, c.base.URL(c.action)+"?csrf=true")
 	}
 }
 
-func (p nextAuth) unknownProvider(x *Exchange) {
-	if x.action == "signin" {
-		x.redirect(http.StatusOK, x.at.URL("signin")+"?csrf=true")
+func (p nextAuth) unknownProvider(c *Call) {
+	if c.action == "signin" {
+		c.redirect(http.StatusOK, c.base.URL("signin")+"?csrf=true")
 		return
 	}
-	p.badRequest(x)
+	p.badRequest(c)
 }
 
-func (nextAuth) fail(x *Exchange, code string, status int) {
-	x.redirect(status, withQuery(x.at.URL("error"), "error", code))
+func (nextAuth) fail(c *Call, code string, status int) {
+	c.redirect(status, withQuery(c.base.URL("error"), "error", code))
 }
 
-// wrongCredentials knows no codes of the application.
-func (p nextAuth) wrongCredentials(x *Exchange, code string) {
-	if code != "" {
-		p.fail(x, code, http.StatusUnauthorized)
-		return
-	}
-	to := withQuery(x.at.URL("error"), "error", "CredentialsSignin")
-	x.redirect(http.StatusUnauthorized, withQuery(to, "provider", x.id))
+func (nextAuth) wrongCredentials(c *Call) {
+	to := withQuery(c.base.URL("error"), "error", codeCredentialsSignIn)
+	c.redirect(http.StatusUnauthorized, withQuery(to, "provider", c.providerID))
 }
 
-func (nextAuth) tooManyAttempts(*Exchange) {}
+func (p nextAuth) deniedCredentials(c *Call, code string) {
+	p.fail(c, cmp.Or(code, codeCallback), http.StatusUnauthorized)
+}
 
-func (nextAuth) showsSignInPage(*Exchange) bool { return true }
+func (nextAuth) tooManyAttempts(*Call) {}
+
+func (nextAuth) showsSignInPage(*Call) bool { return true }
 
 // shownOnSignInPage are the codes that next-auth shows on the sign-in page.
 var shownOnSignInPage = map[string]bool{
-	"Signin": true, "OAuthSignin": true, "OAuthCallback": true, "OAuthCreateAccount": true, "EmailCreateAccount": true,
-	"Callback": true, "OAuthAccountNotLinked": true, "EmailSignin": true, "CredentialsSignin": true, "SessionRequired": true,
+	"Signin": true, codeOAuthSignIn: true, codeOAuthCallback: true, "OAuthCreateAccount": true, "EmailCreateAccount": true,
+	codeCallback: true, "OAuthAccountNotLinked": true, "EmailSignin": true, codeCredentialsSignIn: true, "SessionRequired": true,
 }
 
 // errorCode takes the code from the path too, where there is no other.
-func (nextAuth) errorCode(x *Exchange) (code string, onSignInPage bool) {
-	if code = x.r.URL.Query().Get("error"); code == "" {
-		code = x.id
-	}
+func (nextAuth) errorCode(c *Call) (code string, onSignInPage bool) {
+	code = cmp.Or(c.r.URL.Query().Get("error"), c.providerID)
 	return code, shownOnSignInPage[code]
 }
 
-func (nextAuth) verifyRequestQuery(*Exchange) string { return "" }
+func (nextAuth) verifyRequestQuery(*Call) string { return "" }

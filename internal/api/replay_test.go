@@ -160,3 +160,24 @@ func TestOAuth_StateCountsOnceForReplicas(t *testing.T) {
 		})
 	}
 }
+
+// A store that can't count states keeps no user out, and this process counts them.
+func TestOAuth_StoreFaultCountsStatesInMemory(t *testing.T) {
+	a := apptest.NewOpenIDApp(t, func(c *apptest.OpenIDConfig) {
+		c.Session.Store = countFault{store.NewMemory(store.MemoryOptions{Now: c.Now})}
+	})
+	back := a.IDP.SignIn(t, a.Start("idp"), "alice")
+	copied := a.Copy()
+	if a.Follow(back.Clone(t.Context())); a.Session() == nil {
+		t.Error("not signed in")
+	}
+	res := copied.Follow(back.Clone(t.Context()))
+	if to := res.Header.Get("Location"); !strings.Contains(to, "error=OAuthCallback") || copied.Session() != nil {
+		t.Errorf("the second use leads to %s", to)
+	}
+	for _, want := range []string{"states of sign-ins are counted in this process alone", "the state was used before"} {
+		if !strings.Contains(a.Log.String(), want) {
+			t.Errorf("the log does not say that %s", want)
+		}
+	}
+}

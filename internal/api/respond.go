@@ -1,27 +1,20 @@
 package api
 
 import (
-	"bytes"
 	"errors"
-	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
-	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
 // noExpiry is the end of a cookie that lives as long as the browser runs.
 var noExpiry time.Time
-
-// buffers are for JSON; of *bytes.Buffer.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // noStore keeps an answer out of caches. The four values share one array, and
 // the names are canonical.
@@ -32,129 +25,112 @@ func noStore(h http.Header) {
 
 // cors lets the front ends of the trusted origins call the API with their
 // cookies, and answers their preflights. Other origins get no header.
-func (x *Exchange) cors() (done bool) {
-	from := x.r.Header.Get("Origin")
-	if from == "" || from == x.at.Origin || !x.site.Trusted(x.at.Base, from) {
+func (c *Call) cors() (done bool) {
+	from := c.r.Header.Get("Origin")
+	if from == "" || from == c.base.Origin || !c.cfg.Site.Trusted(c.base.Base, from) {
 		return false
 	}
-	x.h.Set("Access-Control-Allow-Origin", from)
-	x.h.Set("Access-Control-Allow-Credentials", "true")
-	x.h.Add("Vary", "Origin")
-	if x.r.Method != http.MethodOptions || x.r.Header.Get("Access-Control-Request-Method") == "" {
+	c.h.Set("Access-Control-Allow-Origin", from)
+	c.h.Set("Access-Control-Allow-Credentials", "true")
+	c.h.Add("Vary", "Origin")
+	if c.r.Method != http.MethodOptions || c.r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}
-	x.h.Set("Access-Control-Allow-Methods", "GET, POST")
-	x.h.Set("Access-Control-Allow-Headers", "Content-Type, X-Auth-Return-Redirect")
-	x.h.Set("Access-Control-Max-Age", "600")
-	x.w.WriteHeader(http.StatusNoContent)
+	c.h.Set("Access-Control-Allow-Methods", "GET, POST")
+	c.h.Set("Access-Control-Allow-Headers", "Content-Type, X-Auth-Return-Redirect")
+	c.h.Set("Access-Control-Max-Age", "600")
+	c.w.WriteHeader(http.StatusNoContent)
 	return true
 }
 
-func (x *Exchange) json(status int, v any) {
+func (c *Call) json(status int, v any) { c.data(status, marshal(v)) }
+
+// marshal returns the JSON of a type of the library, which can't fail.
+func marshal(v any) []byte {
 	b, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
-	if err != nil { // only the library's own types come here
+	if err != nil {
 		panic(err)
 	}
-	x.data(status, b)
+	return b
 }
 
-// data answers with JSON. The type is without a charset, as in Auth.js.
-func (x *Exchange) data(status int, b []byte) {
-	x.h["Content-Type"] = []string{"application/json"}
-	x.w.WriteHeader(status)
-	x.write(b)
+// data answers with JSON.
+func (c *Call) data(status int, b []byte) {
+	jsonHeader(c.w, status)
+	c.write(b)
 }
 
-func (x *Exchange) write(b []byte) {
-	if _, err := x.w.Write(b); err != nil {
-		x.log.DebugContext(x.r.Context(), "nuxtauth: a client left before its answer", "error", err)
+// jsonHeader begins an answer in JSON. The type is without a charset, as in Auth.js.
+func jsonHeader(w http.ResponseWriter, status int) {
+	w.Header()["Content-Type"] = []string{"application/json"}
+	w.WriteHeader(status)
+}
+
+func (c *Call) write(b []byte) {
+	if _, err := c.w.Write(b); err != nil {
+		c.cfg.Log.DebugContext(c.r.Context(), "nuxtauth: a client left before its answer", "error", err)
 	}
 }
 
-// signedOut answers a request for session data without a session.
-func (x *Exchange) signedOut(status int) { x.data(status, []byte(x.protocol.signedOutJSON())) }
-
-func (x *Exchange) message(status int, text string) {
-	x.json(status, map[string]string{"message": text})
+// writeMessage answers a program with a text, in JSON.
+func writeMessage(w http.ResponseWriter, status int, text string) {
+	jsonHeader(w, status)
+	_, _ = w.Write(marshal(map[string]string{"message": text})) // the client may have left
 }
 
 // asJSON reports whether the client follows redirects by itself.
-func (x *Exchange) asJSON() bool {
-	return x.body.json || x.r.Header.Get("X-Auth-Return-Redirect") != ""
+func (c *Call) asJSON() bool {
+	return c.body.json || c.r.Header.Get("X-Auth-Return-Redirect") != ""
 }
 
-// redirect leads the browser on, or tells the client where it leads. Status is
-// that of the answer to a client of next-auth v4; v5 always gets 200.
-func (x *Exchange) redirect(status int, to string) {
-	if !x.asJSON() {
-		x.h.Set("Location", to)
-		x.w.WriteHeader(http.StatusFound)
+// redirect redirects the browser, or answers a client that follows redirects by itself
+// with the URL. Status is that of the answer to such a client of next-auth v4; v5
+// always gets 200.
+func (c *Call) redirect(status int, to string) {
+	if !c.asJSON() {
+		c.h.Set("Location", to)
+		c.w.WriteHeader(http.StatusFound)
 		return
 	}
 	if strings.HasPrefix(to, "/") {
-		to = x.at.Origin + to // clients parse it as an absolute URL
+		to = c.base.Origin + to // clients parse it as an absolute URL
 	}
-	x.protocol.redirectJSON(x, status, to)
+	c.cfg.Protocol.redirectJSON(c, status, to)
 }
 
 // absolute is the application's own page, or the built-in one.
-func (x *Exchange) absolute(custom, action string) string {
+func (c *Call) absolute(custom, action string) string {
 	switch {
 	case custom == "":
-		return x.at.URL(action)
+		return c.base.URL(action)
 	case strings.HasPrefix(custom, "/"):
-		return x.at.Origin + custom
+		return c.base.Origin + custom
 	}
 	return custom
 }
 
-// fail ends a sign-in with an error: its own code, or the given one. The cause
-// goes to the log.
-func (x *Exchange) fail(err error, code string, status int) {
+// fail ends a sign-in with an error: with the code of an [*provider.Error], or else
+// with the given one. The cause goes to the log.
+func (c *Call) fail(err error, code string, status int) {
 	if own, ok := errors.AsType[*provider.Error](err); ok && own.Code != "" {
 		code = own.Code
 	}
-	x.logFailure(err, code)
-	x.protocol.fail(x, code, status)
-}
-
-// logFailure logs once why a sign-in was refused.
-func (x *Exchange) logFailure(err error, code string) {
-	if _, ok := errors.AsType[*provider.Error](err); ok {
-		guard.Log(x.r.Context(), x.log, slog.LevelWarn, "nuxtauth: a sign-in was refused", err, "provider", x.id, "code", code)
-		return
-	}
-	x.report(x.r.Context(), "a sign-in with "+x.id, err)
+	c.logFailure(err, code)
+	c.cfg.Protocol.fail(c, code, status)
 }
 
 // withQuery appends a parameter to a URL.
 func withQuery(to, key, value string) string {
-	sep := "?"
+	return appendQuery(to, key+"="+cookie.EncodeURIComponent(value))
+}
+
+// appendQuery appends a query, which is encoded, to a URL that may have one.
+func appendQuery(to, query string) string {
+	if query == "" {
+		return to
+	}
 	if strings.Contains(to, "?") {
-		sep = "&"
+		return to + "&" + query
 	}
-	return to + sep + key + "=" + cookie.EncodeURIComponent(value)
-}
-
-// WantsPage tells a browser that opens a page from a program that calls an API.
-func WantsPage(r *http.Request) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return false
-	}
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
-		return mode == "navigate"
-	}
-	return strings.Contains(r.Header.Get("Accept"), "text/html")
-}
-
-// refuse answers a program.
-func refuse(w http.ResponseWriter, status int, message string) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	b, err := json.Marshal(map[string]string{"message": message})
-	if err != nil { // a fixed text
-		panic(err)
-	}
-	w.WriteHeader(status)
-	_, _ = w.Write(b) // the client may have left
+	return to + "?" + query
 }

@@ -1,7 +1,8 @@
 // Package api serves the HTTP API below the base path, /api/auth as a rule: one
 // request from its body to its answer. What differs between next-auth v4 and
 // Auth.js v5 is in protocol_nextauth.go and protocol_authjs.go, and each method of
-// sign-in has a file of its own.
+// sign-in has a file of its own. It also answers the requests to the application that
+// are denied for want of a session.
 package api
 
 import (
@@ -15,8 +16,6 @@ import (
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
-	"github.com/nuxtauth/nuxtauth/internal/flow"
-	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/origin"
 	"github.com/nuxtauth/nuxtauth/internal/page"
 	"github.com/nuxtauth/nuxtauth/internal/session"
@@ -34,23 +33,25 @@ type Config struct {
 	HTTPS     *session.CookieSet // for one on https; TrustHost can need both
 	CSRF      *origin.CSRF
 	Sessions  *session.Manager
-	Providers []provider.Provider   // checked, in the order of the buttons
-	Flows     map[string]*flow.Flow // of the OAuth and OpenID providers among them, by ID
+	Providers *Providers
 	Callbacks Callbacks
 	Limit     LimitConfig
+
+	// Counter counts attempts to sign in, and the states of sign-ins that were used,
+	// for all processes. Nil: each process counts for itself.
+	Counter store.Counter
 
 	Pages       *page.Pages
 	CustomPages CustomPages
 	Skip        func(*http.Request) bool // requests to the application that the middleware leaves alone; nil for none
 
 	// RecordOrigin puts the provider, and the user and session there, into tokens.
-	// A provider with FederatedLogout or BackchannelLogout needs it too.
 	RecordOrigin bool
 
 	// LogoutReplay remembers the logout tokens that were used.
 	LogoutReplay store.Marks
 
-	// Realm begins the names in LogoutReplay and of the counts of Limit.
+	// Realm begins the names in LogoutReplay and Counter.
 	Realm string
 
 	Clients *clientip.Resolver
@@ -64,8 +65,8 @@ type Callbacks struct {
 	SignIn   func(ctx context.Context, p *SignInParams) error
 	Redirect func(ctx context.Context, to, base string) (string, error)
 
-	SignedIn func(ctx context.Context, e *SignInEvent) error     // the SignIn event
-	Read     func(ctx context.Context, s *session.Session) error // the Session event
+	SignInEvent  func(ctx context.Context, e *SignInEvent) error
+	SessionEvent func(ctx context.Context, s *session.Session) error
 }
 
 // SignInParams is what the SignIn callback decides on. The public type of the same
@@ -90,7 +91,7 @@ type SignInEvent struct {
 type CustomPages struct{ SignIn, SignOut, Error, VerifyRequest string }
 
 // RedirectError is an error of the SignIn callback that refuses the sign-in and
-// leads the browser to URL.
+// redirects the browser to URL.
 type RedirectError struct{ URL string }
 
 // Error describes the redirect for the log.
@@ -99,150 +100,133 @@ func (e *RedirectError) Error() string { return "redirected to " + strconv.Quote
 // A Server answers the requests to the API. It is safe for concurrent use. Make
 // one with [New].
 type Server struct {
-	routes       map[routeKey]*Route
-	protocol     Protocol
-	site         *origin.Site
-	http, https  *session.CookieSet
-	csrf         *origin.CSRF
-	sessions     *session.Manager
-	providers    []*authProvider
-	byID         map[string]*authProvider
-	callbacks    Callbacks
-	limiter      *limiter
-	pages        *page.Pages
-	customPages  CustomPages
-	skip         func(*http.Request) bool
-	recordOrigin bool
-	logoutReplay store.Marks
-	realm        string
-	clients      *clientip.Resolver
-	log          *slog.Logger
-	now          func() time.Time
+	cfg     Config
+	routes  map[routeKey]*Route
+	actions map[string]bool // with a route, of any method
+	limiter *limiter
+	states  *counter // of sign-ins, which are accepted once
 }
 
 // New returns a server.
 func New(cfg Config) *Server {
 	s := &Server{
-		routes:   make(map[routeKey]*Route, len(cfg.Routes)),
-		protocol: cfg.Protocol, site: cfg.Site, http: cfg.HTTP, https: cfg.HTTPS, csrf: cfg.CSRF,
-		sessions: cfg.Sessions, byID: make(map[string]*authProvider, len(cfg.Providers)), callbacks: cfg.Callbacks,
-		pages: cfg.Pages, customPages: cfg.CustomPages, skip: cfg.Skip, recordOrigin: cfg.RecordOrigin, logoutReplay: cfg.LogoutReplay,
-		realm: cfg.Realm, clients: cfg.Clients, log: cfg.Log, now: cfg.Now,
+		cfg: cfg, routes: make(map[routeKey]*Route, len(cfg.Routes)), actions: make(map[string]bool),
+		limiter: &limiter{cfg.Limit, newCounter(cfg, "attempts to sign in")},
+		states:  newCounter(cfg, "states of sign-ins"),
 	}
 	for i := range cfg.Routes {
 		r := &cfg.Routes[i]
 		s.routes[routeKey{r.Method, r.Action}] = r
-	}
-	s.limiter = newLimiter(cfg)
-	for _, p := range cfg.Providers {
-		own := newProvider(p, cfg.Flows[p.ID])
-		s.providers = append(s.providers, own)
-		s.byID[p.ID] = own
-		s.recordOrigin = s.recordOrigin || p.FederatedLogout || p.BackchannelLogout
+		s.actions[r.Action] = true
 	}
 	return s
 }
 
-// A Route is an action of the API. CSRF says that the request must show the CSRF
-// token; Cookies, that the answer sets the cookies of the CSRF token and of the
-// callback URL where they are new.
+// A Route is an action of the API.
 type Route struct {
-	Method  string
-	Action  string // the first segment of the path below the base path
-	Handle  func(*Exchange)
-	Cookies bool
-	CSRF    bool
+	Method   string
+	Action   string // the first segment of the path below the base path
+	Handle   func(*Call)
+	Provider bool // the ID of a provider may follow the action
+	Cookies  bool // the answer sets the cookies of the CSRF token and of the callback URL where they are new
+	CSRF     bool // the same, and the request must show the CSRF token
 }
 
 type routeKey struct{ method, action string }
 
-// Path is the base path of the API.
-func (s *Server) Path() string { return s.site.Path() }
+// Path is the base path of the API, such as "/api/auth". It is never "" and has no
+// slash at its end.
+func (s *Server) Path() string { return s.cfg.Site.Path() }
 
-// Match reports whether a path is one of the API, and returns what follows the
-// base path.
+// Match reports whether a path is below the base path or the base path itself, and
+// returns what follows it: "" or a path that begins with a slash.
 func (s *Server) Match(path string) (rest string, ok bool) {
-	rest, ok = strings.CutPrefix(path, s.site.Path())
+	rest, ok = strings.CutPrefix(path, s.cfg.Site.Path())
 	return rest, ok && (rest == "" || rest[0] == '/')
 }
 
-// Skips reports whether the middleware leaves a request to the application alone.
-func (s *Server) Skips(r *http.Request) bool { return s.skip != nil && s.skip(r) }
-
-// IssueCookies are the cookies of sessions that are issued without a request.
-func (s *Server) IssueCookies() *session.CookieSet {
-	if site, err := s.Site(&http.Request{Header: http.Header{}}); err == nil {
-		return site.Cookies
-	}
-	return s.http
+// HasAction reports whether the path that [Server.Match] has returned is of an action
+// of the API, with any method. The API answers all others with 400.
+func (s *Server) HasAction(rest string) bool {
+	action, _ := cutAction(rest)
+	return s.actions[action]
 }
 
-// A Site is the application as one request sees it.
-type Site struct {
+// Skips reports whether the middleware leaves a request to the application alone, as
+// Config.Skip decides. Without that function it leaves none alone.
+func (s *Server) Skips(r *http.Request) bool { return s.cfg.Skip != nil && s.cfg.Skip(r) }
+
+// IssueCookies are the cookies of sessions that are issued without a request: those
+// of http if the application's address depends on the request.
+func (s *Server) IssueCookies() *session.CookieSet {
+	if base, ok := s.cfg.Site.Configured(); ok {
+		return s.cookies(base)
+	}
+	return s.cfg.HTTP
+}
+
+func (s *Server) cookies(base origin.Base) *session.CookieSet {
+	if base.Secure() {
+		return s.cfg.HTTPS
+	}
+	return s.cfg.HTTP
+}
+
+// A Base is the address of the API for one request, with the cookies there.
+type Base struct {
 	origin.Base
 	Cookies *session.CookieSet
 }
 
-// Site returns where the application is for a request. The error says that the
-// request is for a host that is not the application's.
-func (s *Server) Site(r *http.Request) (Site, error) {
-	base, err := s.site.Base(r)
+// Base returns the address of the API for a request. The error says that the request
+// is for a host that is not the application's.
+func (s *Server) Base(r *http.Request) (Base, error) {
+	base, err := s.cfg.Site.Base(r)
 	if err != nil {
-		return Site{}, err
+		return Base{}, err
 	}
-	if base.Secure() {
-		return Site{base, s.https}, nil
-	}
-	return Site{base, s.http}, nil
+	return Base{base, s.cookies(base)}, nil
 }
 
-// SessionRequest is a request of this site for the session manager.
-func (s Site) SessionRequest(r *http.Request, src clientip.Source, response http.Header) session.Request {
-	return session.Request{Request: r, Source: src, Response: response, Cookies: s.Cookies, Origin: s.Origin}
+// SessionRequest is a request to this address for the session manager.
+func (b Base) SessionRequest(r *http.Request, src clientip.Source, response http.Header) session.Request {
+	return session.Request{Request: r, Source: src, Response: response, Cookies: b.Cookies, Origin: b.Origin}
 }
 
-// Serve answers a request below the base path; path is what follows it. src is
-// the same request for the address of its client.
-func (s *Server) Serve(w http.ResponseWriter, r *http.Request, src clientip.Source, path string) {
-	x := &Exchange{Server: s, w: w, r: r, h: w.Header(), source: src}
-	noStore(x.h)
+// Serve answers a request below the base path; rest is what [Server.Match] has
+// returned. src is the same request for the address of its client.
+func (s *Server) Serve(w http.ResponseWriter, r *http.Request, src clientip.Source, rest string) {
+	c := &Call{Server: s, w: w, r: r, h: w.Header(), source: src}
+	noStore(c.h)
 	var err error
-	if x.at, err = s.Site(r); err != nil {
-		s.log.WarnContext(r.Context(), "nuxtauth: a request for a host that is not the application's", "error", err)
-		x.message(http.StatusBadRequest, "This host is not known here.")
+	if c.base, err = s.Base(r); err != nil {
+		s.cfg.Log.WarnContext(r.Context(), "nuxtauth: a request for a host that is not the application's", "error", err)
+		writeMessage(w, http.StatusBadRequest, "This host is not known here.")
 		return
 	}
-	if x.cors() {
+	if c.cors() {
 		return
 	}
-	if !x.parsePath(path) {
-		s.protocol.badRequest(x)
+	c.parsePath(rest)
+	route := s.routes[routeKey{r.Method, c.action}]
+	if route == nil || !s.cfg.Protocol.acceptsPath(c, route) {
+		s.cfg.Protocol.badRequest(c)
 		return
 	}
-	route := s.routes[routeKey{r.Method, x.action}]
-	if x.body, err = readBody(w, r); err != nil {
+	if c.body, err = readBody(w, r); err != nil {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			x.message(http.StatusRequestEntityTooLarge, "The request is too large.")
+			writeMessage(w, http.StatusRequestEntityTooLarge, "The request is too large.")
 			return
 		}
-		s.protocol.badRequest(x)
-		return
-	}
-	if route == nil {
-		s.protocol.badRequest(x)
+		s.cfg.Protocol.badRequest(c)
 		return
 	}
 	if route.Cookies || route.CSRF {
-		x.checkForm()
+		c.checkForm()
 	}
-	if route.CSRF && !x.verified {
-		s.protocol.missingCSRF(x)
+	if route.CSRF && !c.csrfOK {
+		s.cfg.Protocol.missingCSRF(c)
 		return
 	}
-	route.Handle(x)
-}
-
-// report logs an error of a function of the application.
-func (s *Server) report(ctx context.Context, what string, err error) {
-	guard.Report(ctx, s.log, what, err)
+	route.Handle(c)
 }

@@ -20,11 +20,13 @@ func TestSignIn_WithoutFlowLeadsToPage(t *testing.T) {
 		want     string
 	}{
 		{nuxtauth.NextAuth, "", true, "/api/auth/signin?csrf=true"},
+		{nuxtauth.NextAuth, "/undefined", true, "/api/auth/signin?csrf=true"},
 		{nuxtauth.NextAuth, "/credentials", true, "/api/auth/signin"},
 		{nuxtauth.NextAuth, "/unknown", true, "/api/auth/signin?csrf=true"},
 		{nuxtauth.NextAuth, "/credentials", false, "/api/auth/signin?csrf=true"},
 		{nuxtauth.NextAuth, "/idp", false, "/api/auth/signin?csrf=true"},
 		{nuxtauth.AuthJS, "", true, "/api/auth/signin"},
+		{nuxtauth.AuthJS, "/undefined", true, "/api/auth/signin"},
 		{nuxtauth.AuthJS, "/credentials", true, "/api/auth/signin"},
 		{nuxtauth.AuthJS, "/unknown", true, "/api/auth/error?error=Configuration"},
 		{nuxtauth.AuthJS, "/credentials", false, "/api/auth/signin?error=MissingCSRF"},
@@ -38,6 +40,17 @@ func TestSignIn_WithoutFlowLeadsToPage(t *testing.T) {
 		res := a.Post("/api/auth/signin"+tt.path, form)
 		if got := res.Header.Get("Location"); res.StatusCode != http.StatusFound || got != a.URL+tt.want {
 			t.Errorf("%v, POST signin%s, with the CSRF token: %v: %d %s, want %s", tt.protocol, tt.path, tt.verified, res.StatusCode, got, tt.want)
+		}
+	}
+}
+
+// "undefined" in the path is what a client without a provider makes of its ID.
+func TestSignIn_UndefinedProviderIsNoError(t *testing.T) {
+	for _, protocol := range protocols {
+		a := apptest.New(t, func(c *apptest.Config) { c.Protocol, c.Pages.SignIn = protocol, "/login" })
+		to := a.Get("/api/auth/signin/undefined").Header.Get("Location")
+		if want := "/login?callbackUrl=" + url.QueryEscape(a.URL); to != want {
+			t.Errorf("%v: the sign-in page is %s, want %s", protocol, to, want)
 		}
 	}
 }

@@ -23,95 +23,96 @@ const (
 
 // SignOutPage asks whether to sign out. Below it is where a browser comes back from
 // a sign-out at its provider.
-func (x *Exchange) SignOutPage() {
-	if x.provider.endsSession() {
-		x.returnFromLogout()
+func SignOutPage(c *Call) {
+	if c.provider.endsSession() {
+		c.returnFromLogout()
 		return
 	}
-	x.checkForm()
-	if x.customPages.SignOut != "" {
-		x.redirect(http.StatusOK, x.customPages.SignOut)
+	if c.cfg.CustomPages.SignOut != "" {
+		c.redirect(http.StatusOK, c.cfg.CustomPages.SignOut)
 		return
 	}
-	x.pages.SignOut(x.w, page.SignOut{Site: x.at.Origin, Action: x.at.URL("signout"), CSRFToken: x.csrfToken})
+	c.cfg.Pages.SignOut(c.w, page.SignOut{Site: c.base.Origin, Action: c.base.URL("signout"), CSRFToken: c.csrfToken})
 }
 
-// SignOut ends the session, and leads the browser on to its provider where that is
-// to end its own (OpenID Connect RP-Initiated Logout 1.0).
-func (x *Exchange) SignOut() {
-	ended, err := x.sessions.SignOut(x.request(), nil)
+// SignOut ends the session, and redirects the browser to its provider if that is to
+// end its own (OpenID Connect RP-Initiated Logout 1.0).
+func SignOut(c *Call) {
+	ended, err := c.cfg.Sessions.SignOut(c.request(), nil)
 	if err != nil {
-		guard.Log(x.r.Context(), x.log, slog.LevelError, "nuxtauth: the session could not be ended", err)
-		x.protocol.fail(x, "SignOutError", http.StatusServiceUnavailable)
+		guard.Log(c.r.Context(), c.cfg.Log, slog.LevelError, "nuxtauth: the session could not be ended", err)
+		c.cfg.Protocol.fail(c, codeSignOut, http.StatusServiceUnavailable)
 		return
 	}
-	if to := x.endSessionURL(ended); to != "" {
-		x.redirect(http.StatusOK, to)
+	if to := c.endSessionURL(ended); to != "" {
+		c.redirect(http.StatusOK, to)
 		return
 	}
-	x.redirect(http.StatusOK, x.callbackURL)
+	c.redirect(http.StatusOK, c.callbackURL)
 }
 
-// A logoutState travels to the provider and back as the state of a sign-out, so
-// that the browser is led on to where it wanted to go.
+// A logoutState travels to the provider and back as the state of a sign-out. It has
+// the callback URL, to which the browser is redirected afterwards.
 type logoutState struct {
 	Provider    string            `json:"logoutProvider"` // no member of a signInState, which is sealed with the same key
 	CallbackURL string            `json:"callbackUrl"`
 	ExpiresAt   token.NumericDate `json:"exp"`
 }
 
-// endSessionURL is where the browser ends its session at the provider too, "" when
-// there is none to end. The session here has ended already, and a provider that is
-// down keeps no user from signing out.
-func (x *Exchange) endSessionURL(ended *session.Session) string {
+// endSessionURL returns the URL at which the browser ends its session at the provider
+// too, "" if there is none to end. The session here has ended already: an error, such
+// as that of a provider that is down, is logged and counts as "".
+func (c *Call) endSessionURL(ended *session.Session) string {
 	if ended == nil {
 		return ""
 	}
-	p := x.byID[ended.Claims.Origin.Provider]
+	p := c.cfg.Providers.byID[ended.Claims.Origin.Provider]
 	if !p.endsSession() {
 		return ""
 	}
-	to, err := x.askEndSessionURL(p, ended)
+	to, err := c.logoutRequest(p, ended)
 	if err != nil {
-		guard.Log(x.r.Context(), x.log, slog.LevelWarn, "nuxtauth: signed out here, but not at the provider", err, "provider", p.ID)
+		guard.Log(c.r.Context(), c.cfg.Log, slog.LevelWarn, "nuxtauth: signed out here, but not at the provider", err, "provider", p.ID)
 	}
 	return to
 }
 
-func (x *Exchange) askEndSessionURL(p *authProvider, ended *session.Session) (string, error) {
-	back := logoutState{Provider: p.ID, CallbackURL: x.callbackURL, ExpiresAt: token.NumericDate(x.now().Add(logoutStateTTL).Unix())}
+// logoutRequest returns the URL of a logout request to a provider, "" if its metadata
+// name no end_session_endpoint. The error says that the metadata did not arrive in
+// time, or that the state can't be sealed.
+func (c *Call) logoutRequest(p *authProvider, ended *session.Session) (string, error) {
+	back := logoutState{Provider: p.ID, CallbackURL: c.callbackURL, ExpiresAt: token.NumericDate(c.cfg.Now().Add(logoutStateTTL).Unix())}
 	if len(back.CallbackURL) > maxLogoutReturn {
-		back.CallbackURL = x.at.Origin
+		back.CallbackURL = c.base.Origin
 	}
 	state, err := json.Marshal(back)
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(x.r.Context(), endSessionWait)
+	ctx, cancel := context.WithTimeout(c.r.Context(), endSessionWait)
 	defer cancel()
-	sealed, err := x.at.Cookies.CheckCodec.Seal(ctx, state)
+	sealed, err := c.base.Cookies.CheckCodec.Seal(ctx, state)
 	if err != nil {
 		return "", err
 	}
-	e := flow.EndSession{RedirectURI: x.at.URL("signout", p.ID), State: sealed}
+	e := flow.EndSession{RedirectURI: c.base.URL("signout", p.ID), State: sealed}
 	if ended.ProviderTokens != nil {
 		e.IDToken = ended.ProviderTokens.IDToken
 	}
-	return p.flow.EndSessionURL(ctx, e)
+	return p.flow().EndSessionURL(ctx, e)
 }
 
-// returnFromLogout leads a browser on that comes back from its provider. It is
-// signed out already: a state that is missing or wrong leads to the application's
-// root URL.
-func (x *Exchange) returnFromLogout() {
-	to := x.at.Origin
+// returnFromLogout redirects a browser that comes back from its provider. It is signed
+// out already: a state that is missing or wrong leads to the application's root URL.
+func (c *Call) returnFromLogout() {
+	to := c.base.Origin
 	var s logoutState
-	claims, err := x.at.Cookies.CheckCodec.Open(x.r.Context(), x.r.URL.Query().Get("state"))
+	claims, err := c.base.Cookies.CheckCodec.Open(c.r.Context(), c.r.URL.Query().Get("state"))
 	if err == nil {
 		err = json.Unmarshal(claims, &s)
 	}
-	if err == nil && s.Provider == x.id && x.now().Before(s.ExpiresAt.Time()) {
+	if err == nil && s.Provider == c.providerID && c.cfg.Now().Before(s.ExpiresAt.Time()) {
 		to = s.CallbackURL
 	}
-	x.redirect(http.StatusOK, to)
+	c.redirect(http.StatusOK, to)
 }

@@ -166,6 +166,34 @@ func TestFinish_ChecksResponse(t *testing.T) {
 	}
 }
 
+// What a flow without metadata can check needs no provider.
+func TestCheckResponse_MakesNoRequest(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(check *flow.Check, params url.Values)
+		code   string
+	}{
+		"good":          {func(*flow.Check, url.Values) {}, ""},
+		"other state":   {func(_ *flow.Check, p url.Values) { p.Set("state", "x") }, "OAuthCallback"},
+		"other check":   {func(c *flow.Check, _ url.Values) { c.Provider = "other" }, "OAuthCallback"},
+		"access denied": {func(_ *flow.Check, p url.Values) { p.Set("error", "access_denied") }, "AccessDenied"},
+		"error":         {func(_ *flow.Check, p url.Values) { p.Set("error", "server_error") }, "Callback"},
+		"no code":       {func(_ *flow.Check, p url.Values) { p.Del("code") }, "OAuthCallback"},
+	} {
+		i := newIDP()
+		check, params := i.start(t, i.flow(i.oidc()))
+		tt.change(check, params)
+		err := i.flow(i.oidc()).CheckResponse(check, redirectURI, params)
+		if tt.code == "" && err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if tt.code != "" {
+			wantCode(t, err, tt.code)
+		}
+		if n := len(i.seen("/.well-known/openid-configuration")); n != 1 || len(i.seen("/token")) != 0 {
+			t.Errorf("%s: %d requests for metadata, %d for tokens", name, n, len(i.seen("/token")))
+		}
+	}
+}
+
 func TestFinish_WithoutCheck(t *testing.T) {
 	i := newIDP()
 	f := i.flow(i.oidc())

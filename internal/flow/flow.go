@@ -131,23 +131,38 @@ func (f *Flow) Start(ctx context.Context, redirectURI string, query url.Values) 
 	return f.authorizationURL(m, check, query), check, nil
 }
 
-// Finish completes a sign-in. params is the authorization response: the query or the
-// form of the callback. check and redirectURI are those of [Flow.Start] for this
-// browser.
+// CheckResponse returns nil if an authorization response has a code and belongs to the
+// check. params is the query or the form of the callback; check and redirectURI are
+// those of [Flow.Start] for this browser. It makes no request, so that a forged
+// response costs none.
 //
 // The error is a *provider.Error. Its code is AccessDenied if the user has denied
-// access, Callback for another error response, that of an error of the Profile
-// function that is a *provider.Error, or else OAuthCallback.
+// access, Callback for another error response, or else OAuthCallback.
+func (f *Flow) CheckResponse(check *Check, redirectURI string, params url.Values) error {
+	if err := f.checkState(check, redirectURI, params); err != nil {
+		return f.fail("OAuthCallback", err)
+	}
+	if params.Has("error") {
+		return f.errorResponse(params)
+	}
+	if _, err := single(params, "code"); err != nil {
+		return f.fail("OAuthCallback", err)
+	}
+	return nil
+}
+
+// Finish completes a sign-in, beginning with [Flow.CheckResponse], whose parameters it
+// has.
+//
+// The error is a *provider.Error. Its code is that of CheckResponse, that of an error of
+// the Profile function that is a *provider.Error, or else OAuthCallback.
 func (f *Flow) Finish(ctx context.Context, check *Check, redirectURI string, params url.Values) (*Result, error) {
+	if err := f.CheckResponse(check, redirectURI, params); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 
-	if err := f.checkState(check, redirectURI, params); err != nil {
-		return nil, f.fail("OAuthCallback", err)
-	}
-	if params.Has("error") {
-		return nil, f.errorResponse(params)
-	}
 	result, err := f.finish(ctx, check, params)
 	if own, ok := errors.AsType[*provider.Error](err); ok {
 		return nil, own
@@ -166,11 +181,7 @@ func (f *Flow) finish(ctx context.Context, check *Check, params url.Values) (*Re
 	if err := f.checkIssuer(m, params); err != nil {
 		return nil, err
 	}
-	code, err := single(params, "code")
-	if err != nil {
-		return nil, err
-	}
-	account, err := f.exchange(ctx, m, check, code)
+	account, err := f.exchange(ctx, m, check, params.Get("code"))
 	if err != nil {
 		return nil, err
 	}
@@ -187,8 +198,7 @@ func (f *Flow) finish(ctx context.Context, check *Check, params url.Values) (*Re
 }
 
 // checkState checks that the response belongs to the check: same browser, provider
-// and redirect URI (RFC 9700 §4.7). It makes no request, so that a forged response
-// costs none.
+// and redirect URI (RFC 9700 §4.7).
 func (f *Flow) checkState(check *Check, redirectURI string, params url.Values) error {
 	if check == nil {
 		return errors.New("there is no check of this sign-in")

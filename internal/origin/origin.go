@@ -107,6 +107,10 @@ func (b Base) Secure() bool {
 	return strings.HasPrefix(b.Origin, "https://")
 }
 
+// Configured returns the address of the API that Config.URL says, false without one:
+// then it depends on the request.
+func (s *Site) Configured() (Base, bool) { return s.fixed, s.fixed.Origin != "" }
+
 // Base returns the address of the API for r: that of Config.URL, or without one
 // that of the request. The error says what in the request is not acceptable; the
 // response is then 400.
@@ -114,8 +118,8 @@ func (b Base) Secure() bool {
 // The first value of a header with several counts. The header Forwarded is not
 // read.
 func (s *Site) Base(r *http.Request) (Base, error) {
-	if s.fixed.Origin != "" {
-		return s.fixed, nil
+	if base, ok := s.Configured(); ok {
+		return base, nil
 	}
 	if !s.trustHost {
 		return Base{}, errors.New("origin: no URL is configured, and TrustHost is not set")

@@ -176,6 +176,21 @@ func TestSiteBase_ConfiguredURL(t *testing.T) {
 	}
 }
 
+func TestSite_Configured(t *testing.T) {
+	for _, tt := range []struct {
+		cfg  origin.Config
+		want string
+	}{
+		{origin.Config{URL: "https://app.example.com/auth"}, "https://app.example.com/auth"},
+		{origin.Config{TrustHost: true, TrustedOrigins: []string{"https://app.example.com"}}, ""},
+	} {
+		got, ok := site(t, tt.cfg).Configured()
+		if got.Origin+got.Path != tt.want || ok != (tt.want != "") {
+			t.Errorf("%+v: %v, %t", tt.cfg, got, ok)
+		}
+	}
+}
+
 func TestSiteBase_TrustHost(t *testing.T) {
 	tests := []struct {
 		name string

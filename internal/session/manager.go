@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
-	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/memo"
 	"github.com/nuxtauth/nuxtauth/store"
@@ -28,10 +27,10 @@ type Config struct {
 	Lifetime Lifetime
 	CacheFor time.Duration // zero: no cache
 
-	Flows   map[string]*flow.Flow // by provider, for refreshes
-	Clients *clientip.Resolver
-	Log     *slog.Logger
-	Now     func() time.Time
+	Providers Providers // for refreshes
+	Clients   *clientip.Resolver
+	Log       *slog.Logger
+	Now       func() time.Time
 }
 
 // A Manager loads, writes and ends the sessions of an application. It is safe

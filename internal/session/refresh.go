@@ -54,7 +54,7 @@ func (t *ProviderTokens) isDue(now time.Time) bool {
 func (m *Manager) refreshIfDue(ctx context.Context, cs *CookieSet, s *Session, from func() clientip.Client) (err error) {
 	s.stale = false
 	t := s.ProviderTokens
-	if t == nil || !t.isDue(m.now()) || !m.refresher.knows(s.Claims.Origin.Provider) {
+	if t == nil || !t.isDue(m.now()) || !m.refresher.providers.CanRefresh(s.Claims.Origin.Provider) {
 		return nil
 	}
 	if s.credential.Bearer && !s.stored() { // the client would not learn of the new refresh token

@@ -28,10 +28,21 @@ const (
 	faultTTL   = 5 * time.Second  // so that not every request waits for a provider that is down
 )
 
+// Providers exchange refresh tokens for new tokens. The methods are safe for concurrent
+// use.
+type Providers interface {
+	// CanRefresh reports whether the provider with this ID can have refresh tokens.
+	CanRefresh(id string) bool
+
+	// Refresh exchanges a refresh token of the provider with this ID. Its errors are
+	// those of [flow.Flow.Refresh].
+	Refresh(ctx context.Context, id string, r flow.Refresh) (*provider.Account, error)
+}
+
 // A refresher refreshes the tokens of providers: once, for all requests that need
 // it.
 type refresher struct {
-	providers map[string]*flow.Flow
+	providers Providers
 	accounts  *memo.Memo[*provider.Account] // by provider and refresh token
 	sessions  *memo.Memo[refreshed]         // by the ID of the session in the store
 	locker    store.Locker                  // nil for sessions in cookies
@@ -53,7 +64,7 @@ type refreshed struct {
 func newRefresher(cfg Config, reader *Reader, save func(context.Context, *CookieSet, *Session, clientip.Client) error) *refresher {
 	const name = "a refresh"
 	return &refresher{
-		providers: cfg.Flows,
+		providers: cfg.Providers,
 		accounts:  memo.New(memo.Options[*provider.Account]{Name: name, Detached: true, Timeout: refreshTimeout, Now: cfg.Now}),
 		sessions:  memo.New(memo.Options[refreshed]{Name: name, Detached: true, Timeout: refreshTimeout, Now: cfg.Now}),
 		locker:    cfg.Abilities.Locker,
@@ -64,9 +75,6 @@ func newRefresher(cfg Config, reader *Reader, save func(context.Context, *Cookie
 		now:       cfg.Now,
 	}
 }
-
-// knows reports whether the tokens of a provider can be refreshed.
-func (f *refresher) knows(provider string) bool { return f.providers[provider] != nil }
 
 // refresh refreshes the tokens of a session in the store: one request does it for
 // all.
@@ -154,7 +162,7 @@ func (f *refresher) redeem(ctx context.Context, o token.Origin, refreshToken str
 	sum := sha256.Sum256([]byte(refreshToken))
 	key := o.Provider + " " + base64.RawURLEncoding.EncodeToString(sum[:])
 	return f.accounts.Load(ctx, key, func(ctx context.Context) (*provider.Account, time.Duration, error) {
-		account, err := f.providers[o.Provider].Refresh(ctx, flow.Refresh{RefreshToken: refreshToken, Subject: o.ProviderSubject})
+		account, err := f.providers.Refresh(ctx, o.Provider, flow.Refresh{RefreshToken: refreshToken, Subject: o.ProviderSubject})
 		if errors.Is(err, flow.ErrInvalidGrant) {
 			err = ended(err)
 		}

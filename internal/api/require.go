@@ -1,0 +1,57 @@
+package api
+
+import (
+	"cmp"
+	"net/http"
+	"strings"
+
+	"github.com/nuxtauth/nuxtauth/internal/page"
+)
+
+// Deny answers a request to the application that is not served: a browser that opens a
+// page gets the error page of a code, which has the same status, a program the message
+// in JSON.
+func (s *Server) Deny(w http.ResponseWriter, r *http.Request, status int, code, message string) {
+	base, err := s.Base(r)
+	if err != nil || !wantsPage(r) {
+		deny(w, status, message)
+		return
+	}
+	d := page.Error{Site: base.Origin, Code: code}
+	if status == http.StatusForbidden {
+		d.SignInURL = base.URL("signin") // as another user
+	}
+	s.cfg.Pages.Error(w, d)
+}
+
+// DenySignedOut answers a request to the application that needs a session: a browser
+// that opens a page is redirected to the sign-in page, a program gets 401 and a message
+// in JSON.
+func (s *Server) DenySignedOut(w http.ResponseWriter, r *http.Request) {
+	base, err := s.Base(r)
+	if err != nil || !wantsPage(r) {
+		deny(w, http.StatusUnauthorized, "Sign in first.")
+		return
+	}
+	to := cmp.Or(s.cfg.CustomPages.SignIn, base.URL("signin"))
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Location", withQuery(to, "callbackUrl", base.Origin+r.URL.RequestURI()))
+	w.WriteHeader(http.StatusFound)
+}
+
+// deny answers a program.
+func deny(w http.ResponseWriter, status int, message string) {
+	w.Header().Set("Cache-Control", "no-store")
+	writeMessage(w, status, message)
+}
+
+// wantsPage tells a browser that opens a page from a program that calls an API.
+func wantsPage(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
+}
