@@ -15,32 +15,31 @@ import (
 // callback does what Auth.js does without it. A panic in one is recovered and
 // counts as an error. Callbacks of different requests run at the same time.
 type Callbacks[T JWT, S Session] struct {
-	// SignIn decides whether a proven sign-in is accepted. Nil accepts all. An
-	// error refuses: an [*Error] with its own code, a [RedirectTo] by leading the
-	// browser elsewhere, any other as AccessDenied.
+	// SignIn decides whether a proven sign-in is accepted. Nil accepts all. An error
+	// rejects the sign-in: an [*Error] with its code, one of [RedirectTo] with a
+	// redirect, and any other with the code AccessDenied.
 	SignIn func(ctx context.Context, p SignInParams) error
 
-	// Redirect decides where a callback URL leads. Nil allows paths, the
-	// application's own origin and Config.TrustedOrigins. The browser is led to
-	// the result if it is an http or https URL, or a path, and otherwise to the
-	// application's root URL.
+	// Redirect returns the URL to redirect to for a callback URL: a path, or an http
+	// or https URL. Anything else, and an error, mean the application's root URL. Nil
+	// allows paths, the application's own origin and Config.TrustedOrigins.
 	Redirect func(ctx context.Context, p RedirectParams) (string, error)
 
-	// JWT puts data into the token: at sign-in, when Account is set, and
-	// again each time the session is loaded, with the token alone. It returns
-	// the token of the session from now on. Nil, an error or a token without a
-	// subject ends the session, unless the error is one of [Unavailable].
+	// JWT puts data into the token: at sign-in, when Account is set, and again each
+	// time the session is loaded, with the token alone. It returns the token that the
+	// session has from then on. A nil token, one without a subject, or an error ends
+	// the session, unless the error is one of [Unavailable].
 	JWT func(ctx context.Context, p JWTParams[T]) (*T, error)
 
-	// Session makes what the front end sees, each time session data is
-	// requested. Nil, or an error, ends the session: the user is signed out,
-	// unless the error is one of [Unavailable].
+	// Session makes what handlers and the front end see of the token, each time the
+	// session is loaded. A nil session or an error ends the session, unless the error
+	// is one of [Unavailable].
 	Session func(ctx context.Context, p SessionParams[T, S]) (*S, error)
 }
 
 // Events are functions of the application that run after something has happened,
-// within the request. They change nothing of it. A nil event is not called; a panic
-// in one is recovered and logged.
+// within the request. They can't change the result. A nil event is not called; a
+// panic in one is recovered and logged.
 type Events[T JWT, S Session] struct {
 	SignIn  func(ctx context.Context, e SignInEvent)
 	SignOut func(ctx context.Context, e SignOutEvent[T])
@@ -51,9 +50,9 @@ type Events[T JWT, S Session] struct {
 type Trigger string
 
 const (
-	TriggerNone   Trigger = ""       // session data is requested
+	TriggerNone   Trigger = ""       // a session is loaded
 	TriggerSignIn Trigger = "signIn" // a user signs in
-	TriggerSignUp Trigger = "signUp" // a user signs in for the first time
+	TriggerSignUp Trigger = "signUp" // never: see JWTParams.IsNewUser
 	TriggerUpdate Trigger = "update" // the front end sent data to POST /api/auth/session
 )
 
@@ -80,17 +79,21 @@ type JWTParams[T JWT] struct {
 
 	Trigger Trigger
 
-	// User, Account, Profile and IsNewUser are set only at sign-in, when Trigger is
-	// TriggerSignIn or TriggerSignUp. Later they are zero.
-	User      *User
-	Account   *Account
-	Profile   Profile
+	// User, Account and Profile are set only at sign-in, when Trigger is
+	// TriggerSignIn. Later they are zero.
+	User    *User
+	Account *Account
+	Profile Profile
+
+	// IsNewUser is always false, and Trigger never TriggerSignUp, as in next-auth
+	// without an adapter: this version keeps no accounts, which would tell a user's
+	// first sign-in.
 	IsNewUser bool
 
-	// Update is the data that the front end sent, when Trigger is
-	// TriggerUpdate. It comes from the browser: take from it only fields that
-	// users may change themselves, and refuse it with [Unavailable]. Copying it
-	// into the token unchecked lets a user change any field.
+	// Update is the data that the front end sent, when Trigger is TriggerUpdate. It
+	// comes from the browser: take from it only fields that users may change
+	// themselves. To reject it, return the token unchanged: an error ends the session.
+	// Copying it into the token unchecked lets a user change any field.
 	Update Update
 }
 
@@ -119,7 +122,7 @@ type SignInEvent struct {
 	User      *User
 	Account   *Account
 	Profile   Profile
-	IsNewUser bool
+	IsNewUser bool // always false: see JWTParams
 }
 
 // SignOutEvent is a sign-out that has happened.
@@ -131,12 +134,13 @@ type SessionEvent[T JWT, S Session] struct {
 	Token   *T
 }
 
-// Unavailable marks err as temporary: a callback could not reach a service, which
-// says nothing about the session. The request is treated as signed out,
+// Unavailable marks err as temporary: a callback could not reach a service, and can't
+// tell whether the session is valid. The request is treated as signed out,
 // [Auth.Require] answers 503, and the cookie is kept. The result wraps
 // [ErrUnavailable] and err; Unavailable(nil) is nil.
 func Unavailable(err error) error { return session.Transient(err) }
 
-// RedirectTo is an error for the SignIn callback: it refuses the sign-in and
-// leads the browser to url, a path or URL that the Redirect rules allow.
+// RedirectTo returns an error for the SignIn callback: it rejects the sign-in and
+// redirects the browser to url, a path or URL that the Redirect callback, or its
+// default, allows.
 func RedirectTo(url string) error { return &api.RedirectError{URL: url} }

@@ -66,7 +66,7 @@ type Config[T JWT, S Session] struct {
 	// Events run after something has happened.
 	Events Events[T, S]
 
-	// Session is how long sessions live, and where.
+	// Session sets the lifetimes of sessions, and where they are stored.
 	Session SessionConfig
 
 	// SignInLimit bounds how often sign-ins with credentials may fail. The zero
@@ -101,7 +101,7 @@ type Config[T JWT, S Session] struct {
 	Now func() time.Time
 }
 
-// SessionConfig is how long sessions live, and where.
+// SessionConfig sets the lifetimes of sessions, and where they are stored.
 type SessionConfig struct {
 	// MaxAge is the idle timeout: a session expires when it has not been used for
 	// this duration. Zero means 30 days.
@@ -150,7 +150,9 @@ type SessionConfig struct {
 
 	// Codec replaces the encrypted token of the protocol, for instance by a
 	// signed one that a gateway can verify ([token.Signed]), which can be read
-	// outside the server. Nil means the encrypted token.
+	// outside the server. A token that can't be the value of a cookie (see
+	// [token.Codec]) is a fault of the codec. AdoptCookies recognizes a token by a
+	// dot in it. Nil means the encrypted token.
 	Codec token.Codec
 }
 
@@ -186,9 +188,9 @@ type Cookies struct {
 
 // A SignInLimit slows down guessing of passwords and one-time codes. Attempts at
 // providers of type credentials count unless they end with a session: by network,
-// and by account from wherever they come. Who has too many is refused, also with the right
-// password, without asking Authorize; the answer is 429 and
-// ?error=TooManyAttempts.
+// and by account, from all networks together. Above the limit, attempts are rejected
+// without a call of Authorize, even if the password is correct: the response is 429
+// and ?error=TooManyAttempts.
 //
 // Answers of OAuth and OpenID providers count by network alone, if they have a code and
 // do not end with a session: 300 in a minute.
@@ -219,7 +221,7 @@ type SignInLimit struct {
 }
 
 const (
-	minSecret          = 32
+	minSecret          = 32 // bytes
 	defaultMaxAge      = 30 * 24 * time.Hour
 	defaultMaxLifetime = 90 * 24 * time.Hour
 	defaultUpdateAge   = 24 * time.Hour
@@ -228,35 +230,51 @@ const (
 	defaultPerAccount  = 20
 )
 
-// problems collects the mistakes of a configuration.
-type problems []error
-
-func (p *problems) add(err error) {
-	if err != nil {
-		*p = append(*p, err)
+// guarded returns cfg with the application's functions guarded: see package guard.
+// The two others are guarded where their form changes: SignInLimit.Account in compile,
+// and the Store and the DenyList in [session.NewAbilities], which looks behind them.
+func (cfg Config[T, S]) guarded(log *slog.Logger) Config[T, S] {
+	c, e := &cfg.Callbacks, &cfg.Events
+	c.SignIn = guard.Check(log, "the SignIn callback", c.SignIn)
+	c.Redirect = guard.Func(log, "the Redirect callback", c.Redirect)
+	c.JWT = guard.Func(log, "the JWT callback", c.JWT)
+	c.Session = guard.Func(log, "the Session callback", c.Session)
+	e.SignIn = guard.Event(log, "the SignIn event", e.SignIn)
+	e.SignOut = guard.Event(log, "the SignOut event", e.SignOut)
+	e.Session = guard.Event(log, "the Session event", e.Session)
+	cfg.Session.Codec = guard.Codec(log, cfg.Session.Codec)
+	cfg.HTTPClient = guard.Client(log, cfg.HTTPClient)
+	cfg.Providers = slices.Clone(cfg.Providers)
+	for i, p := range cfg.Providers {
+		cfg.Providers[i] = guard.Provider(log, p)
 	}
-}
-
-func (p *problems) addf(format string, args ...any) {
-	*p = append(*p, fmt.Errorf("nuxtauth: "+format, args...))
+	if skip := cfg.Skip; skip != nil {
+		guarded := guard.Func(log, "Config.Skip", func(_ context.Context, r *http.Request) (bool, error) { return skip(r), nil })
+		cfg.Skip = func(r *http.Request) bool {
+			ok, err := guarded(r.Context(), r)
+			return ok && err == nil // after a panic the request is not skipped
+		}
+	}
+	return cfg
 }
 
 // realm tells the sessions of several Auths in one store apart: it begins the
 // names of the cookies.
 func (c Cookies) realm(p api.Protocol) string { return cmp.Or(c.Prefix, p.Prefix()) }
 
-// secretsOf lists the secrets, the one that seals first.
-func secretsOf(secret string, old []string, getenv func(string) string) ([]string, error) {
-	secret = cmp.Or(secret, getenv("AUTH_SECRET"), getenv("NEXTAUTH_SECRET"))
+// secretsOf lists the secrets, the one that seals first. options is the struct that has
+// them, for errors.
+func secretsOf(options, secret string, old []string) ([]string, error) {
+	secret = cmp.Or(secret, os.Getenv("AUTH_SECRET"), os.Getenv("NEXTAUTH_SECRET"))
 	if secret == "" {
-		return nil, errors.New("nuxtauth: there is no secret: set Config.Secret or AUTH_SECRET, for instance to the output of `openssl rand -base64 33`")
+		return nil, fmt.Errorf("nuxtauth: there is no secret: set %s.Secret or AUTH_SECRET, for instance to the output of `openssl rand -base64 33`", options)
 	}
 	secrets := append([]string{secret}, old...)
 	for i, s := range secrets {
 		if len(s) < minSecret {
-			name := "Config.Secret (or AUTH_SECRET)"
+			name := options + ".Secret (or AUTH_SECRET)"
 			if i > 0 {
-				name = fmt.Sprintf("Config.OldSecrets[%d]", i-1)
+				name = fmt.Sprintf("%s.OldSecrets[%d]", options, i-1)
 			}
 			return secrets, fmt.Errorf("nuxtauth: %s has %d characters: write at least %d, for instance the output of `openssl rand -base64 33`", name, len(s), minSecret)
 		}
@@ -264,15 +282,19 @@ func secretsOf(secret string, old []string, getenv func(string) string) ([]strin
 	return secrets, nil
 }
 
+// publicURL returns the address of the application, "" if it is not set.
+func publicURL(configured string) string {
+	return cmp.Or(configured, os.Getenv("AUTH_URL"), os.Getenv("NEXTAUTH_URL"))
+}
+
 func siteOf(configured, basePath string, trustHost bool, trusted []string) (*origin.Site, error) {
-	var wrong problems
-	public := cmp.Or(configured, os.Getenv("AUTH_URL"), os.Getenv("NEXTAUTH_URL"))
+	public := publicURL(configured)
+	var problems []error
 	if public == "" && trustHost && len(trusted) == 0 {
-		wrong.addf(`TrustHost alone believes any Host: name the origins that the proxy serves in TrustedOrigins, such as "https://app.example.com", or set URL`)
+		problems = append(problems, errors.New(`nuxtauth: TrustHost alone accepts any Host: name the origins that the proxy serves in TrustedOrigins, such as "https://app.example.com", or set URL`))
 	}
 	site, err := origin.New(origin.Config{URL: public, BasePath: basePath, TrustHost: trustHost, TrustedOrigins: slices.Clone(trusted)})
-	wrong.add(err)
-	return site, errors.Join(wrong...)
+	return site, errors.Join(append(problems, err)...)
 }
 
 // withDefaults returns the times of s, the zero ones replaced.
@@ -285,7 +307,7 @@ func (s SessionConfig) withDefaults() SessionConfig {
 
 // check looks at the times, of which the zero ones are replaced.
 func (s SessionConfig) check() error {
-	var wrong problems
+	var problems []error
 	for _, f := range []struct {
 		name       string
 		value, min time.Duration
@@ -297,18 +319,18 @@ func (s SessionConfig) check() error {
 		{"CacheFor", s.CacheFor, 0, "no cache"},
 	} {
 		if f.value < f.min || f.value > maxDuration { // 3600 without a unit is 3.6 µs
-			wrong.addf("Session.%s is %v: write a duration with its unit, such as 12*time.Hour, from %v to %v, or leave it out for %s", f.name, f.value, f.min, maxDuration, f.absent)
+			problems = append(problems, fmt.Errorf("nuxtauth: Session.%s is %v: write a duration with its unit, such as 12*time.Hour, from %v to %v, or leave it out for %s", f.name, f.value, f.min, maxDuration, f.absent))
 		}
 	}
 	if s.MaxAge > 0 && s.UpdateAge >= s.MaxAge {
-		wrong.addf("Session.UpdateAge is %v, not below Session.MaxAge of %v: leave it out", s.UpdateAge, s.MaxAge)
+		problems = append(problems, fmt.Errorf("nuxtauth: Session.UpdateAge is %v, not below Session.MaxAge of %v: leave it out", s.UpdateAge, s.MaxAge))
 	}
-	return errors.Join(wrong...)
+	return errors.Join(problems...)
 }
 
 // check reports pages that are neither paths nor URLs.
 func (p Pages) check() error {
-	var wrong problems
+	var problems []error
 	for _, f := range []struct{ name, value string }{
 		{"SignIn", p.SignIn}, {"SignOut", p.SignOut}, {"Error", p.Error}, {"VerifyRequest", p.VerifyRequest},
 	} {
@@ -316,9 +338,9 @@ func (p Pages) check() error {
 		if f.value == "" || err == nil && (strings.HasPrefix(f.value, "/") && u.Host == "" || u.Scheme == "https" || u.Scheme == "http") {
 			continue
 		}
-		wrong.addf("Pages.%s is %q: write a path such as %q, or an absolute URL", f.name, f.value, "/login")
+		problems = append(problems, fmt.Errorf("nuxtauth: Pages.%s is %q: write a path such as %q, or an absolute URL", f.name, f.value, "/login"))
 	}
-	return errors.Join(wrong...)
+	return errors.Join(problems...)
 }
 
 // check reports numbers that limit nothing.
@@ -331,25 +353,25 @@ func (l SignInLimit) check() error {
 }
 
 // compile returns the limit as package api has it.
-func (l SignInLimit) compile() api.LimitConfig {
+func (l SignInLimit) compile(log *slog.Logger) api.LimitConfig {
 	c := api.LimitConfig{
 		Skip: l.Skip, PerNetwork: cmp.Or(l.PerNetwork, defaultPerNetwork), PerAccount: cmp.Or(l.PerAccount, defaultPerAccount),
 	}
 	if l.Account != nil {
-		c.Account = guard.Func("SignInLimit.Account", func(_ context.Context, form url.Values) (string, error) { return l.Account(form), nil })
+		c.Account = guard.Func(log, "SignInLimit.Account", func(_ context.Context, form url.Values) (string, error) { return l.Account(form), nil })
 	}
 	return c
 }
 
 // checkFields reports a credentials provider whose account the limit can't tell.
 func (l SignInLimit) checkFields(providers []provider.Provider) error {
-	var wrong problems
+	var problems []error
 	for _, p := range providers {
 		if p.Type == provider.TypeCredentials && !l.Skip && l.Account == nil && api.AccountField(p.Fields) == "" {
-			wrong.addf("provider %q has no field for an account, so that SignInLimit can't count attempts by account: list the form's inputs in its Fields, or set SignInLimit.Account or SignInLimit.Skip", p.ID)
+			problems = append(problems, fmt.Errorf("nuxtauth: provider %q has no field for an account, so that SignInLimit can't count attempts by account: list the form's inputs in its Fields, or set SignInLimit.Account or SignInLimit.Skip", p.ID))
 		}
 	}
-	return errors.Join(wrong...)
+	return errors.Join(problems...)
 }
 
 // recordsOrigin reports whether tokens need the provider, and the user and the session
@@ -359,20 +381,18 @@ func recordsOrigin(abilities session.Abilities, providerTokens bool, providers [
 		slices.ContainsFunc(providers, func(p provider.Provider) bool { return p.FederatedLogout || p.BackchannelLogout })
 }
 
-// checkProviders fills the providers from the environment, checks them, and guards
-// their functions.
+// checkProviders fills the providers from the environment and checks them.
 func checkProviders(all []provider.Provider, abilities session.Abilities) (checked []provider.Provider, err error) {
-	var wrong problems
+	var problems []error
 	seen := make(map[string]bool)
 	for _, p := range all {
 		p = p.WithEnv(os.Getenv)
-		wrong.add(p.Validate())
-		wrong.add(abilities.CheckProvider(p))
+		problems = append(problems, p.Validate(), abilities.CheckProvider(p))
 		if seen[p.ID] {
-			wrong.addf("two providers have the id %q: give one of them another ID", p.ID)
+			problems = append(problems, fmt.Errorf("nuxtauth: two providers have the id %q: give one of them another ID", p.ID))
 		}
 		seen[p.ID] = true
-		checked = append(checked, guard.Provider(p))
+		checked = append(checked, p)
 	}
-	return checked, errors.Join(wrong...)
+	return checked, errors.Join(problems...)
 }

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -19,7 +19,7 @@ import (
 // TokenOptions says where [GetToken] finds a token and how it is sealed. Its
 // fields mean what they mean in [Config].
 type TokenOptions struct {
-	Secret     string // empty means AUTH_SECRET, or NEXTAUTH_SECRET
+	Secret     string // at least 32 characters; empty means AUTH_SECRET, or NEXTAUTH_SECRET
 	OldSecrets []string
 	URL        string // https looks for the Secure cookie; empty means AUTH_URL, or NEXTAUTH_URL
 	Protocol   Protocol
@@ -41,33 +41,36 @@ type TokenOptions struct {
 
 // GetToken reads the token of a request in a service that does not run the
 // middleware: from the session cookie, in chunks or not, or else from
-// Authorization: Bearer. No callback runs. The error is [ErrSignedOut] when the
-// request carries no token, and wraps [token.ErrInvalid], [token.ErrExpired] or
-// [store.ErrNotFound] when it is not a good one.
+// Authorization: Bearer. No callback runs. The error is [ErrSignedOut] if the request
+// carries no token. It wraps [token.ErrInvalid], [token.ErrExpired],
+// [token.ErrNotYetValid] or [store.ErrNotFound] if the token is no longer valid, or
+// never was, and [ErrUnavailable] if that can't be told now. Any other error is one of
+// the options. A panic of the Store, the DenyList or the Codec is logged with
+// slog.Default().
 func GetToken[T JWT](r *http.Request, o TokenOptions) (*T, error) {
 	protocol, err := o.Protocol.protocol()
 	if err != nil {
 		return nil, err
 	}
-	url := cmp.Or(o.URL, os.Getenv("AUTH_URL"), os.Getenv("NEXTAUTH_URL"))
+	log := slog.Default()
 	realm := o.Cookies.realm(protocol)
-	name := cmp.Or(o.CookieName, cookie.Defaults(realm, strings.HasPrefix(url, "https://")).Session.Name)
-	cookies := &session.CookieSet{Session: cookie.Chunked{Cookie: cookie.Cookie{Name: name}}, Codec: guard.Codec(o.Codec)}
+	name := cmp.Or(o.CookieName, cookie.Defaults(realm, strings.HasPrefix(publicURL(o.URL), "https://")).Session.Name)
+	cookies := &session.CookieSet{Session: cookie.Chunked{Cookie: cookie.Cookie{Name: name}}, Codec: guard.Codec(log, o.Codec)}
 	credential, ok := session.ReadCredential(session.Request{Request: r, Cookies: cookies})
 	if !ok {
 		return nil, ErrSignedOut
 	}
 	if cookies.Codec == nil && o.Store == nil {
-		secret := cmp.Or(o.Secret, os.Getenv("AUTH_SECRET"), os.Getenv("NEXTAUTH_SECRET"))
-		if secret == "" {
-			return nil, errors.New("nuxtauth: there is no secret: set TokenOptions.Secret or AUTH_SECRET")
+		secrets, err := secretsOf("TokenOptions", o.Secret, o.OldSecrets)
+		if err != nil {
+			return nil, err
 		}
-		if cookies.Codec, err = protocol.SessionCodec(name, append([]string{secret}, o.OldSecrets...)); err != nil {
+		if cookies.Codec, err = protocol.SessionCodec(name, secrets); err != nil {
 			return nil, err
 		}
 	}
 	reader := session.Reader{
-		Types: new(typed[T, DefaultSession[struct{}]]), Store: guard.Sessions(o.Store), DenyList: guard.Marks(o.DenyList),
+		Types: &typed[T, DefaultSession[struct{}]]{jsonGuard: jsonGuard{log}}, Store: guard.Sessions(log, o.Store), DenyList: guard.Marks(log, o.DenyList),
 		Realm: realm, Now: o.Now,
 	}
 	if reader.Now == nil {

@@ -3,6 +3,7 @@ package nuxtauth_test
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/nuxtauth/nuxtauth"
@@ -58,5 +59,20 @@ func TestGetToken_RefusesSessionOfOtherAuth(t *testing.T) {
 	o := nuxtauth.TokenOptions{URL: shop.URL, Store: s, Cookies: nuxtauth.Cookies{Prefix: "office"}}
 	if tok, err := nuxtauth.GetToken[apptest.Token](req, o); err == nil {
 		t.Errorf("a session of the shop is valid in the office: %+v", tok)
+	}
+}
+
+func TestGetToken_ShortSecretIsError(t *testing.T) {
+	t.Setenv("AUTH_SECRET", "")
+	t.Setenv("NEXTAUTH_SECRET", "")
+	req, _ := apptest.NewRequest("GET", "/", []*http.Cookie{{Name: apptest.SessionCookie, Value: "a.b.c.d.e"}})
+	for want, o := range map[string]nuxtauth.TokenOptions{
+		"set TokenOptions.Secret or AUTH_SECRET":                      {},
+		"TokenOptions.Secret (or AUTH_SECRET) has 5 characters":       {Secret: "short"},
+		"TokenOptions.OldSecrets[0] has 5 characters: write at least": {Secret: apptest.Secret, OldSecrets: []string{"short"}},
+	} {
+		if _, err := nuxtauth.GetToken[apptest.Token](req, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want %q", err, want)
+		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 func TestMain(m *testing.M) { apptest.Main(m) }
 
-// What the examples take for granted.
+// The data and the services that the examples use.
 
 const secret = apptest.Secret
 

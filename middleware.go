@@ -1,12 +1,10 @@
 package nuxtauth
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -16,23 +14,10 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
-	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/origin"
 	"github.com/nuxtauth/nuxtauth/internal/page"
 	"github.com/nuxtauth/nuxtauth/internal/session"
 )
-
-// SessionKey is the key of the session in the gin.Context: a *S, nil when signed
-// out.
-const SessionKey = "session"
-
-// Auth is the compiled form of a [Config]. It is safe for concurrent use. Make one
-// with [New].
-type Auth[T JWT, S Session] struct {
-	api      *api.Server
-	sessions *session.Manager
-	types    *typed[T, S]
-}
 
 // Middleware is [New] and [Auth.Handler] in one, for a router that needs no
 // more: r.Use(nuxtauth.Middleware(cfg)). It panics when New would return an
@@ -45,62 +30,63 @@ func Middleware[T JWT, S Session](cfg Config[T, S]) gin.HandlerFunc {
 	return a.Handler()
 }
 
+// Auth is the compiled form of a [Config]. It is safe for concurrent use. Make one
+// with [New].
+type Auth[T JWT, S Session] struct {
+	api      *api.Server
+	sessions *session.Manager
+	types    *typed[T, S]
+}
+
 // New checks cfg and makes an [Auth] of it. It reports every mistake of cfg at
 // once, each with what to write instead.
 func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
-	var wrong problems
-	wrong.add(checkTypes[T, S]())
-	log := cfg.Logger
+	log, now := cfg.Logger, cfg.Now
 	if log == nil {
 		log = slog.Default()
 	}
-	now := cfg.Now
 	if now == nil {
 		now = time.Now
 	}
+	cfg = cfg.guarded(log)
+	problems := []error{checkTypes[T, S]()}
 	protocol, err := cfg.Protocol.protocol()
-	wrong.add(err)
+	problems = append(problems, err)
 	if err != nil {
 		protocol = api.NextAuth // to look for further mistakes
 	}
 	realm := cfg.Cookies.realm(protocol)
 	times := cfg.Session.withDefaults()
-	wrong.add(times.check())
+	problems = append(problems, times.check())
 	providerTokens := providerTokensOf(new(T)) != nil
-	abilities := session.AbilitiesOf(cfg.Session.Store, cfg.Session.DenyList, cfg.Session.AdoptCookies)
-	wrong.add(abilities.Check(cfg.Session.DenyList, providerTokens))
-
-	secrets, err := secretsOf(cfg.Secret, cfg.OldSecrets, os.Getenv)
-	wrong.add(err)
+	abilities, err := session.NewAbilities(log, session.Storage{
+		Store: cfg.Session.Store, DenyList: cfg.Session.DenyList, Adopt: cfg.Session.AdoptCookies, ProviderTokens: providerTokens,
+	})
+	problems = append(problems, err)
+	secrets, err := secretsOf("Config", cfg.Secret, cfg.OldSecrets)
+	problems = append(problems, err)
 	var plain, secure session.CookieSet
 	if len(secrets) > 0 {
-		codec := guard.Codec(cfg.Session.Codec)
-		plain, err = api.NewCookieSet(protocol, cookie.Defaults(realm, false), cfg.Cookies.Domain, codec, secrets)
-		wrong.add(err)
-		secure, err = api.NewCookieSet(protocol, cookie.Defaults(realm, true), cfg.Cookies.Domain, codec, secrets)
-		wrong.add(err)
+		var errPlain, errSecure error
+		plain, errPlain = api.NewCookieSet(protocol, cookie.Defaults(realm, false), cfg.Cookies.Domain, cfg.Session.Codec, secrets)
+		secure, errSecure = api.NewCookieSet(protocol, cookie.Defaults(realm, true), cfg.Cookies.Domain, cfg.Session.Codec, secrets)
+		problems = append(problems, errPlain, errSecure)
 	}
 	site, err := siteOf(cfg.URL, cfg.BasePath, cfg.TrustHost, cfg.TrustedOrigins)
-	wrong.add(err)
+	problems = append(problems, err)
 	pages, err := page.New(page.Theme(cfg.Theme))
-	wrong.add(err)
-	wrong.add(cfg.Pages.check())
-	wrong.add(cfg.SignInLimit.check())
-	wrong.add(cfg.SignInLimit.checkFields(cfg.Providers))
+	problems = append(problems, err, cfg.Pages.check(), cfg.SignInLimit.check(), cfg.SignInLimit.checkFields(cfg.Providers))
 	checked, err := checkProviders(cfg.Providers, abilities)
-	wrong.add(err)
-	if len(wrong) > 0 {
-		return nil, errors.Join(wrong...)
+	problems = append(problems, err)
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
 	}
-	providers, err := api.NewProviders(checked, flow.Config{HTTPClient: guard.Client(cfg.HTTPClient), Now: now})
+	providers, err := api.NewProviders(checked, flow.Config{HTTPClient: cfg.HTTPClient, Now: now})
 	if err != nil {
 		return nil, err
 	}
 
-	types := newTyped(Callbacks[T, S]{
-		JWT:     guard.Func("the JWT callback", cfg.Callbacks.JWT),
-		Session: guard.Func("the Session callback", cfg.Callbacks.Session),
-	})
+	types := newTyped(log, cfg.Callbacks)
 	clients := clientip.New(trustsAnyProxy)
 	sessions := session.New(session.Config{
 		Types: types, SignedOut: signedOutEvent[T](cfg.Events.SignOut), Abilities: abilities, Realm: realm,
@@ -110,8 +96,8 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 	return &Auth[T, S]{types: types, sessions: sessions, api: api.New(api.Config{
 		Routes: routes, Protocol: protocol, Site: site, HTTP: &plain, HTTPS: &secure, CSRF: origin.NewCSRF(secrets...),
 		Sessions: sessions, Providers: providers, Callbacks: apiCallbacks(cfg.Callbacks, cfg.Events),
-		Limit: cfg.SignInLimit.compile(), Counter: abilities.Counter, Pages: pages, CustomPages: api.CustomPages(cfg.Pages),
-		Skip: guardSkip(cfg.Skip, log), LogoutReplay: abilities.LogoutReplay(now),
+		Limit: cfg.SignInLimit.compile(log), Counter: abilities.Counter, Pages: pages, CustomPages: api.CustomPages(cfg.Pages),
+		Skip: cfg.Skip, LogoutReplay: abilities.LogoutReplay(now),
 		RecordOrigin: recordsOrigin(abilities, providerTokens, checked), Realm: realm,
 		Clients: clients, Log: log, Now: now,
 	})}, nil
@@ -160,40 +146,9 @@ func (a *Auth[T, S]) Register(r gin.IRouter) {
 	r.Any("/"+path+"/"+anyAction, func(*gin.Context) {}) // served by the middleware
 }
 
-// load puts the session of an ordinary request into the gin.Context, once.
-func (a *Auth[T, S]) load(c *gin.Context) {
-	base, err := a.api.Base(c.Request)
-	if err != nil {
-		c.Set(SessionKey, (*S)(nil))
-		return
-	}
-	r := base.SessionRequest(c.Request, c, c.Writer.Header())
-	credential, ok := session.ReadCredential(r)
-	if !ok {
-		c.Set(SessionKey, (*S)(nil))
-		return
-	}
-	if a.session(c) == nil {
-		s, _ := a.sessions.Load(r, credential, session.Options{}) // after an error s is what other requests have left
-		a.set(c, s)
-	}
-}
-
-// set makes s the session of the request.
-func (a *Auth[T, S]) set(c *gin.Context, s *session.Session) {
-	s.Owner = c
-	view, _ := s.View.(*S)
-	c.Set(a, s)
-	c.Set(SessionKey, view)
-}
-
-// session returns what the middleware has loaded for the request, nil if nothing.
-func (a *Auth[T, S]) session(c *gin.Context) *session.Session {
-	if v, ok := c.Get(a); ok {
-		return v.(*session.Session)
-	}
-	return nil
-}
+// SessionKey is the key of the session in the gin.Context: a *S, nil when signed
+// out.
+const SessionKey = "session"
 
 // Session returns the session of the request, nil when signed out.
 func (a *Auth[T, S]) Session(c *gin.Context) *S {
@@ -214,8 +169,7 @@ func (a *Auth[T, S]) Token(c *gin.Context) *T {
 }
 
 // SessionFrom returns the session that the middleware put into c, nil when
-// signed out. It panics when the middleware did not run, or holds sessions of
-// another type.
+// signed out. It panics if the middleware did not run, or has another session type.
 func SessionFrom[S Session](c *gin.Context) *S {
 	v, ok := c.Get(SessionKey)
 	if !ok {
@@ -228,10 +182,10 @@ func SessionFrom[S Session](c *gin.Context) *S {
 	return s
 }
 
-// Require returns a middleware that aborts requests without a session and those
-// for which a predicate returns false. It answers 401, or leads a browser that
-// opens a page to the sign-in page; 403 when a predicate says no; 503 when the
-// session could not be checked ([ErrUnavailable]).
+// Require returns a middleware that aborts requests without a session, and those
+// for which a function of allow returns false. The response is 401, or a redirect to
+// the sign-in page if a browser opens a page; 403 if a function returned false; 503
+// if the session could not be checked ([ErrUnavailable]).
 func (a *Auth[T, S]) Require(allow ...func(*S) bool) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		s, err := a.signedIn(c)
@@ -255,7 +209,45 @@ func (a *Auth[T, S]) Require(allow ...func(*S) bool) gin.HandlerFunc {
 	}
 }
 
-// signedIn returns what the middleware loaded of a signed-in user.
+// load puts the session of an ordinary request into the gin.Context, once: the
+// middleware may stand in the chain twice. It looks for a credential first, which
+// most requests do not have.
+func (a *Auth[T, S]) load(c *gin.Context) {
+	base, err := a.api.Base(c.Request)
+	if err != nil {
+		c.Set(SessionKey, (*S)(nil))
+		return
+	}
+	r := base.SessionRequest(c.Request, c, c.Writer.Header())
+	credential, ok := session.ReadCredential(r)
+	if !ok {
+		c.Set(SessionKey, (*S)(nil))
+		return
+	}
+	if a.session(c) == nil {
+		s, _ := a.sessions.Load(r, credential, session.Options{}) // after an error s is what other requests have left
+		a.set(c, s)
+	}
+}
+
+// set makes s the session of the request.
+func (a *Auth[T, S]) set(c *gin.Context, s *session.Session) {
+	view, _ := s.View.(*S)
+	c.Set(a, s)
+	c.Set(SessionKey, view)
+}
+
+// session returns what was loaded for the request, nil if that is nothing: without a
+// credential, or without the middleware.
+func (a *Auth[T, S]) session(c *gin.Context) *session.Session {
+	if v, ok := c.Get(a); ok {
+		return v.(*session.Session)
+	}
+	return nil
+}
+
+// signedIn returns the session of a signed-in user. The error is [ErrUnavailable] or
+// [ErrSignedOut].
 func (a *Auth[T, S]) signedIn(c *gin.Context) (*session.Session, error) {
 	s := a.session(c)
 	switch {
@@ -275,34 +267,22 @@ func (a *Auth[T, S]) request(c *gin.Context) (session.Request, error) {
 		return session.Request{}, err
 	}
 	var header http.Header
-	if !a.copied(c) && !c.Writer.Written() {
+	if !copied(c) && !c.Writer.Written() {
 		header = c.Writer.Header()
 	}
 	return base.SessionRequest(c.Request, c, header), nil
 }
 
-// copied reports whether c is a copy of the context that its session was loaded for.
-func (a *Auth[T, S]) copied(c *gin.Context) bool {
-	s := a.session(c)
-	return s != nil && s.Owner != any(c)
+// copied reports whether c is a copy of the context of a request, as goroutines need
+// it: gin's Copy takes the response away from the writer.
+func copied(c *gin.Context) bool {
+	w, ok := c.Writer.(interface{ Unwrap() http.ResponseWriter })
+	return ok && w.Unwrap() == nil
 }
 
-// guardSkip returns Config.Skip guarded: after a panic the request is not skipped.
-func guardSkip(skip func(*http.Request) bool, log *slog.Logger) func(*http.Request) bool {
-	if skip == nil {
-		return nil
-	}
-	guarded := guard.Func("Config.Skip", func(_ context.Context, r *http.Request) (bool, error) { return skip(r), nil })
-	return func(r *http.Request) bool {
-		ok, err := guarded(r.Context(), r)
-		guard.Report(r.Context(), log, "Config.Skip", err)
-		return ok && err == nil
-	}
-}
-
-// trustsAnyProxy reports whether gin believes the X-Forwarded-For of any address.
-// It asks about a request from an address for documentation (RFC 5737), which no
-// proxy has.
+// trustsAnyProxy reports whether gin accepts the header X-Forwarded-For from any
+// address, as it does until SetTrustedProxies is called. It tries a request from an
+// address for documentation (RFC 5737), which no proxy has.
 func trustsAnyProxy(src clientip.Source) bool {
 	c, ok := src.(*gin.Context)
 	if !ok {

@@ -10,26 +10,6 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/session"
 )
 
-// ErrNoAccessToken says that there is no access token that is good now: the
-// provider gave none, or it expired and could not be refreshed.
-var ErrNoAccessToken = session.ErrNoAccessToken
-
-var (
-	errWritten = errors.New("nuxtauth: the response has begun, and its cookies can't be changed any more: call this before the body")
-	errCopied  = errors.New("nuxtauth: this is a copy of the gin.Context, which has no response: call this with the original")
-)
-
-// writable returns the request, whose response has not begun.
-func (a *Auth[T, S]) writable(c *gin.Context) (session.Request, error) {
-	switch {
-	case a.copied(c):
-		return session.Request{}, errCopied
-	case c.Writer.Written():
-		return session.Request{}, errWritten
-	}
-	return a.request(c)
-}
-
 // Update applies change to the token of the signed-in user, runs the Session
 // callback and writes the cookie. It must run before the response body; afterwards
 // it returns an error and changes nothing. With a store, change runs again on the
@@ -52,7 +32,7 @@ func (a *Auth[T, S]) Update(c *gin.Context, change func(*T) error) error {
 	}
 	updated, err := a.sessions.Update(r, s, func(s *session.Session) error { return change(s.Token.(*T)) })
 	if err != nil {
-		return a.sessions.Returned(c.Request.Context(), "Update", err)
+		return err
 	}
 	a.set(c, updated)
 	return nil
@@ -60,16 +40,16 @@ func (a *Auth[T, S]) Update(c *gin.Context, change func(*T) error) error {
 
 // SignOut ends the session and clears its cookie. It must run before the response
 // body; afterwards it returns an error and changes nothing. Without a session it
-// does nothing. Any other error says that the store or the deny-list did not
-// answer: the session goes on, and so does the cookie. SignOut ends no session at a
-// provider: that takes the browser, and POST /api/auth/signout.
+// does nothing. After any other error, which says that the store or the deny-list
+// could not be reached, the session and its cookie are as they were. SignOut ends no
+// session at a provider: that needs POST /api/auth/signout, which the browser sends.
 func (a *Auth[T, S]) SignOut(c *gin.Context) error {
 	r, err := a.writable(c)
 	if err != nil {
 		return err
 	}
 	if _, err := a.sessions.SignOut(r, a.session(c)); err != nil {
-		return a.sessions.Returned(c.Request.Context(), "SignOut", err)
+		return err
 	}
 	a.set(c, new(session.Session))
 	return nil
@@ -85,8 +65,7 @@ func (a *Auth[T, S]) Issue(ctx context.Context, t *T) ([]*http.Cookie, error) {
 	}
 	s := a.types.New()
 	*s.Token.(*T) = *t
-	cookies, err := a.sessions.Issue(ctx, a.api.IssueCookies(), s)
-	return cookies, a.sessions.Returned(ctx, "Issue", err)
+	return a.sessions.Issue(ctx, a.api.IssueCookies(), s)
 }
 
 // A SessionInfo is one session of a user, for a page that lists them. In JSON
@@ -94,9 +73,9 @@ func (a *Auth[T, S]) Issue(ctx context.Context, t *T) ([]*http.Cookie, error) {
 type SessionInfo struct {
 	ID        string  `json:"id"` // no secret: it opens no session
 	Provider  string  `json:"provider,omitzero"`
-	CreatedAt ISOTime `json:"createdAt"` // the sign-in
-	LastSeen  ISOTime `json:"lastSeen"`  // to within UpdateAge
-	ExpiresAt ISOTime `json:"expiresAt"` // if it is not used any more
+	CreatedAt ISOTime `json:"createdAt"` // when the user signed in
+	LastSeen  ISOTime `json:"lastSeen"`  // up to UpdateAge too early
+	ExpiresAt ISOTime `json:"expiresAt"` // unless it is used before
 	IP        string  `json:"ip,omitzero"`
 	UserAgent string  `json:"userAgent,omitzero"`
 	Current   bool    `json:"current"` // the session of the request
@@ -107,13 +86,13 @@ const maxListed = 1000
 
 // ListSessions lists the living sessions of a user, the newest first, 1,000 at
 // most. Pass the gin.Context as ctx to have the session of the request marked as
-// Current. The error wraps [store.ErrUnsupported] when sessions live in their
-// cookies, or in a store that is no [store.Index], and [ErrUnavailable] when the
-// store does not answer.
+// Current. The error wraps [store.ErrUnsupported] if sessions are stored in their
+// cookies, or in a store that is no [store.Index], and [ErrUnavailable] if the store
+// does not answer.
 func (a *Auth[T, S]) ListSessions(ctx context.Context, subject string) ([]SessionInfo, error) {
 	records, err := a.sessions.List(ctx, subject, maxListed)
 	if err != nil {
-		return nil, a.sessions.Returned(ctx, "ListSessions", err)
+		return nil, err
 	}
 	current := ""
 	if c, ok := ctx.Value(gin.ContextKey).(*gin.Context); ok {
@@ -129,8 +108,8 @@ func (a *Auth[T, S]) ListSessions(ctx context.Context, subject string) ([]Sessio
 	return list, nil
 }
 
-// SessionID names the session of the request for [Auth.RevokeSession]. It is empty
-// when signed out, and for a session in a cookie without a deny-list.
+// SessionID returns the ID of the session of the request, for [Auth.RevokeSession]. It
+// is empty when signed out, and for a session in a cookie without a deny-list.
 func (a *Auth[T, S]) SessionID(c *gin.Context) string {
 	if s := a.session(c); s != nil && s.Active() {
 		return s.ID()
@@ -142,20 +121,18 @@ func (a *Auth[T, S]) SessionID(c *gin.Context) string {
 // there was one. Both arguments must be set, so that the ID that a user sends names
 // a session of that user alone. With a deny-list, which can't tell, it reports true.
 //
-// Requests under way go on; the next ones of the session are signed out. An error
-// that wraps [store.ErrUnsupported] says that sessions live in their cookies without
-// a deny-list, or in a store that is no [store.Index]; any other, that the session
-// may live on.
+// Requests that have begun go on; later ones of the session are signed out. An error
+// that wraps [store.ErrUnsupported] says that sessions are stored in their cookies
+// without a deny-list, or in a store that is no [store.Index]. After any other error
+// the session may not have ended.
 func (a *Auth[T, S]) RevokeSession(ctx context.Context, subject, id string) (bool, error) {
-	found, err := a.sessions.RevokeSession(ctx, subject, id)
-	return found, a.sessions.Returned(ctx, "RevokeSession", err)
+	return a.sessions.RevokeSession(ctx, subject, id)
 }
 
 // RevokeSessions ends all sessions of a user and returns how many there were, -1
 // where a deny-list can't tell. Errors are those of [Auth.RevokeSession].
 func (a *Auth[T, S]) RevokeSessions(ctx context.Context, subject string) (int, error) {
-	n, err := a.sessions.RevokeSessions(ctx, subject)
-	return n, a.sessions.Returned(ctx, "RevokeSessions", err)
+	return a.sessions.RevokeSessions(ctx, subject)
 }
 
 // RevokeOtherSessions ends the sessions of the signed-in user but that of the
@@ -167,19 +144,18 @@ func (a *Auth[T, S]) RevokeOtherSessions(c *gin.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := a.sessions.RevokeOtherSessions(c.Request.Context(), s)
-	return n, a.sessions.Returned(c.Request.Context(), "RevokeOtherSessions", err)
+	return a.sessions.RevokeOtherSessions(c.Request.Context(), s)
 }
 
 // AccessToken returns an access token of the provider that the user signed in
-// with, for calling the provider's API. It has been refreshed if need be; see
-// [ProviderTokens], which the token type must embed. Call it before the body of
-// the response: a refresh may have to write the cookie. From a copy of the
-// context, as goroutines need, it refreshes sessions of a Store alone, and only
-// as long as the request goes on.
+// with, for calling the provider's API. It refreshes a token that expires within 20
+// seconds; see [ProviderTokens], which the token type must embed. Call it before the
+// body of the response: a refresh may have to write the cookie. With a copy of the
+// context, as goroutines need it, it refreshes sessions of a Store alone, and only
+// until the request ends.
 //
-// The error is [ErrSignedOut] without a session, [ErrUnavailable] when that can't
-// be told, and wraps [ErrNoAccessToken] when there is no token that is good now.
+// The error is [ErrSignedOut] without a session, [ErrUnavailable] if that can't be
+// told, and wraps [ErrNoAccessToken] if there is no valid token.
 func (a *Auth[T, S]) AccessToken(c *gin.Context) (string, error) {
 	s, err := a.signedIn(c)
 	if err != nil {
@@ -194,7 +170,24 @@ func (a *Auth[T, S]) AccessToken(c *gin.Context) (string, error) {
 		a.set(c, fresh)
 	}
 	if err != nil {
-		return "", a.sessions.Returned(c.Request.Context(), "AccessToken", err)
+		return "", err
 	}
 	return fresh.ProviderTokens.AccessToken, nil
+}
+
+var (
+	errWritten = errors.New("nuxtauth: the response has begun, and its cookies can't be changed any more: call this before the body")
+	errCopied  = errors.New("nuxtauth: this is a copy of the gin.Context, which has no response: call this with the original")
+)
+
+// writable returns the request for the session manager. The error says that the
+// cookies of the response can't be changed.
+func (a *Auth[T, S]) writable(c *gin.Context) (session.Request, error) {
+	switch {
+	case copied(c):
+		return session.Request{}, errCopied
+	case c.Writer.Written():
+		return session.Request{}, errWritten
+	}
+	return a.request(c)
 }

@@ -189,3 +189,91 @@ func TestAccessToken_CopyLeavesRequestUnchanged(t *testing.T) {
 	a.SignIn()
 	a.Get("/both")
 }
+
+// Each method of Auth on a copied context. A panic in its goroutine would end the
+// process.
+func TestAuth_CopiedContext(t *testing.T) {
+	isCopy := func(err error) bool { return err != nil && strings.Contains(err.Error(), "copy of the gin.Context") }
+	signedOut := func(err error) bool { return errors.Is(err, nuxtauth.ErrSignedOut) }
+	ok := func(err error) bool { return err == nil }
+	for name, tt := range map[string]struct {
+		call        func(a *apptest.OpenIDApp, c *gin.Context) error
+		in, out     func(error) bool // what the error has to be, signed in and out
+		notInCookie bool             // only sessions of a store
+	}{
+		"Update": {call: func(a *apptest.OpenIDApp, c *gin.Context) error {
+			return a.Auth.Update(c, func(t *apptest.OpenIDToken) error { t.Note = "changed"; return nil })
+		}, in: isCopy, out: signedOut},
+		"SignOut": {call: func(a *apptest.OpenIDApp, c *gin.Context) error { return a.Auth.SignOut(c) }, in: isCopy, out: isCopy},
+		"AccessToken": {call: func(a *apptest.OpenIDApp, c *gin.Context) error {
+			_, err := a.Auth.AccessToken(c)
+			return err
+		}, in: ok, out: signedOut},
+		"RevokeOtherSessions": {call: func(a *apptest.OpenIDApp, c *gin.Context) error {
+			_, err := a.Auth.RevokeOtherSessions(c)
+			return err
+		}, in: ok, out: signedOut, notInCookie: true},
+		"ListSessions": {call: func(a *apptest.OpenIDApp, c *gin.Context) error {
+			token := a.Auth.Token(c)
+			if token == nil {
+				return nuxtauth.ErrSignedOut
+			}
+			list, err := a.Auth.ListSessions(c, token.Subject)
+			if err == nil && (len(list) != 1 || !list[0].Current) {
+				err = errors.New("the list does not have the session of the request")
+			}
+			return err
+		}, in: ok, out: signedOut, notInCookie: true},
+		"Session": {call: func(a *apptest.OpenIDApp, c *gin.Context) error {
+			if (a.Auth.Session(c) == nil) != (a.Auth.Token(c) == nil) || nuxtauth.SessionFrom[apptest.Session](c) != a.Auth.Session(c) {
+				return errors.New("Session, Token and SessionFrom differ")
+			}
+			if a.Auth.Session(c) == nil {
+				return nuxtauth.ErrSignedOut
+			}
+			return nil
+		}, in: ok, out: signedOut},
+		"SessionID": {call: func(a *apptest.OpenIDApp, c *gin.Context) error {
+			if a.Auth.SessionID(c) == "" {
+				return nuxtauth.ErrSignedOut
+			}
+			return nil
+		}, in: ok, out: signedOut, notInCookie: true},
+		"RevokeSessions": {call: func(a *apptest.OpenIDApp, c *gin.Context) error {
+			_, err := a.Auth.RevokeSessions(c, "another user")
+			return err
+		}, in: ok, out: ok, notInCookie: true},
+	} {
+		for _, where := range []string{"cookie", "memory"} {
+			if tt.notInCookie && where == "cookie" {
+				continue
+			}
+			t.Run(name+", "+where, func(t *testing.T) {
+				a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages[where])
+				var got error
+				var panicked any
+				a.Router.GET("/job", func(c *gin.Context) {
+					copied := c.Copy()
+					done := make(chan struct{})
+					go func() {
+						defer close(done)
+						defer func() { panicked = recover() }()
+						got = tt.call(a, copied)
+					}()
+					<-done
+				})
+				check := func(state string, want func(error) bool) {
+					if a.Get("/job"); panicked != nil || !want(got) {
+						t.Errorf("%s: got error %v, panic %v", state, got, panicked)
+					}
+				}
+				check("signed out", tt.out)
+				a.SignIn()
+				check("signed in", tt.in)
+				if a.Session() == nil {
+					t.Error("the session ended")
+				}
+			})
+		}
+	}
+}

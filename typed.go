@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"strings"
 	"sync"
@@ -22,7 +23,9 @@ import (
 // typed is the application's token and session types, for package session. No
 // other package knows them.
 type typed[T JWT, S Session] struct {
-	callbacks Callbacks[T, S] // guarded
+	jsonGuard
+	jwt     func(context.Context, JWTParams[T]) (*T, error)        // the callbacks, guarded;
+	session func(context.Context, SessionParams[T, S]) (*S, error) // nil for none
 
 	user      claims.User  // of S
 	token     *claims.Type // of T, and
@@ -33,13 +36,16 @@ type typed[T JWT, S Session] struct {
 
 var _ session.Types = (*typed[DefaultJWT, DefaultSession[DefaultUser]])(nil)
 
-func newTyped[T JWT, S Session](c Callbacks[T, S]) *typed[T, S] {
+func newTyped[T JWT, S Session](log *slog.Logger, c Callbacks[T, S]) *typed[T, S] {
 	user, _ := sessionDefaults(new(S))
 	return &typed[T, S]{
-		callbacks: c,
-		user:      claims.UserOf(reflect.TypeOf(user).Elem()),
-		token:     claims.NewType(reflect.TypeFor[T](), reflect.TypeFor[DefaultJWT]()),
-		view:      claims.NewType(reflect.TypeFor[S](), nil),
+		jsonGuard: jsonGuard{log},
+
+		jwt:     c.JWT,
+		session: c.Session,
+		user:    claims.UserOf(reflect.TypeOf(user).Elem()),
+		token:   claims.NewType(reflect.TypeFor[T](), reflect.TypeFor[DefaultJWT]()),
+		view:    claims.NewType(reflect.TypeFor[S](), nil),
 	}
 }
 
@@ -63,32 +69,50 @@ func bind[T JWT](s *session.Session, t *T) {
 
 // Decode implements [session.Types].
 func (t *typed[T, S]) Decode(claims string, s *session.Session) error {
-	into := s.Token.(*T)
-	*into = *new(T)
-	if t.token.Decode(claims, into) {
+	*s.Token.(*T) = *new(T)
+	err := t.decodeJSON(t.token, claims, s.Token)
+	if err == nil {
 		return nil
 	}
-	*into = *new(T)
-	if err := json.Unmarshal([]byte(claims), into); err != nil {
-		*into = *new(T)
-		return fmt.Errorf("%w: the claims do not fit %T: %w", token.ErrInvalid, *into, err)
+	*s.Token.(*T) = *new(T)                // of what was read so far
+	if !errors.Is(err, token.ErrInvalid) { // a panic, which says nothing about the session
+		return session.Transient(err)
 	}
-	return nil
+	return err
 }
 
 // Encode implements [session.Types].
 func (t *typed[T, S]) Encode(b []byte, s *session.Session) ([]byte, error) {
-	return appendJSON(b, t.token, s.Token)
+	return t.appendJSON(b, t.token, s.Token)
 }
 
 // EncodeView implements [session.Types].
 func (t *typed[T, S]) EncodeView(b []byte, s *session.Session) ([]byte, error) {
-	return appendJSON(b, t.view, s.View)
+	return t.appendJSON(b, t.view, s.View)
+}
+
+// A jsonGuard reads and writes the JSON of the application's types, whose methods may
+// panic.
+type jsonGuard struct{ log *slog.Logger }
+
+// decodeJSON fills an empty value with a JSON object. Its type is known, or nil. The
+// error wraps [token.ErrInvalid], unless it is that of a panic.
+func (g jsonGuard) decodeJSON(known *claims.Type, object string, into any) (err error) {
+	defer guard.Recover(context.Background(), g.log, "a method that reads the JSON of the token", &err)
+	if known.Decode(object, into) {
+		return nil
+	}
+	reflect.ValueOf(into).Elem().SetZero() // of what was read so far
+	if err := json.Unmarshal([]byte(object), into); err != nil {
+		return fmt.Errorf("%w: the claims do not fit %v: %w", token.ErrInvalid, reflect.TypeOf(into).Elem(), err)
+	}
+	return nil
 }
 
 // appendJSON appends the JSON of a value, the same bytes every time. Its type is
 // known, or nil.
-func appendJSON(b []byte, known *claims.Type, v any) ([]byte, error) {
+func (g jsonGuard) appendJSON(b []byte, known *claims.Type, v any) (_ []byte, err error) {
+	defer guard.Recover(context.Background(), g.log, "a method that writes the JSON of the token or the session", &err)
 	if b, ok := known.Append(b, v); ok {
 		return b, nil
 	}
@@ -107,7 +131,7 @@ var (
 
 // JWT implements [session.Types].
 func (t *typed[T, S]) JWT(ctx context.Context, s *session.Session, p *session.Params) (changed bool, err error) {
-	if t.callbacks.JWT == nil {
+	if t.jwt == nil {
 		return false, nil
 	}
 	current := s.Token.(*T)
@@ -122,7 +146,7 @@ func (t *typed[T, S]) JWT(ctx context.Context, s *session.Session, p *session.Pa
 		params.Trigger, params.Update = Trigger(p.Trigger), Update(p.Update)
 		params.User, params.Account, params.Profile, params.IsNewUser = p.User, p.Account, p.Profile, p.IsNewUser
 	}
-	got, err := t.callbacks.JWT(ctx, params)
+	got, err := t.jwt(ctx, params)
 	if err == nil && got == nil {
 		err = errNoToken
 	}
@@ -143,7 +167,7 @@ func (t *typed[T, S]) json(s *session.Session) (string, error) {
 	if t.token.Comparable() || s.JSON() != "" {
 		return s.JSON(), nil
 	}
-	b, err := appendJSON(nil, t.token, s.Token)
+	b, err := t.appendJSON(nil, t.token, s.Token)
 	return string(b), err
 }
 
@@ -181,7 +205,7 @@ func (t *typed[T, S]) changed(now, before *T, beforeJSON string) bool {
 	}
 	defer t.buffers.Put(buffer)
 	buffer.Reset()
-	b, err := appendJSON(buffer.AvailableBuffer(), t.token, now)
+	b, err := t.appendJSON(buffer.AvailableBuffer(), t.token, now)
 	buffer.Write(b)                              // it grows for the next token
 	return err != nil || string(b) != beforeJSON // an error comes up again, and into the log, when the token is written
 }
@@ -192,7 +216,7 @@ func (t *typed[T, S]) Session(ctx context.Context, s *session.Session, p *sessio
 	user, at := sessionDefaults(view)
 	*at = ISOTime(expires)
 	t.user.Set(user, s.Claims.Name, s.Claims.Email, s.Claims.Picture)
-	if t.callbacks.Session == nil {
+	if t.session == nil {
 		s.View = view
 		return nil
 	}
@@ -200,7 +224,7 @@ func (t *typed[T, S]) Session(ctx context.Context, s *session.Session, p *sessio
 	if p != nil {
 		params.Trigger, params.Update = Trigger(p.Trigger), Update(p.Update)
 	}
-	got, err := t.callbacks.Session(ctx, params)
+	got, err := t.session(ctx, params)
 	if err == nil && got == nil {
 		err = errNoSession
 	}
@@ -234,7 +258,36 @@ func providerTokensOf[T JWT](t *T) *ProviderTokens {
 	return nil
 }
 
-// checkTypes looks for mistakes in the user's types that compile.
+// apiCallbacks are the callbacks and events that package api calls.
+func apiCallbacks[T JWT, S Session](c Callbacks[T, S], e Events[T, S]) (a api.Callbacks) {
+	if c.SignIn != nil {
+		a.SignIn = func(ctx context.Context, p *api.SignInParams) error { return c.SignIn(ctx, SignInParams(*p)) }
+	}
+	if c.Redirect != nil {
+		a.Redirect = func(ctx context.Context, to, base string) (string, error) {
+			return c.Redirect(ctx, RedirectParams{URL: to, BaseURL: base})
+		}
+	}
+	if e.SignIn != nil {
+		a.SignInEvent = func(ctx context.Context, ev *api.SignInEvent) { e.SignIn(ctx, SignInEvent(*ev)) }
+	}
+	if e.Session != nil {
+		a.SessionEvent = func(ctx context.Context, s *session.Session) {
+			e.Session(ctx, SessionEvent[T, S]{Session: s.View.(*S), Token: s.Token.(*T)})
+		}
+	}
+	return a
+}
+
+// signedOutEvent is the SignOut event for package session.
+func signedOutEvent[T JWT](f func(context.Context, SignOutEvent[T])) func(context.Context, *session.Session) {
+	if f == nil {
+		return nil
+	}
+	return func(ctx context.Context, s *session.Session) { f(ctx, SignOutEvent[T]{Token: s.Token.(*T)}) }
+}
+
+// checkTypes reports mistakes in the application's types that compile.
 func checkTypes[T JWT, S Session]() error {
 	t, s := reflect.TypeFor[T](), reflect.TypeFor[S]()
 	problems := []error{
@@ -250,8 +303,8 @@ func checkTypes[T JWT, S Session]() error {
 	return errors.Join(problems...)
 }
 
-// isDefault tells whether t is the embedded default of a user's type. All
-// instances of DefaultSession[U] are.
+// isDefault reports whether t is the embedded default of an application's type: def,
+// or any instance of DefaultSession if def is nil.
 func isDefault(t, def reflect.Type) bool {
 	if def != nil {
 		return t == def
@@ -259,8 +312,8 @@ func isDefault(t, def reflect.Type) bool {
 	return t.PkgPath() == reflect.TypeFor[DefaultJWT]().PkgPath() && strings.HasPrefix(t.Name(), "DefaultSession[")
 }
 
-// checkEmbedding refuses a default that is embedded by pointer or under a JSON
-// name, and fields beside it that take one of its names.
+// checkEmbedding reports a default that is embedded by pointer or with a JSON name,
+// and fields beside it that have one of its JSON names.
 func checkEmbedding(t, def reflect.Type, taken ...string) error {
 	if t.Kind() != reflect.Struct {
 		return fmt.Errorf("nuxtauth: %v must be a struct, not a pointer", t)
@@ -299,9 +352,9 @@ func checkEmbedding(t, def reflect.Type, taken ...string) error {
 	return errors.Join(problems...)
 }
 
-// checkShadowing refuses fields that hide those with which callbacks say who the
-// user is and what the front end sees: code that sets such a field sets another one
-// than it means.
+// checkShadowing reports fields that hide one of the default, in which callbacks set
+// the user's ID, or the user that the front end sees: such code would set the field
+// that hides it.
 func checkShadowing(t, def reflect.Type, names ...string) error {
 	if t.Kind() != reflect.Struct {
 		return nil
@@ -325,8 +378,8 @@ func checkShadowing(t, def reflect.Type, names ...string) error {
 	return errors.Join(problems...)
 }
 
-// checkProviderTokens looks for them embedded in a way in which they would stay
-// empty, or be overwritten.
+// checkProviderTokens reports ProviderTokens that are embedded by pointer, which would
+// stay empty, and fields beside them that have one of their JSON names.
 func checkProviderTokens(t reflect.Type) error {
 	tokens := reflect.TypeFor[ProviderTokens]()
 	if t.Kind() != reflect.Struct {
@@ -344,8 +397,8 @@ func checkProviderTokens(t reflect.Type) error {
 	return errors.Join(problems...)
 }
 
-// checkJSON finds what JSON can't hold, tags in conflict, and methods that write
-// something else than the fields.
+// checkJSON reports fields that JSON can't hold, tags in conflict, and methods that
+// write other JSON than that of the fields.
 func checkJSON[T JWT, S Session]() error {
 	t := new(T)
 	defaultsOf(t).Subject = "1"
@@ -379,39 +432,3 @@ func checkJSON[T JWT, S Session]() error {
 }
 
 var errOwnJSON = errors.New("a method that writes its JSON, perhaps one of an embedded type, does not write what the library keeps there: remove the method, or give the type a field of its own")
-
-// apiCallbacks are the callbacks and events that package api calls, guarded.
-func apiCallbacks[T JWT, S Session](c Callbacks[T, S], e Events[T, S]) (a api.Callbacks) {
-	if c.SignIn != nil {
-		a.SignIn = guard.Check("the SignIn callback", func(ctx context.Context, p *api.SignInParams) error {
-			return c.SignIn(ctx, SignInParams(*p))
-		})
-	}
-	if c.Redirect != nil {
-		redirect := guard.Func("the Redirect callback", c.Redirect)
-		a.Redirect = func(ctx context.Context, to, base string) (string, error) {
-			return redirect(ctx, RedirectParams{URL: to, BaseURL: base})
-		}
-	}
-	if e.SignIn != nil {
-		a.SignInEvent = guard.Event("the SignIn event", func(ctx context.Context, ev *api.SignInEvent) {
-			e.SignIn(ctx, SignInEvent(*ev))
-		})
-	}
-	if e.Session != nil {
-		a.SessionEvent = guard.Event("the Session event", func(ctx context.Context, s *session.Session) {
-			e.Session(ctx, SessionEvent[T, S]{Session: s.View.(*S), Token: s.Token.(*T)})
-		})
-	}
-	return a
-}
-
-// signedOutEvent is the SignOut event, guarded.
-func signedOutEvent[T JWT](f func(context.Context, SignOutEvent[T])) func(context.Context, *session.Session) error {
-	if f == nil {
-		return nil
-	}
-	return guard.Event("the SignOut event", func(ctx context.Context, s *session.Session) {
-		f(ctx, SignOutEvent[T]{Token: s.Token.(*T)})
-	})
-}

@@ -19,6 +19,17 @@
 //
 // What is in the token is sealed in a cookie that scripts can't read; the
 // front end sees the session alone.
+//
+// # Where to read on
+//
+// A request goes through [Auth.Handler] in middleware.go. Below Config.BasePath, the
+// table in routes.go says which function of internal/api answers it; a sign-in that
+// was proven ends in complete.go there. On any other path, Load in internal/session
+// finds the session, runs the callbacks of callbacks.go, and writes what follows from
+// it to the store and to the cookies of the response. The handler then finds the
+// session in the gin.Context. config.go has what New checks, typed.go the
+// application's types for these packages, and sessions.go and gettoken.go what
+// handlers and other services call.
 package nuxtauth
 
 import (
@@ -36,26 +47,26 @@ import (
 
 // DefaultJWT holds the claims that every token has. Embed it by value in your
 // own token type; its further fields are the claims of your application.
-// A field that repeats one of the names below is refused by [New].
+// [New] rejects a field that repeats one of the JSON names below.
 type DefaultJWT struct {
 	Name    string `json:"name,omitzero"`
 	Email   string `json:"email,omitzero"`
 	Picture string `json:"picture,omitzero"`
 
-	// Subject is the user's id. A token without one is signed out. It is the ID
-	// that the provider gave, unless the JWT callback sets another at sign-in: do
-	// that where two providers could give the same ID to two users.
+	// Subject is the user's ID. A session without one ends. It is the ID that the
+	// provider gave, unless the JWT callback sets another at sign-in: do that where
+	// two providers could give the same ID to two users.
 	Subject string `json:"sub,omitzero"`
 
-	// IssuedAt, ExpiresAt and ID are set by the library whenever it writes the
-	// token, and what a callback writes into them is lost. In a Store there is no
-	// ID: see [Auth.SessionID].
+	// IssuedAt, ExpiresAt, NotBefore and ID are set by the library whenever it writes
+	// the token: a callback can't change them. In a Store there is no ID: see
+	// [Auth.SessionID].
 	IssuedAt  token.NumericDate `json:"iat,omitzero"`
 	ExpiresAt token.NumericDate `json:"exp,omitzero"`
 	NotBefore token.NumericDate `json:"nbf,omitzero"`
 	ID        string            `json:"jti,omitzero"`
 
-	// Origin is the sign-in that the token comes from. Callbacks can't change it.
+	// Origin is the sign-in that started the session. Callbacks can't change it.
 	Origin Origin `json:"nuxtauth,omitzero"`
 
 	// Extra holds the claims that no field declares, such as those of a Node
@@ -139,8 +150,8 @@ type Account = provider.Account
 type Profile = provider.Profile
 
 // Error is a failed sign-in with the code that the browser may see as
-// ?error=. A callback, or a provider's Authorize, returns one to choose the code; its Err
-// goes to the log alone.
+// ?error=. A callback, or a provider's Authorize, returns one to choose the code; its
+// Err goes to the log alone.
 type Error = provider.Error
 
 var (
@@ -149,7 +160,7 @@ var (
 
 	// ErrUnavailable says that it can't be told now whether the request carries a
 	// session: a store does not answer, or a callback returned [Unavailable].
-	// Answer 503 rather than 401.
+	// Respond with 503 rather than 401.
 	ErrUnavailable = session.ErrUnavailable
 
 	// ErrConflict says that other requests kept changing the session at the same
@@ -161,6 +172,10 @@ var (
 	// a thing instead of the thing, which the Session callback can fetch. Or keep
 	// the sessions in a store ([SessionConfig]).
 	ErrTokenTooLarge = session.ErrTokenTooLarge
+
+	// ErrNoAccessToken says that there is no valid access token: the provider gave
+	// none, or it has expired and could not be refreshed.
+	ErrNoAccessToken = session.ErrNoAccessToken
 )
 
 // Protocol is the dialect that the front end speaks.
@@ -209,26 +224,26 @@ func (p Protocol) protocol() (api.Protocol, error) {
 // requests of a session, in this process and, through a Store, which must be a
 // [store.Locker], in all others. The new refresh token is saved at once.
 //
-// A provider that says invalid_grant has ended the session. One that does not
-// answer has not: the session goes on with what it has, and an error of a
-// callback counts as [Unavailable] meanwhile, since a stale access token may be
-// the reason.
+// The error invalid_grant of the provider ends the session. Any other fault of a
+// refresh does not: the session goes on with the tokens that it has. If the access
+// token has expired by then, an error of a callback counts as [Unavailable], because
+// that may be its reason.
 //
-// A provider that replaces refresh tokens needs a Store where there is more than one
-// process: without one, the new refresh token is in the cookie of one response alone,
-// and other processes do not see it.
+// With a provider that replaces refresh tokens, more than one process needs a Store:
+// without one, the new refresh token is in the cookie of one response alone, and other
+// processes do not see it.
 //
 // The names in JSON are those that Auth.js' guide to refresh tokens uses.
 type ProviderTokens struct {
 	AccessToken  string `json:"access_token,omitzero"`
 	RefreshToken string `json:"refresh_token,omitzero"` // most providers want the scope offline_access for it
 
-	// AccessTokenExpires is zero when the provider did not say; such a token
-	// is never refreshed.
+	// AccessTokenExpires is zero if the provider gave no time; such a token is never
+	// refreshed.
 	AccessTokenExpires token.NumericDate `json:"expires_at,omitzero"`
 
-	// IDToken is set for a provider with FederatedLogout alone, which needs it at
-	// the sign-out.
+	// IDToken is set only for a provider with FederatedLogout, which needs it at the
+	// sign-out.
 	IDToken string `json:"id_token,omitzero"`
 }
 

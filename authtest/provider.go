@@ -241,27 +241,23 @@ func (cfg ProviderConfig) withDefaults() ProviderConfig {
 // validate returns all problems of cfg, joined.
 func (cfg ProviderConfig) validate() error {
 	var problems []error
-	problem := func(format string, args ...any) {
-		problems = append(problems, fmt.Errorf(format, args...))
-	}
-
 	issuer, err := url.Parse(cfg.Issuer)
 	switch {
 	case err != nil || issuer.Host == "" || (issuer.Scheme != "http" && issuer.Scheme != "https"):
-		problem("Issuer %q is not an http or https URL", cfg.Issuer)
+		problems = append(problems, fmt.Errorf("Issuer %q is not an http or https URL", cfg.Issuer))
 	case issuer.User != nil || strings.ContainsAny(cfg.Issuer, "?#"):
-		problem("Issuer %q has a user, a query or a fragment", cfg.Issuer)
+		problems = append(problems, fmt.Errorf("Issuer %q has a user, a query or a fragment", cfg.Issuer))
 	}
 
 	for _, uri := range cfg.RedirectURIs {
 		if !isWebURL(uri) {
-			problem("RedirectURIs: %q is not an http or https URL without a fragment", uri)
+			problems = append(problems, fmt.Errorf("RedirectURIs: %q is not an http or https URL without a fragment", uri))
 		}
 	}
 
 	for _, uri := range cfg.PostLogoutRedirectURIs {
 		if !isWebURL(uri) {
-			problem("PostLogoutRedirectURIs: %q is not an http or https URL without a fragment", uri)
+			problems = append(problems, fmt.Errorf("PostLogoutRedirectURIs: %q is not an http or https URL without a fragment", uri))
 		}
 	}
 
@@ -270,40 +266,40 @@ func (cfg ProviderConfig) validate() error {
 		case provider.ClientSecretBasic, provider.ClientSecretPost, provider.ClientSecretJWT, provider.NoClientAuth:
 		case provider.PrivateKeyJWT:
 			if cfg.ClientKey == nil {
-				problem("AuthMethods: %q needs ClientKey", m)
+				problems = append(problems, fmt.Errorf("AuthMethods: %q needs ClientKey", m))
 			}
 		default:
-			problem("AuthMethods: %q is unknown", m)
+			problems = append(problems, fmt.Errorf("AuthMethods: %q is unknown", m))
 		}
 	}
 	switch cfg.ClientKey.(type) {
 	case nil, *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
 	default:
-		problem("ClientKey is a %T, not an RSA, ECDSA or Ed25519 public key", cfg.ClientKey)
+		problems = append(problems, fmt.Errorf("ClientKey is a %T, not an RSA, ECDSA or Ed25519 public key", cfg.ClientKey))
 	}
 
 	if len(cfg.Users) == 0 {
-		problem("Users is empty: add at least one user")
+		problems = append(problems, errors.New("Users is empty: add at least one user"))
 	}
 	usernames, subjects := map[string]bool{}, map[string]bool{}
 	for _, u := range cfg.Users {
 		if u.Username == "" {
-			problem("Users: a user has no Username")
+			problems = append(problems, errors.New("Users: a user has no Username"))
 			continue
 		}
 		if usernames[u.Username] || subjects[u.Subject] {
-			problem("Users: the Username or the Subject of %q is not unique", u.Username)
+			problems = append(problems, fmt.Errorf("Users: the Username or the Subject of %q is not unique", u.Username))
 		}
 		usernames[u.Username], subjects[u.Subject] = true, true
 		if _, err := json.Marshal(u.Claims); err != nil {
-			problem("Users: the Claims of %q are not JSON: %w", u.Username, err)
+			problems = append(problems, fmt.Errorf("Users: the Claims of %q are not JSON: %w", u.Username, err))
 		}
 	}
 	if cfg.TokenLifetime < 0 {
-		problem("TokenLifetime %v is negative", cfg.TokenLifetime)
+		problems = append(problems, fmt.Errorf("TokenLifetime %v is negative", cfg.TokenLifetime))
 	}
 	if cfg.AccessTokenLife < 0 {
-		problem("AccessTokenLife %v is negative", cfg.AccessTokenLife)
+		problems = append(problems, fmt.Errorf("AccessTokenLife %v is negative", cfg.AccessTokenLife))
 	}
 	return errors.Join(problems...)
 }

@@ -21,8 +21,8 @@ func (m *Memory) DumpMarks() []byte {
 	m.marks.mu.RLock()
 	defer m.marks.mu.RUnlock()
 	var b bytes.Buffer
-	for name, have := range m.marks.byName {
-		fmt.Fprintf(&b, "%s %+v\n", name[:], *have)
+	for name, e := range m.marks.byName {
+		fmt.Fprintf(&b, "%s %+v\n", name[:], *e)
 	}
 	return b.Bytes()
 }
@@ -32,8 +32,8 @@ func (m *Memory) DumpCounts() []byte {
 	m.counts.mu.Lock()
 	defer m.counts.mu.Unlock()
 	var b bytes.Buffer
-	for name, at := range m.counts.byName {
-		fmt.Fprintf(&b, "%s %+v\n", name[:], at.Value)
+	for name, e := range m.counts.byName {
+		fmt.Fprintf(&b, "%s %+v\n", name[:], *e)
 	}
 	return b.Bytes()
 }

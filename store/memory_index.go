@@ -41,9 +41,9 @@ func (s *session) queries() []query {
 }
 
 // link adds a session to its lists. The caller has locked mu.
-func (a *sessions) link(s *session) {
+func (t *sessionTable) link(s *session) {
 	for _, q := range s.queries() {
-		heads, hash := a.lists[q.list], maphash.Comparable(a.seed, q)
+		heads, hash := t.lists[q.list], maphash.Comparable(t.seed, q)
 		next := heads[hash]
 		if next != nil {
 			next.links[q.list].prev = s
@@ -53,9 +53,9 @@ func (a *sessions) link(s *session) {
 }
 
 // unlink removes a session from its lists. The caller has locked mu.
-func (a *sessions) unlink(s *session) {
+func (t *sessionTable) unlink(s *session) {
 	for _, q := range s.queries() {
-		heads, hash := a.lists[q.list], maphash.Comparable(a.seed, q)
+		heads, hash := t.lists[q.list], maphash.Comparable(t.seed, q)
 		at := s.links[q.list]
 		if at.next != nil {
 			at.next.links[q.list].prev = at.prev
@@ -72,8 +72,8 @@ func (a *sessions) unlink(s *session) {
 }
 
 // selected returns the living sessions that q selects. The caller has locked mu.
-func (a *sessions) selected(q query, now int64) (all []*session) {
-	for s := a.lists[q.list][maphash.Comparable(a.seed, q)]; s != nil; s = s.links[q.list].next {
+func (t *sessionTable) selected(q query, now int64) (all []*session) {
+	for s := t.lists[q.list][maphash.Comparable(t.seed, q)]; s != nil; s = s.links[q.list].next {
 		if now < s.ends && slices.Contains(s.queries(), q) { // another name may have the same hash
 			all = append(all, s)
 		}

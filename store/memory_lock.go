@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// leases are the leases of a [Memory].
-type leases struct {
+// A leaseTable has the leases of a [Memory].
+type leaseTable struct {
 	mu     sync.Mutex
 	byName map[string]*lease
 }
 
 type lease struct {
-	all   *leases
+	table *leaseTable
 	name  string
 	ended chan struct{} // closed when the name is free
 	timer *time.Timer   // calls Release
@@ -38,15 +38,15 @@ func (m *Memory) Lock(ctx context.Context, name string, ttl time.Duration) (Leas
 }
 
 // take returns a new lease, or that of the present holder.
-func (a *leases) take(name string, ttl time.Duration) (l, holder *lease) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if holder := a.byName[name]; holder != nil {
+func (t *leaseTable) take(name string, ttl time.Duration) (l, holder *lease) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if holder := t.byName[name]; holder != nil {
 		return nil, holder
 	}
-	l = &lease{all: a, name: name, ended: make(chan struct{})}
+	l = &lease{table: t, name: name, ended: make(chan struct{})}
 	l.timer = time.AfterFunc(ttl, l.Release)
-	a.byName[name] = l
+	t.byName[name] = l
 	return l, nil
 }
 
@@ -55,9 +55,9 @@ func (l *lease) Extend(ctx context.Context, ttl time.Duration) error {
 	if err := checkTTL(ctx, ttl); err != nil {
 		return err
 	}
-	l.all.mu.Lock()
-	defer l.all.mu.Unlock()
-	if l.all.byName[l.name] != l || !l.timer.Stop() {
+	l.table.mu.Lock()
+	defer l.table.mu.Unlock()
+	if l.table.byName[l.name] != l || !l.timer.Stop() {
 		return ErrLeaseLost
 	}
 	l.timer.Reset(ttl)
@@ -66,10 +66,10 @@ func (l *lease) Extend(ctx context.Context, ttl time.Duration) error {
 
 // Release implements [Lease].
 func (l *lease) Release() {
-	l.all.mu.Lock()
-	defer l.all.mu.Unlock()
-	if l.all.byName[l.name] == l {
-		delete(l.all.byName, l.name)
+	l.table.mu.Lock()
+	defer l.table.mu.Unlock()
+	if l.table.byName[l.name] == l {
+		delete(l.table.byName, l.name)
 		l.timer.Stop()
 		close(l.ended)
 	}

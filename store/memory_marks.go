@@ -5,23 +5,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"sync"
 	"time"
 )
 
-// marks are the marks of a [Memory].
-type marks struct {
-	mu       sync.RWMutex
-	max      int
-	last     int64 // the time of the latest mark
-	byName   map[Key]*mark
-	expiring queue[*mark]
-}
-
-type mark struct {
-	expiry
-	name Key // its SHA-256: names may be long
-	at   int64
+// A markTable has the times of marks, in microseconds since 1970.
+type markTable struct {
+	table
+	last int64 // the latest one
 }
 
 // Mark implements [Marks]. Times are larger than those of all marks before, of any
@@ -30,34 +20,26 @@ func (m *Memory) Mark(ctx context.Context, name string, ttl time.Duration) (at i
 	if err := checkTTL(ctx, ttl); err != nil {
 		return 0, false, err
 	}
-	now, key := m.now(), sha256.Sum256([]byte(name))
-	return m.marks.set(key, now.UnixMicro(), now.UnixMilli(), ttl.Milliseconds())
-}
-
-func (a *marks) set(name Key, micros, now, ttl int64) (at int64, first bool, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.expiring.sweep(now, func() bool { return len(a.byName) < a.max }, a.remove)
-
-	have := a.byName[name]
-	if have == nil {
-		if len(a.byName) >= a.max {
-			return 0, false, ErrFull
-		}
-		have = &mark{name: name}
-		a.byName[name] = have
-		heap.Push(&a.expiring, have)
+	clock, key, t := m.now(), sha256.Sum256([]byte(name)), &m.marks
+	now := clock.UnixMilli()
+	ends := now + ttl.Milliseconds()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fits := t.sweep(now)
+	e := t.find(key, now)
+	first = e == nil
+	switch {
+	case first && !fits:
+		return 0, false, ErrFull
+	case first:
+		e = t.add(key, ends)
+	case ends > e.ends:
+		e.ends = ends
+		heap.Fix(&t.expiring, e.index)
 	}
-	first = have.ends <= now
-	a.last = max(a.last+1, micros)
-	have.at, have.ends = a.last, max(have.ends, now+ttl)
-	heap.Fix(&a.expiring, have.index)
-	return have.at, first, nil
-}
-
-func (a *marks) remove(have *mark) {
-	delete(a.byName, have.name)
-	heap.Remove(&a.expiring, have.index)
+	t.last = max(t.last+1, clock.UnixMicro())
+	e.value = t.last
+	return e.value, first, nil
 }
 
 // Marked implements [Marks].
@@ -70,8 +52,8 @@ func (m *Memory) Marked(ctx context.Context, names ...string) ([]int64, error) {
 	defer m.marks.mu.RUnlock()
 	times := make([]int64, len(names))
 	for i, name := range names {
-		if have := m.marks.byName[sha256.Sum256([]byte(name))]; have != nil && now < have.ends {
-			times[i] = have.at
+		if e := m.marks.find(sha256.Sum256([]byte(name)), now); e != nil {
+			times[i] = e.value
 		}
 	}
 	return times, nil

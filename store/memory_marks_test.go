@@ -86,25 +86,30 @@ func TestMemory_MarksWhenTheClockIsSetBack(t *testing.T) {
 	}
 }
 
-func TestMemory_FullEvictsTheOldestCounter(t *testing.T) {
+func TestMemory_FullEvictsTheCounterThatExpiresFirst(t *testing.T) {
 	var c clock
 	m := store.NewMemory(store.MemoryOptions{MaxCounts: 3, Now: c.Now})
+	window := 2 * time.Hour
 	count := func(name string, n, want int) {
 		t.Helper()
-		if got, err := m.Count(t.Context(), name, n, time.Hour); err != nil || got != want {
+		window -= time.Minute
+		if got, err := m.Count(t.Context(), name, n, window); err != nil || got != want {
 			t.Errorf("Count(%q, %d) = %d, %v, want %d", name, n, got, err, want)
 		}
 	}
-	count("a", 2, 2)
-	count("b", 3, 3)
 	count("c", 4, 4)
-	count("a", 1, 3) // does not make it younger
-	count("d", 1, 1) // in place of a
+	count("b", 3, 3)
+	count("a", 2, 2)
+	count("a", 1, 3) // its window stays
+	count("d", 1, 1) // in place of a, and expires before the others
 	count("a", 0, 0)
 	count("b", 0, 3)
 	count("c", 0, 4)
+	count("e", 1, 1) // in place of d
+	count("d", 0, 0)
 	count("b", -3, 0) // leaves space for one
-	count("e", 1, 1)
+	count("f", 1, 1)
+	count("e", 0, 1)
 	count("c", 0, 4)
 	c.Advance(2 * time.Hour)
 	for _, name := range []string{"f", "g", "h"} {

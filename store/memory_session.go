@@ -11,8 +11,8 @@ import (
 	"unique"
 )
 
-// sessions are the sessions of a [Memory].
-type sessions struct {
+// A sessionTable has the sessions of a [Memory].
+type sessionTable struct {
 	mu              sync.RWMutex
 	byKey           map[Key]*session
 	expiring        queue[*session]
@@ -97,42 +97,42 @@ func (m *Memory) CreateSession(ctx context.Context, r *Record) (string, error) {
 	return handle, nil
 }
 
-func (a *sessions) add(s *session, now int64) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !a.reserve(1, s.size(), now) {
+func (t *sessionTable) add(s *session, now int64) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.reserve(1, s.size(), now) {
 		return ErrFull
 	}
-	a.byKey[s.key] = s
-	heap.Push(&a.expiring, s)
-	a.link(s)
+	t.byKey[s.key] = s
+	heap.Push(&t.expiring, s)
+	t.link(s)
 	return nil
 }
 
 // reserve reports whether so many more sessions and bytes are within the bounds,
 // after a sweep, and counts the bytes. The caller has locked mu.
-func (a *sessions) reserve(n int, bytes, now int64) bool {
-	fits := func() bool { return len(a.byKey)+n <= a.max && a.bytes+bytes <= a.maxBytes }
-	a.expiring.sweep(now, fits, a.remove)
+func (t *sessionTable) reserve(n int, bytes, now int64) bool {
+	fits := func() bool { return len(t.byKey)+n <= t.max && t.bytes+bytes <= t.maxBytes }
+	t.expiring.sweep(now, fits, t.remove)
 	if !fits() {
 		return false
 	}
-	a.bytes += bytes
+	t.bytes += bytes
 	return true
 }
 
 // remove removes a session. The caller has locked mu.
-func (a *sessions) remove(s *session) {
-	delete(a.byKey, s.key)
-	heap.Remove(&a.expiring, s.index)
-	a.unlink(s)
-	a.bytes -= s.size()
+func (t *sessionTable) remove(s *session) {
+	delete(t.byKey, s.key)
+	heap.Remove(&t.expiring, s.index)
+	t.unlink(s)
+	t.bytes -= s.size()
 }
 
 // find returns the session of a handle. The caller has locked mu.
-func (a *sessions) find(handle string, now int64) (*session, error) {
+func (t *sessionTable) find(handle string, now int64) (*session, error) {
 	key, ok := KeyOf(handle)
-	s := a.byKey[key]
+	s := t.byKey[key]
 	if !ok || s == nil || s.ends <= now {
 		return nil, ErrNotFound
 	}
@@ -162,10 +162,10 @@ func (m *Memory) ReplaceSession(ctx context.Context, handle string, r *Record) (
 	if err := cmp.Or(ctx.Err(), r.Check()); err != nil {
 		return "", err
 	}
-	now, a := m.millis(), &m.sessions
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	s, err := a.find(handle, now)
+	now, t := m.millis(), &m.sessions
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s, err := t.find(handle, now)
 	if err != nil {
 		return "", err
 	}
@@ -173,11 +173,11 @@ func (m *Memory) ReplaceSession(ctx context.Context, handle string, r *Record) (
 		return "", ErrConflict
 	}
 	old := len(s.claims) + len(s.ip) + len(s.common.Value().userAgent)
-	if !a.reserve(0, int64(len(r.Claims)+len(r.IP)+len(r.UserAgent)-old), now) {
+	if !t.reserve(0, int64(len(r.Claims)+len(r.IP)+len(r.UserAgent)-old), now) {
 		return "", ErrFull
 	}
 	s.write(r)
-	heap.Fix(&a.expiring, s.index)
+	heap.Fix(&t.expiring, s.index)
 	r.Version = s.version
 	return handle, nil
 }

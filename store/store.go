@@ -44,7 +44,7 @@ type Sessions interface {
 	// CreateSession stores a new session and returns its handle: that of
 	// [NewHandle] or, if the store has handles of its own, 256 random bits in
 	// letters, digits and -_~ alone, which need no escape in a cookie. A handle
-	// has no dots: those tell a sealed token from a handle. CreateSession sets
+	// with a dot would be taken for a sealed token. CreateSession sets
 	// r.ID, whatever it was, and r.Version. What [Record.Check] reports is an
 	// error.
 	CreateSession(ctx context.Context, r *Record) (handle string, err error)
@@ -152,9 +152,10 @@ type Counter interface {
 	// before it is made can't exceed a limit, however many are made at once.
 	//
 	// A window below 1 ms is an error where n is above 0, and ignored otherwise.
-	// Names are untrusted: any length, any bytes. A bounded store evicts the oldest
-	// counters and never rejects a new one: otherwise made-up names would lock out
-	// all others. After an error it is unknown whether n was added.
+	// Names are untrusted: any length, any bytes. A bounded store that is full evicts
+	// the counters that expire first, and never rejects a new one: otherwise made-up
+	// names would lock out all others. After an error it is unknown whether n was
+	// added.
 	Count(ctx context.Context, name string, n int, window time.Duration) (int, error)
 }
 

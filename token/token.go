@@ -34,7 +34,8 @@ const MaxSize = 64 << 10
 // for concurrent use.
 type Codec interface {
 	// Seal makes a token of claims, the bytes of one JSON object. It neither
-	// retains nor changes claims.
+	// retains nor changes claims. A token is the value of a cookie: it has letters,
+	// digits and -_.!~*'() alone, and is not empty.
 	//
 	// An error that wraps [ErrTooLarge] means that the token would be longer
 	// than [MaxSize]. Any other error is a fault, such as a key service that

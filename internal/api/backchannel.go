@@ -5,12 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/internal/flow"
-	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/session"
 	"github.com/nuxtauth/nuxtauth/store"
 )
@@ -34,7 +32,7 @@ func BackchannelLogout(c *Call) {
 	if c.provider != nil {
 		id = c.providerID // not any text that stands in the path
 	}
-	guard.Log(c.r.Context(), c.cfg.Log, slog.LevelWarn, "nuxtauth: a back-channel logout was refused", err, "provider", id)
+	c.cfg.Log.WarnContext(c.r.Context(), "nuxtauth: a back-channel logout was refused", "provider", id, "error", err)
 	answer := map[string]string{"error": "invalid_request", "error_description": "The logout token was refused."}
 	if errors.Is(err, session.ErrUnavailable) || errors.Is(err, store.ErrUnsupported) || c.r.Context().Err() != nil {
 		answer = map[string]string{"error": "logout_failed", "error_description": "The sessions could not be ended."}
@@ -70,7 +68,7 @@ func (c *Call) endByLogoutToken(raw string) error {
 	// Marked only now: a provider whose call failed may send its token again.
 	ttl := max(t.ExpiresAt.Sub(c.cfg.Now()), time.Minute)
 	if _, _, err := c.cfg.LogoutReplay.Mark(context.WithoutCancel(ctx), used, ttl); err != nil {
-		guard.Log(ctx, c.cfg.Log, slog.LevelWarn, "nuxtauth: a logout token could not be remembered", err)
+		c.cfg.Log.WarnContext(ctx, "nuxtauth: a logout token could not be remembered", "error", err)
 	}
 	return nil
 }

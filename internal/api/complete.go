@@ -50,7 +50,7 @@ func (c *Call) complete(p proof) bool {
 		return false
 	}
 	if event := c.cfg.Callbacks.SignInEvent; event != nil {
-		c.report("the SignIn event", event(ctx, &SignInEvent{User: p.user, Account: p.account, Profile: p.profile}))
+		event(ctx, &SignInEvent{User: p.user, Account: p.account, Profile: p.profile})
 	}
 	c.redirect(http.StatusOK, c.callbackURL)
 	return true

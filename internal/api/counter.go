@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
@@ -34,11 +33,11 @@ func (c *counter) add(ctx context.Context, name string, n int, window time.Durat
 		if err == nil {
 			return total
 		}
-		guard.Log(ctx, c.log, slog.LevelError, "nuxtauth: "+c.events+" are counted in this process alone", err)
+		c.log.ErrorContext(ctx, "nuxtauth: "+c.events+" are counted in this process alone", "error", err)
 	}
 	total, err := c.local.Count(ctx, name, n, window)
 	if err != nil {
-		guard.Log(ctx, c.log, slog.LevelError, "nuxtauth: "+c.events+" are not counted", err)
+		c.log.ErrorContext(ctx, "nuxtauth: "+c.events+" are not counted", "error", err)
 	}
 	return total
 }

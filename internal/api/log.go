@@ -2,23 +2,21 @@ package api
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 
-	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// report logs an error of a function of the application. A nil err logs nothing.
+// report logs an error of a function of the application.
 func (c *Call) report(what string, err error) {
-	guard.Report(c.r.Context(), c.cfg.Log, what, err)
+	c.cfg.Log.WarnContext(c.r.Context(), "nuxtauth: "+what+" failed", "error", err)
 }
 
 // logFailure logs why a sign-in failed: an [*provider.Error] as one that was refused,
 // any other as a fault.
 func (c *Call) logFailure(err error, code string) {
 	if _, ok := errors.AsType[*provider.Error](err); ok {
-		guard.Log(c.r.Context(), c.cfg.Log, slog.LevelWarn, "nuxtauth: a sign-in was refused", err, "provider", c.providerID, "code", code)
+		c.cfg.Log.WarnContext(c.r.Context(), "nuxtauth: a sign-in was refused", "provider", c.providerID, "code", code, "error", err)
 		return
 	}
 	c.report("a sign-in with "+c.providerID, err)

@@ -24,7 +24,7 @@ import (
 )
 
 // Config is what a [Server] is made of. All functions of the application in it
-// are guarded: they return panics as errors, and their time is bounded.
+// are guarded: they log panics and return them as errors, and their time is bounded.
 type Config struct {
 	Routes    []Route
 	Protocol  Protocol
@@ -65,8 +65,8 @@ type Callbacks struct {
 	SignIn   func(ctx context.Context, p *SignInParams) error
 	Redirect func(ctx context.Context, to, base string) (string, error)
 
-	SignInEvent  func(ctx context.Context, e *SignInEvent) error
-	SessionEvent func(ctx context.Context, s *session.Session) error
+	SignInEvent  func(ctx context.Context, e *SignInEvent)
+	SessionEvent func(ctx context.Context, s *session.Session)
 }
 
 // SignInParams is what the SignIn callback decides on. The public type of the same
@@ -84,7 +84,7 @@ type SignInEvent struct {
 	User      *provider.User
 	Account   *provider.Account
 	Profile   provider.Profile
-	IsNewUser bool
+	IsNewUser bool // always false: no accounts are kept
 }
 
 // CustomPages are the application's own pages, "" for the built-in ones.

@@ -53,7 +53,7 @@ func (c *Call) session(p *session.Params) {
 	buffer.Write(b) // it grows for the next session
 	c.data(http.StatusOK, b)
 	if event := c.cfg.Callbacks.SessionEvent; event != nil {
-		c.report("the Session event", event(c.r.Context(), s))
+		event(c.r.Context(), s)
 	}
 }
 

@@ -2,14 +2,12 @@ package api
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"github.com/nuxtauth/nuxtauth/internal/flow"
-	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/page"
 	"github.com/nuxtauth/nuxtauth/internal/session"
 	"github.com/nuxtauth/nuxtauth/token"
@@ -40,7 +38,7 @@ func SignOutPage(c *Call) {
 func SignOut(c *Call) {
 	ended, err := c.cfg.Sessions.SignOut(c.request(), nil)
 	if err != nil {
-		guard.Log(c.r.Context(), c.cfg.Log, slog.LevelError, "nuxtauth: the session could not be ended", err)
+		c.cfg.Log.ErrorContext(c.r.Context(), "nuxtauth: the session could not be ended", "error", err)
 		c.cfg.Protocol.fail(c, codeSignOut, http.StatusServiceUnavailable)
 		return
 	}
@@ -72,7 +70,7 @@ func (c *Call) endSessionURL(ended *session.Session) string {
 	}
 	to, err := c.logoutRequest(p, ended)
 	if err != nil {
-		guard.Log(c.r.Context(), c.cfg.Log, slog.LevelWarn, "nuxtauth: signed out here, but not at the provider", err, "provider", p.ID)
+		c.cfg.Log.WarnContext(c.r.Context(), "nuxtauth: signed out here, but not at the provider", "provider", p.ID, "error", err)
 	}
 	return to
 }

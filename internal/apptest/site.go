@@ -8,6 +8,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -29,9 +30,19 @@ type Site struct {
 	Clock  *Clock       // of the application
 }
 
-// newSite returns a site whose server has a listener and is not started.
+// newSite returns a site whose server has a listener and is not started. A panic that
+// leaves a handler fails the test.
 func newSite(t *testing.T, c *Clock) (*Site, *httptest.Server) {
 	s := &Site{T: t, Router: gin.New(), Client: NewBrowser(), Log: new(LogBuffer), Clock: c}
+	s.Router.Use(func(c *gin.Context) {
+		defer func() {
+			if v := recover(); v != nil {
+				t.Errorf("%s %s panics: %v\n%s", c.Request.Method, c.Request.URL.Path, v, debug.Stack())
+				panic(v)
+			}
+		}()
+		c.Next()
+	})
 	srv := httptest.NewUnstartedServer(s.Router)
 	s.URL = "http://" + srv.Listener.Addr().String()
 	t.Cleanup(srv.Close)

@@ -33,9 +33,9 @@ type Resolver struct {
 	trusts    bool // the result of trustsAny
 }
 
-// New returns a Resolver. trustsAny reports whether the framework believes the
-// header X-Forwarded-For of a request from any address, as gin does if its
-// trusted proxies are not configured. It is called once, with the first request.
+// New returns a Resolver. trustsAny reports whether the framework accepts the
+// header X-Forwarded-For from any address, as gin does if its trusted proxies are
+// not configured. It is called once, with the first request.
 func New(trustsAny func(Source) bool) *Resolver {
 	return &Resolver{trustsAny: trustsAny}
 }
@@ -45,10 +45,10 @@ func (r *Resolver) Of(src Source, h http.Header) Client {
 	return Client{IP: r.address(src, h), UserAgent: h.Get("User-Agent")}
 }
 
-// address returns the framework's ClientIP if it has trusted proxies. If it
-// believes X-Forwarded-For from any address, a client could choose its address.
-// Then only the last entry of the header counts, which the nearest proxy wrote,
-// and only if there is likely to be a proxy: the connection has a private
+// address returns the framework's ClientIP, unless the framework accepts
+// X-Forwarded-For from any address: then a client could choose its address, and
+// only the last entry of the header counts, which the nearest proxy wrote. It
+// counts only if there is likely to be a proxy: the connection has a private
 // address.
 func (r *Resolver) address(src Source, h http.Header) string {
 	r.once.Do(func() { r.trusts = r.trustsAny(src) })

@@ -18,7 +18,7 @@ const (
 // What a chunked value may take, for reading and writing alike. The index of a
 // chunk is therefore one digit.
 const (
-	MaxChunks = 10       // cookies
+	maxChunks = 10       // cookies
 	MaxSize   = 32 << 10 // bytes of the whole value
 )
 
@@ -54,7 +54,7 @@ const First Present = 1<<0 | 1<<1
 
 // slots counts the cookies of a Chunked: slot 0 is the name itself, slot i the
 // chunk i-1.
-const slots = 1 + MaxChunks
+const slots = 1 + maxChunks
 
 func (p Present) has(slot int) bool { return p&(1<<slot) != 0 }
 
@@ -91,7 +91,7 @@ func (c Chunked) Check(value string) error {
 	if !isPlain(value) {
 		return errNotPlain
 	}
-	if len(value) > MaxSize || len(value) > c.size()*MaxChunks {
+	if len(value) > MaxSize || len(value) > c.size()*maxChunks {
 		return ErrTooLarge
 	}
 	return nil
@@ -114,7 +114,7 @@ func (c Chunked) Written(h http.Header) (string, Present) {
 	}
 	value := values[0]
 	if value == "" {
-		value, _ = join(values[1:]) // Write has set them all
+		value = join(values[1:]) // Write has set them all
 	}
 	return value, present
 }

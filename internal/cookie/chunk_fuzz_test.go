@@ -18,16 +18,13 @@ func FuzzRead(f *testing.F) {
 	}
 	c := cookie.Chunked{Cookie: cookie.Cookie{Name: "s"}}
 	f.Fuzz(func(t *testing.T, first, second string) {
-		got, err := c.Read(request(first, second))
+		got := c.Read(request(first, second))
 		values, want := valuesOf(got), simpleRead("s", first+";"+second)
 		if len(values) > 4 || len(values) > len(want) || !slices.Equal(values, want[:len(values)]) {
 			t.Fatalf("read %q, want %q", values, want)
 		}
 		if !got.Incomplete && len(values) < len(want) {
 			t.Errorf("read %q as if they were all, want %q", values, want)
-		}
-		if err != nil && len(values) > 0 {
-			t.Errorf("read %q beside the error %v", values, err)
 		}
 		if len(values) > 0 && got.Present == 0 {
 			t.Errorf("read %q, but nothing to clear", values)
@@ -60,7 +57,7 @@ func simpleRead(name, header string) (values []string) {
 	}
 	for round := range most {
 		value, last := "", -1
-		for i := range cookie.MaxChunks {
+		for i := range 10 {
 			if chunks := found[name+"."+strconv.Itoa(i)]; round < len(chunks) {
 				if i != last+1 {
 					value = ""
@@ -82,7 +79,7 @@ func FuzzWriteRead(f *testing.F) {
 	f.Add("a;b", 5, "s=old")
 	f.Fuzz(func(t *testing.T, value string, size int, before string) {
 		c := cookie.Chunked{Cookie: cookie.Cookie{Name: "s"}, Size: size}
-		found, _ := c.Read(request(before))
+		found := c.Read(request(before))
 		h := http.Header{}
 		if err := c.Write(h, found.Present, value, expires); err != nil {
 			if len(h) > 0 {
@@ -101,8 +98,8 @@ func FuzzWriteRead(f *testing.F) {
 			}
 			jar[s.Name] = s.Value
 		}
-		if got, err := c.Read(requestOf(jar)); got.Value != value || got.More != nil || err != nil {
-			t.Errorf("wrote %q, read %+v, %v", value, got, err)
+		if got := c.Read(requestOf(jar)); got.Value != value || got.More != nil {
+			t.Errorf("wrote %q, read %+v", value, got)
 		}
 	})
 }

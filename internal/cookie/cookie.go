@@ -27,13 +27,12 @@ const (
 // and value together, in bytes (RFC 6265 §6.1).
 const maxPair = 4096
 
-// A Cookie is the name and the attributes of a cookie. It is always HttpOnly.
-// The zero Path is "/", the zero SameSite is Lax, and the zero Domain restricts
-// the cookie to the host that set it.
+// A Cookie is the name and the attributes of a cookie. It is always HttpOnly, for the
+// path "/". The zero SameSite is Lax, and the zero Domain restricts the cookie to the
+// host that set it.
 type Cookie struct {
 	Name     string
 	Domain   string
-	Path     string
 	Secure   bool
 	SameSite http.SameSite
 }
@@ -88,26 +87,20 @@ func (n Names) Validate() error {
 // SameSite=None without Secure.
 func (c Cookie) Validate() error {
 	var problems []error
-	problem := func(format string, args ...any) {
-		problems = append(problems, fmt.Errorf("cookie: "+format, args...))
-	}
 	if c.Name == "" || strings.ContainsFunc(c.Name, notTokenChar) {
-		problem("%q is not a cookie name: write letters, digits and -._~ only", c.Name)
+		problems = append(problems, fmt.Errorf("cookie: %q is not a cookie name: write letters, digits and -._~ only", c.Name))
 	}
 	if strings.ContainsFunc(c.Domain, notDomainChar) {
-		problem("%q is not a cookie domain: write a host name such as example.com", c.Domain)
+		problems = append(problems, fmt.Errorf("cookie: %q is not a cookie domain: write a host name such as example.com", c.Domain))
 	}
-	if c.Path != "" && (c.Path[0] != '/' || strings.ContainsFunc(c.Path, notPathChar)) {
-		problem("%q is not a cookie path: write one that starts with a slash", c.Path)
-	}
-	if hasPrefix(c.Name, hostPrefix) && (!c.Secure || c.Domain != "" || c.path() != "/") {
-		problem("%q needs Secure, the path / and no domain: browsers refuse it otherwise", c.Name)
+	if hasPrefix(c.Name, hostPrefix) && (!c.Secure || c.Domain != "") {
+		problems = append(problems, fmt.Errorf("cookie: %q needs Secure and no domain: browsers refuse it otherwise", c.Name))
 	}
 	if hasPrefix(c.Name, securePrefix) && !c.Secure {
-		problem("%q needs Secure: browsers refuse it otherwise", c.Name)
+		problems = append(problems, fmt.Errorf("cookie: %q needs Secure: browsers refuse it otherwise", c.Name))
 	}
 	if c.SameSite == http.SameSiteNoneMode && !c.Secure {
-		problem("%q has SameSite=None and needs Secure: browsers refuse it otherwise", c.Name)
+		problems = append(problems, fmt.Errorf("cookie: %q has SameSite=None and needs Secure: browsers refuse it otherwise", c.Name))
 	}
 	return errors.Join(problems...)
 }
@@ -155,13 +148,6 @@ func (c Cookie) set(h http.Header, value string, maxAge int, expires time.Time) 
 	}
 	c.put(h, c.line(value, maxAge, expires))
 	return nil
-}
-
-func (c Cookie) path() string {
-	if c.Path == "" {
-		return "/"
-	}
-	return c.Path
 }
 
 // hasPrefix reports whether a browser takes name for one with a prefix. It

@@ -76,26 +76,18 @@ func TestCookie_Validate(t *testing.T) {
 		wants string // part of the error; empty for none
 	}{
 		{"plain", cookie.Cookie{Name: "a"}, ""},
-		{"with all", cookie.Cookie{Name: "__Secure-a", Domain: ".example.com", Path: "/app", Secure: true, SameSite: http.SameSiteNoneMode}, ""},
+		{"with all", cookie.Cookie{Name: "__Secure-a", Domain: ".example.com", Secure: true, SameSite: http.SameSiteNoneMode}, ""},
 		{"no name", cookie.Cookie{}, "not a cookie name"},
 		{"space in the name", cookie.Cookie{Name: "a b"}, "not a cookie name"},
 		{"line break in the name", cookie.Cookie{Name: "a\r\nSet-Cookie: b"}, "not a cookie name"},
 		{"attribute in the domain", cookie.Cookie{Name: "a", Domain: "example.com; Path=/x"}, "not a cookie domain"},
-		{"attribute in the path", cookie.Cookie{Name: "a", Path: "/; Secure"}, "not a cookie path"},
-		{"attribute behind a path", cookie.Cookie{Name: "a", Path: "/a; Secure"}, "not a cookie path"},
-		{"space in the path", cookie.Cookie{Name: "a", Path: "/a b"}, "not a cookie path"},
-		{"control character in the path", cookie.Cookie{Name: "a", Path: "/\x7f"}, "not a cookie path"},
-		{"path beyond ASCII", cookie.Cookie{Name: "a", Path: "/\u00fc"}, "not a cookie path"},
-		{"all kinds of characters in the path", cookie.Cookie{Name: "a", Path: "/!a~Z/0-9"}, ""},
 		{"hyphens and digits in the domain", cookie.Cookie{Name: "a", Domain: "my-app9.azAZ0.example"}, ""},
 		{"port in the domain", cookie.Cookie{Name: "a", Domain: "example.com:80"}, "not a cookie domain"},
 		{"space in the domain", cookie.Cookie{Name: "a", Domain: "example. com"}, "not a cookie domain"},
 		{"all kinds of characters in the name", cookie.Cookie{Name: "azAZ09!#$%&'*+-.^_`|~"}, ""},
-		{"relative path", cookie.Cookie{Name: "a", Path: "app"}, "not a cookie path"},
 		{"host prefix without Secure", cookie.Cookie{Name: "__Host-a"}, "needs Secure"},
 		{"host prefix with a domain", cookie.Cookie{Name: "__Host-a", Secure: true, Domain: "example.com"}, "no domain"},
-		{"host prefix with a path", cookie.Cookie{Name: "__host-a", Secure: true, Path: "/app"}, "the path /"},
-		{"host prefix", cookie.Cookie{Name: "__Host-a", Secure: true, Path: "/"}, ""},
+		{"host prefix", cookie.Cookie{Name: "__Host-a", Secure: true}, ""},
 		{"part of a prefix", cookie.Cookie{Name: "__Secure"}, ""},
 		{"secure prefix in other case", cookie.Cookie{Name: "__secure-a"}, "needs Secure"},
 		{"secure prefix without Secure", cookie.Cookie{Name: "__Secure-a"}, "needs Secure"},
@@ -129,7 +121,7 @@ func TestNames_Validate(t *testing.T) {
 		"CSRF":                {func(n *cookie.Names) { n.CSRF.Name = n.Session.Name + ".9" }, []string{`"next-auth.session-token.9" belongs to a chunk`}},
 		"no chunk":            {func(n *cookie.Names) { n.CSRF.Name = n.Session.Name + ".10" }, nil},
 		"name of the session": {func(n *cookie.Names) { n.CSRF.Name = n.Session.Name }, []string{`two cookies have the name "next-auth.session-token"`}},
-		"a cookie's own":      {func(n *cookie.Names) { n.Check.Path = "x" }, []string{`not a cookie path`}},
+		"a cookie's own":      {func(n *cookie.Names) { n.Check.Domain = "x/y" }, []string{`not a cookie domain`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			names := cookie.Defaults("next-auth", false)
@@ -212,7 +204,7 @@ func TestValue_ZeroCookie(t *testing.T) {
 
 func TestSet_Attributes(t *testing.T) {
 	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.FixedZone("CET", 3600))
-	full := cookie.Cookie{Name: "__Secure-a", Domain: "example.com", Path: "/app", Secure: true, SameSite: http.SameSiteStrictMode}
+	full := cookie.Cookie{Name: "__Secure-a", Domain: "example.com", Secure: true, SameSite: http.SameSiteStrictMode}
 	tests := []struct {
 		name  string
 		write func(http.Header) error
@@ -221,9 +213,9 @@ func TestSet_Attributes(t *testing.T) {
 		{"the zero values", func(h http.Header) error { return cookie.Cookie{Name: "a"}.Set(h, "1", time.Time{}) },
 			"a=1; Path=/; HttpOnly; SameSite=Lax"},
 		{"everything", func(h http.Header) error { return full.SetFor(h, "x y|z", 15*time.Minute, now) },
-			"__Secure-a=x%20y%7Cz; Max-Age=900; Domain=example.com; Path=/app; Expires=Mon, 23 Nov 2026 07:15:00 GMT; HttpOnly; Secure; SameSite=Strict"},
+			"__Secure-a=x%20y%7Cz; Max-Age=900; Domain=example.com; Path=/; Expires=Mon, 23 Nov 2026 07:15:00 GMT; HttpOnly; Secure; SameSite=Strict"},
 		{"cleared", func(h http.Header) error { full.Clear(h); return nil },
-			"__Secure-a=; Max-Age=0; Domain=example.com; Path=/app; HttpOnly; Secure; SameSite=Strict"},
+			"__Secure-a=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Strict"},
 		{"cross-site", func(h http.Header) error {
 			return cookie.Cookie{Name: "a", Secure: true, SameSite: http.SameSiteNoneMode}.Set(h, "1", now)
 		}, "a=1; Path=/; Expires=Mon, 23 Nov 2026 07:00:00 GMT; HttpOnly; Secure; SameSite=None"},
@@ -317,7 +309,7 @@ func rewrite(t *testing.T, line string) string {
 	must(t, err)
 	value, err := url.PathUnescape(parsed.Value)
 	must(t, err)
-	c := cookie.Cookie{Name: parsed.Name, Domain: parsed.Domain, Path: parsed.Path, Secure: parsed.Secure, SameSite: parsed.SameSite}
+	c := cookie.Cookie{Name: parsed.Name, Domain: parsed.Domain, Secure: parsed.Secure, SameSite: parsed.SameSite}
 	h := http.Header{}
 	switch {
 	case parsed.MaxAge < 0:

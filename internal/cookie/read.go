@@ -1,15 +1,11 @@
 package cookie
 
 import (
-	"cmp"
-	"errors"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
 )
-
-// ErrIncomplete means that a chunk is missing before another one.
-var ErrIncomplete = errors.New("cookie: a chunk is missing")
 
 // maxCandidates bounds the values that Chunked.Read returns.
 const maxCandidates = 4
@@ -41,16 +37,14 @@ type Found struct {
 // Read returns the values of c in the Cookie lines of a request header. The
 // candidates are, in this order: each value of the cookie with the name itself,
 // which is whole, then the joined chunks of the first cookie of each chunk's
-// name, then of the second ones, and so on. Empty cookies do not count.
-//
-// The error is [ErrIncomplete] or [ErrTooLarge] if there is no candidate
-// because of it; Present is set nevertheless.
+// name, then of the second ones, and so on. Empty cookies do not count, nor do chunks
+// after a missing one, nor a value above [MaxSize].
 //
 // Values are as the browser sent them, without percent decoding: tokens need
 // no escapes, and a value that has some is no token. Read makes one pass over
 // the header, and allocates nothing unless it has to join chunks or finds a
 // name twice.
-func (c Chunked) Read(h http.Header) (Found, error) {
+func (c Chunked) Read(h http.Header) Found {
 	var present Present
 	var first [slots]string
 	var more *repeats
@@ -80,14 +74,14 @@ func (c Chunked) Read(h http.Header) (Found, error) {
 		}
 	}
 	if more != nil || present&^1 != 0 {
-		found, err := candidates(present, &first, more)
+		found := candidates(present, &first, more)
 		found.Repeated = repeated || present.has(0) && present&^1 != 0
-		return found, err
+		return found
 	}
 	if len(first[0]) > MaxSize {
-		return Found{Present: present}, ErrTooLarge
+		return Found{Present: present}
 	}
-	return Found{Value: first[0], Repeated: repeated, Present: present}, nil
+	return Found{Value: first[0], Repeated: repeated, Present: present}
 }
 
 // repeats are the cookies of a request whose name an earlier one has too.
@@ -113,22 +107,15 @@ func (r *repeats) add(slot int, value string) {
 	r.full = r.full || slot <= 1
 }
 
-// candidates returns the values that the cookies of a request make. The error
-// says why there is none.
-func candidates(present Present, first *[slots]string, more *repeats) (Found, error) {
+// candidates returns the values that the cookies of a request make.
+func candidates(present Present, first *[slots]string, more *repeats) Found {
 	if more == nil {
 		more = new(repeats)
 	}
 	found := Found{Incomplete: more.full, Present: present}
-	var err error
-	add := func(value string, problem error) {
-		if len(value) > MaxSize {
-			problem = ErrTooLarge
-		}
+	add := func(value string) {
 		switch {
-		case problem != nil:
-			err = cmp.Or(err, problem)
-		case value == "" || value == found.Value || slices.Contains(found.More, value):
+		case len(value) > MaxSize, value == "", value == found.Value, slices.Contains(found.More, value):
 		case found.Value == "":
 			found.Value = value
 		case len(found.More) < maxCandidates-1:
@@ -137,22 +124,20 @@ func candidates(present Present, first *[slots]string, more *repeats) (Found, er
 			found.Incomplete = true
 		}
 	}
-	add(first[0], nil)
+	add(first[0])
 	for i := range more.values {
-		add(more.values[i][0], nil)
+		add(more.values[i][0])
 	}
 	add(join(first[1:]))
 	for i := range more.values {
 		add(join(more.values[i][1:]))
 	}
-	if found.Value != "" {
-		err = nil
-	}
-	return found, err
+	return found
 }
 
-// join puts chunks together: a run from the first on, and nothing after it.
-func join(chunks []string) (string, error) {
+// join puts chunks together: a run from the first on, and nothing after it. It returns
+// "" if that makes no value.
+func join(chunks []string) string {
 	n, size := 0, 0
 	for n < len(chunks) && chunks[n] != "" {
 		size += len(chunks[n])
@@ -160,11 +145,29 @@ func join(chunks []string) (string, error) {
 	}
 	for _, chunk := range chunks[n:] {
 		if chunk != "" {
-			return "", ErrIncomplete
+			return ""
 		}
 	}
 	if size > MaxSize {
-		return "", ErrTooLarge
+		return ""
 	}
-	return strings.Join(chunks[:n], ""), nil
+	return strings.Join(chunks[:n], "")
+}
+
+// WithPrefix lists the cookies of a request header whose names are the name of
+// c, a dot and a suffix, such as the check cookies of the sign-ins that a
+// browser has started. Names and values are as the browser sent them.
+func (c Cookie) WithPrefix(h http.Header) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for _, line := range h["Cookie"] {
+			for line != "" {
+				var name, value string
+				name, value, line = nextPair(line)
+				suffix, ok := strings.CutPrefix(name, c.Name+".")
+				if ok && suffix != "" && !yield(name, value) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -8,8 +8,7 @@ import (
 // maxParents bounds the domains that ParentDomains returns.
 const maxParents = 5
 
-// ClearScope makes the browser delete the cookie with the name and path of c
-// and another Domain attribute, "" for the host alone: one that an earlier
+// ClearScope makes the browser delete the cookie with the name of c and another Domain attribute, "" for the host alone: one that an earlier
 // configuration or a parent domain has set. It does nothing for the domain of c
 // itself, whose line in h may carry a new value, and for a domain that can't
 // have such a cookie.

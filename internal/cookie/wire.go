@@ -45,7 +45,7 @@ func unquote(s string) string {
 func (c Cookie) line(value string, maxAge int, expires time.Time) string {
 	var digits [len(http.TimeFormat)]byte
 	var b strings.Builder
-	b.Grow(len(c.Name) + len(value) + len(c.Domain) + len(c.Path) + 128)
+	b.Grow(len(c.Name) + len(value) + len(c.Domain) + 128)
 	b.WriteString(c.Name)
 	b.WriteByte('=')
 	b.WriteString(value)
@@ -57,8 +57,7 @@ func (c Cookie) line(value string, maxAge int, expires time.Time) string {
 		b.WriteString("; Domain=")
 		b.WriteString(c.Domain)
 	}
-	b.WriteString("; Path=")
-	b.WriteString(c.path())
+	b.WriteString("; Path=/")
 	if !expires.IsZero() {
 		b.WriteString("; Expires=")
 		b.Write(expires.UTC().AppendFormat(digits[:0], http.TimeFormat))
@@ -213,8 +212,4 @@ func notTokenChar(r rune) bool {
 
 func notDomainChar(r rune) bool {
 	return !isAlnum(r) && r != '-' && r != '.'
-}
-
-func notPathChar(r rune) bool {
-	return r <= ' ' || r >= 0x7f || r == ';'
 }

@@ -1,10 +1,13 @@
 // Package guard bounds and contains the functions of an application that the
 // library calls: callbacks, Authorize, Profile, stores. A function that panics
-// yields an error, and a function that takes too long sees its context end.
+// yields an error, and its stack is logged; a function that takes too long sees its
+// context end; a result that breaks a contract is an error.
 package guard
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
 )
@@ -12,29 +15,18 @@ import (
 // Timeout bounds one call of a function of the application.
 const Timeout = 10 * time.Second
 
-// A PanicError is a recovered panic. It does not wrap Value, even if that is an
-// error: a function that panics with an error has not returned it.
-type PanicError struct {
-	Func  string // the function that panicked, such as "the JWT callback"
-	Value any    // the argument of panic; a *runtime.PanicNilError for nil
-	Stack []byte // the stack of the goroutine, as runtime/debug.Stack formats it
-}
-
-// Error names the function and the panic's value. The stack is not part of it.
-func (e *PanicError) Error() string {
-	return fmt.Sprintf("%s: panic: %v", e.Func, e.Value)
-}
-
-// Recover turns a panic into a *[PanicError] in *err, and leaves *err alone if
-// there is none. It must be deferred directly by the function that calls the
-// application:
+// Recover turns a panic into an error in *err and logs it with its stack, at the
+// error level. It leaves *err alone if there is none. It must be deferred directly
+// by the function that calls the application:
 //
-//	defer guard.Recover("the JWT callback", &err)
+//	defer guard.Recover(ctx, log, "the JWT callback", &err)
 //
-// It recovers [net/http.ErrAbortHandler] too. runtime.Goexit is no panic and
-// goes on.
-func Recover(name string, err *error) {
+// The error has the text of the panic's value and does not wrap it, even if that is
+// an error: a function that panics with an error has not returned it. Recover
+// recovers [net/http.ErrAbortHandler] too. runtime.Goexit is no panic and goes on.
+func Recover(ctx context.Context, log *slog.Logger, name string, err *error) {
 	if v := recover(); v != nil {
-		*err = &PanicError{Func: name, Value: v, Stack: debug.Stack()}
+		log.ErrorContext(ctx, "nuxtauth: "+name+" panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		*err = fmt.Errorf("%s: panic: %v", name, v)
 	}
 }

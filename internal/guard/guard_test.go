@@ -1,8 +1,10 @@
 package guard_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"runtime"
 	"strings"
@@ -11,9 +13,15 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/guard"
 )
 
-// call runs f as the library runs a function of an application.
-func call(f func() error) (err error) {
-	defer guard.Recover("the JWT callback", &err)
+// newLog returns a logger and what it writes.
+func newLog() (*slog.Logger, *bytes.Buffer) {
+	b := new(bytes.Buffer)
+	return slog.New(slog.NewTextHandler(b, nil)), b
+}
+
+// recovered runs f as the library runs a function of an application.
+func recovered(t *testing.T, log *slog.Logger, f func() error) (err error) {
+	defer guard.Recover(t.Context(), log, "the JWT callback", &err)
 	return f()
 }
 
@@ -24,58 +32,66 @@ func TestRecover_MakesPanicsErrors(t *testing.T) {
 		value any
 		want  string
 	}{
-		"text":         {"oh no", "the JWT callback: panic: oh no"},
-		"error":        {io.EOF, "the JWT callback: panic: EOF"},
-		"nil":          {nil, "the JWT callback: panic: panic called with nil argument"},
-		"aborted HTTP": {http.ErrAbortHandler, "the JWT callback: panic: net/http: abort Handler"},
+		"text":         {"oh no", "oh no"},
+		"error":        {io.EOF, "EOF"},
+		"nil":          {nil, "panic called with nil argument"},
+		"aborted HTTP": {http.ErrAbortHandler, "net/http: abort Handler"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := call(func() error {
+			log, lines := newLog()
+			err := recovered(t, log, func() error {
 				explode(tt.value)
 				return nil
 			})
-			p, ok := errors.AsType[*guard.PanicError](err)
-			if !ok || p.Error() != tt.want {
-				t.Fatalf("got error %v, want a PanicError %q", err, tt.want)
+			if err == nil || !strings.HasPrefix(err.Error(), "the JWT callback: panic: "+tt.want) {
+				t.Errorf("got error %v", err)
 			}
-			if p.Func != "the JWT callback" || tt.value != nil && p.Value != tt.value {
-				t.Errorf("got %q and %v", p.Func, p.Value)
+			for _, want := range []string{"level=ERROR", `msg="nuxtauth: the JWT callback panicked"`, tt.want, "guard_test.explode"} {
+				if !strings.Contains(lines.String(), want) {
+					t.Errorf("the log does not have %q: %s", want, lines)
+				}
 			}
-			if !strings.Contains(string(p.Stack), "guard_test.explode") {
-				t.Errorf("the stack does not show the function that panicked:\n%s", p.Stack)
+			if n := strings.Count(lines.String(), "\n"); n != 1 {
+				t.Errorf("the log has %d lines", n)
 			}
 		})
 	}
 }
 
 func TestRecover_DoesNotWrapTheValue(t *testing.T) {
-	if err := call(func() error { panic(io.EOF) }); errors.Is(err, io.EOF) {
+	log, _ := newLog()
+	if err := recovered(t, log, func() error { panic(io.EOF) }); errors.Is(err, io.EOF) {
 		t.Errorf("%v counts as io.EOF", err)
 	}
 }
 
 func TestRecover_LeavesResultsAlone(t *testing.T) {
+	log, lines := newLog()
 	for _, want := range []error{nil, io.EOF} {
-		if err := call(func() error { return want }); err != want {
+		if err := recovered(t, log, func() error { return want }); err != want {
 			t.Errorf("got %v, want %v", err, want)
 		}
+	}
+	if lines.Len() > 0 {
+		t.Errorf("the log has %s", lines)
 	}
 }
 
 func TestRecover_LeavesGoexitAlone(t *testing.T) {
+	log, lines := newLog()
 	returned := false
 	err := io.EOF
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		func() {
-			defer guard.Recover("f", &err)
+			defer guard.Recover(t.Context(), log, "f", &err)
 			runtime.Goexit()
 		}()
 		returned = true
 	}()
 	<-done
-	if returned || err != io.EOF {
-		t.Errorf("the goroutine went on (%v), with error %v", returned, err)
+	if returned || err != io.EOF || lines.Len() > 0 {
+		t.Errorf("the goroutine went on (%v), with error %v and the log %s", returned, err, lines)
 	}
 }

@@ -45,13 +45,13 @@ func (m *Memo[V]) start(ctx context.Context, s *shard[V], key string, load func(
 	return f
 }
 
-// call makes an entry of the result of load. One that is not to be remembered
-// has no time.
+// call makes an entry of the result of load. One that is not to be remembered has no
+// expiry.
 func (m *Memo[V]) call(ctx context.Context, key string, load func(context.Context) (V, time.Duration, error)) (e entry[V]) {
-	defer guard.Recover(m.options.Name, &e.err)
-	var life time.Duration
-	e.value, life, e.err = load(ctx)
-	if life <= 0 {
+	defer guard.Recover(ctx, m.options.Log, m.options.Name, &e.err)
+	var ttl time.Duration
+	e.value, ttl, e.err = load(ctx)
+	if ttl <= 0 {
 		return e
 	}
 	e.size = m.overhead + len(key)
@@ -60,7 +60,7 @@ func (m *Memo[V]) call(ctx context.Context, key string, load func(context.Contex
 	} else {
 		e.size += m.options.Size(e.value)
 	}
-	e.until = m.options.Now().Add(life) // last, so that nothing is remembered after a panic
+	e.until = m.options.Now().Add(ttl) // last, so that nothing is remembered after a panic
 	return e
 }
 
@@ -77,7 +77,7 @@ func (m *Memo[V]) finish(s *shard[V], f *flight[V], e entry[V]) {
 	if s.flights[f.key] == f {
 		delete(s.flights, f.key)
 		if !e.until.IsZero() {
-			s.put(f.key, e, &m.options)
+			m.put(s, f.key, e)
 		}
 	}
 	close(f.done)

@@ -4,49 +4,47 @@
 package memo
 
 import (
+	"cmp"
 	"context"
 	"hash/maphash"
+	"log/slog"
 	"reflect"
 	"sync"
 	"time"
 )
 
-// The defaults of [Options].
+// The bounds of all entries. Each shard has an equal part of them: a value that takes
+// more bytes than that is not remembered.
 const (
-	DefaultEntries = 10_000
-	DefaultBytes   = 64 << 20
-	DefaultTimeout = 30 * time.Second
+	maxEntries = 10_000
+	maxBytes   = 64 << 20
 )
 
 // shards divide the entries, so that requests seldom wait for the same lock.
 const shards = 32
 
-// Options configure a Memo of values of type V. The zero value has the defaults.
-type Options[V any] struct {
-	// Entries is how many values are remembered at most; zero means
-	// DefaultEntries. They are divided among 32 shards, each of which
-	// remembers at least one.
-	Entries int
+// defaultTimeout bounds one load without [Options.Timeout].
+const defaultTimeout = 30 * time.Second
 
-	// Bytes is how much memory the entries take at most; zero means
-	// DefaultBytes. A value that takes more than a 32nd of it, the part of its
-	// shard, is not remembered.
-	Bytes int
+// Options configure a Memo of values of type V.
+type Options[V any] struct {
+	// Name says what is loaded, in the log line and the error of a panic.
+	Name string
 
 	// Size returns about how many bytes a value refers to, beside those of V
 	// itself. Nil means that there are none. Keys and the memo's own memory are
 	// counted without it.
 	Size func(value V) int
 
-	// Timeout bounds one load; zero means DefaultTimeout.
+	// Timeout bounds one load; zero means 30 seconds.
 	Timeout time.Duration
 
 	// Detached lets a load go on when no caller waits for it any more, and
 	// remembers its result. Otherwise its context is canceled then.
 	Detached bool
 
-	// Name says what is loaded, in the error of a panic; empty means "load".
-	Name string
+	// Log gets the panics of load.
+	Log *slog.Logger
 
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -57,6 +55,8 @@ type Options[V any] struct {
 // concurrent use. Make one with [New].
 type Memo[V any] struct {
 	options  Options[V]
+	entries  int // at most, in each shard
+	bytes    int // of these, at most
 	overhead int // bytes of an entry beside its key and what Size counts
 	seed     maphash.Seed
 	shards   [shards]shard[V]
@@ -80,27 +80,19 @@ type entry[V any] struct {
 
 // New returns an empty Memo.
 func New[V any](o Options[V]) *Memo[V] {
-	if o.Entries == 0 {
-		o.Entries = DefaultEntries
-	}
-	if o.Bytes == 0 {
-		o.Bytes = DefaultBytes
-	}
 	if o.Size == nil {
 		o.Size = func(V) int { return 0 }
 	}
-	if o.Timeout == 0 {
-		o.Timeout = DefaultTimeout
-	}
-	if o.Name == "" {
-		o.Name = "load"
-	}
+	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	// A slot of the map is a key's header, the entry and a byte of hash. After
-	// the map has grown, fewer than half of its slots are in use.
-	m := &Memo[V]{options: o, overhead: 2 * int(reflect.TypeFor[string]().Size()+reflect.TypeFor[entry[V]]().Size()+8), seed: maphash.MakeSeed()}
+	m := &Memo[V]{
+		options: o, entries: maxEntries / shards, bytes: maxBytes / shards, seed: maphash.MakeSeed(),
+		// A slot of the map is a key's header, the entry and a byte of hash. After
+		// the map has grown, fewer than half of its slots are in use.
+		overhead: 2 * int(reflect.TypeFor[string]().Size()+reflect.TypeFor[entry[V]]().Size()+8),
+	}
 	for i := range m.shards {
 		m.shards[i].entries = make(map[string]entry[V])
 		m.shards[i].flights = make(map[string]*flight[V])
@@ -137,7 +129,7 @@ func (m *Memo[V]) Get(key string) (V, bool) {
 // has left. From then on callers no longer share that load, and its result is
 // dropped, even if load ignores its context and goes on.
 //
-// The error is that of load, a [guard.PanicError] if load panics, ctx.Err() if
+// The error is that of load, that of [guard.Recover] if load panics, ctx.Err() if
 // the context of the caller ends first, or context.DeadlineExceeded after
 // Options.Timeout.
 func (m *Memo[V]) Load(ctx context.Context, key string, load func(context.Context) (V, time.Duration, error)) (V, error) {
@@ -191,16 +183,16 @@ func (m *Memo[V]) Clear() {
 	}
 }
 
-// put remembers e, and deletes other entries if they are too many or too large
-// together. The caller has the lock.
-func (s *shard[V]) put(key string, e entry[V], o *Options[V]) {
+// put remembers e in a shard, and deletes other entries if they are too many or too
+// large together. The caller has the lock.
+func (m *Memo[V]) put(s *shard[V], key string, e entry[V]) {
 	s.delete(key)
-	if e.size > o.Bytes/shards {
+	if e.size > m.bytes {
 		return
 	}
-	s.deleteExpired(o.Now())
+	s.deleteExpired(m.options.Now())
 	for other := range s.entries { // in random order
-		if len(s.entries) < o.Entries/shards && s.bytes+e.size <= o.Bytes/shards {
+		if len(s.entries) < m.entries && s.bytes+e.size <= m.bytes {
 			break
 		}
 		s.delete(other)

@@ -3,7 +3,6 @@ package memo_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"strconv"
 	"strings"
@@ -92,12 +91,11 @@ func TestLoad_RemembersNothingWithoutLife(t *testing.T) {
 }
 
 func TestMemo_IsBounded(t *testing.T) {
-	for name, o := range map[string]memo.Options[string]{
-		"by entries": {Entries: 1000},
-		"by bytes":   {Bytes: 1000 * 1000, Size: func(string) int { return 840 }},
+	for name, m := range map[string]*memo.Memo[string]{
+		"by entries": memo.New(memo.Options[string]{}).Bound(1000, 1<<30),
+		"by bytes":   memo.New(memo.Options[string]{Size: func(string) int { return 840 }}).Bound(1<<30, 1000*1000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := memo.New(o)
 			var l loads
 			const many = 10_000
 			for i := range many {
@@ -119,14 +117,14 @@ func TestMemo_IsBounded(t *testing.T) {
 func TestMemo_RemembersNothingThatIsTooLarge(t *testing.T) {
 	const bytes = 32 * 1000
 	for _, size := range []int{1000, 1 << 30} {
-		m := memo.New(memo.Options[string]{Bytes: bytes, Size: func(string) int { return size }})
+		m := memo.New(memo.Options[string]{Size: func(string) int { return size }}).Bound(1<<30, bytes)
 		var l loads
 		wantLoad(t, m, "k", l.returning("v", time.Hour, nil), "v", nil)
 		if _, ok := m.Get("k"); ok {
 			t.Errorf("%d bytes: remembered", size)
 		}
 	}
-	m := memo.New(memo.Options[string]{Bytes: bytes})
+	m := memo.New(memo.Options[string]{}).Bound(1<<30, bytes)
 	var l loads
 	key := strings.Repeat("k", 1000)
 	wantLoad(t, m, key, l.returning("v", time.Hour, nil), "v", nil)
@@ -148,15 +146,6 @@ type person struct {
 	Groups []string
 }
 
-func newPerson(i, size int) *person {
-	p := &person{Name: fmt.Sprintf("Person %d", i), Claims: make(map[string]string)}
-	for n := range size / 1000 {
-		p.Claims["claim-"+strconv.Itoa(n)] = strings.Repeat("c", 500)
-		p.Groups = append(p.Groups, strings.Repeat("g", 400))
-	}
-	return p
-}
-
 func heap() int {
 	var stats runtime.MemStats
 	runtime.GC()
@@ -172,7 +161,7 @@ func TestMemo_TakesAsMuchMemoryAsItSays(t *testing.T) {
 	for name, size := range map[string]int{"small values": 0, "values of 20 KB": 20_000, "values of 200 KB": 200_000} {
 		t.Run(name, func(t *testing.T) {
 			before := heap()
-			m := memo.New(memo.Options[[]byte]{Entries: 1 << 30, Bytes: bytes, Size: func(b []byte) int { return cap(b) }})
+			m := memo.New(memo.Options[[]byte]{Size: func(b []byte) int { return cap(b) }}).Bound(1<<30, bytes)
 			for i := range 2 * bytes / max(size, 400) {
 				header := strings.Repeat("x", 1000) + "session=" + strconv.Itoa(i)
 				if _, err := m.Load(t.Context(), header[1008:], func(context.Context) ([]byte, time.Duration, error) {
@@ -234,8 +223,8 @@ func TestMemo_CountsWhatItForgets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			now := time.Unix(1000, 0)
 			m := memo.New(memo.Options[string]{
-				Bytes: 32 * 30 * 1000, Size: func(string) int { return 800 }, Now: func() time.Time { return now },
-			})
+				Size: func(string) int { return 800 }, Now: func() time.Time { return now },
+			}).Bound(1<<30, 32*30*1000)
 			var l loads
 			for range 30 {
 				for i := range n {

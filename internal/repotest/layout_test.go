@@ -20,8 +20,11 @@ import (
 const module = "github.com/nuxtauth/nuxtauth"
 
 // The root imports the other packages, they do not import the root, and Gin
-// stays with those that need it.
+// stays with those that need it. Below internal that is apptest alone, which has the
+// applications of the tests and is in no program: go list -deps ./internal/... names
+// Gin because of it.
 func TestLayout_Imports(t *testing.T) {
+	inRoot(t)
 	const apptest = "internal/apptest" // for tests only: it may import everything
 	mayImportGin := map[string]bool{".": true, "authtest": true, "store/ginstore": true, apptest: true}
 	packages := map[string][]string{ // the packages of this module that each may import
@@ -132,6 +135,7 @@ func libraryFiles(t *testing.T, do func(file string, f *ast.File, lines int)) {
 
 // A file is one subject.
 func TestLayout_FilesAreShort(t *testing.T) {
+	inRoot(t)
 	libraryFiles(t, func(file string, _ *ast.File, lines int) {
 		if lines > 450 {
 			t.Errorf("%s has %d lines: split it by subject", file, lines)
@@ -142,6 +146,7 @@ func TestLayout_FilesAreShort(t *testing.T) {
 // Only the root knows the application's types, and has little of its own: the
 // methods of generic types are in the root, but for caches and lists of any type.
 func TestLayout_GenericsStayInTheRoot(t *testing.T) {
+	inRoot(t)
 	containers := map[string]bool{"internal/memo": true, "store": true, "store/storetest": true}
 	methods := 0
 	libraryFiles(t, func(file string, f *ast.File, _ int) {

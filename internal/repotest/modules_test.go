@@ -41,6 +41,7 @@ var modules = []string{
 }
 
 func TestModules_AreListed(t *testing.T) {
+	inRoot(t)
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "./...").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

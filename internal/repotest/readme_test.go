@@ -21,6 +21,7 @@ var goBlocks = map[string]string{
 }
 
 func TestDocuments_GoBlocksCompile(t *testing.T) {
+	inRoot(t)
 	if testing.Short() {
 		t.Skip("runs the compiler")
 	}
@@ -36,6 +37,7 @@ func TestDocuments_GoBlocksCompile(t *testing.T) {
 }
 
 func TestDocuments_AllGoBlocksListed(t *testing.T) {
+	inRoot(t)
 	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -67,6 +69,7 @@ func TestDocuments_AllGoBlocksListed(t *testing.T) {
 // A path in code style, as in `internal/api`, exists. Only those are checked that
 // begin with a folder of the repository and have no placeholder.
 func TestDocuments_PathsExist(t *testing.T) {
+	inRoot(t)
 	decisions, err := filepath.Glob("docs/decisions/*.md")
 	if err != nil || len(decisions) < 12 {
 		t.Fatalf("%d decisions: %v", len(decisions), err)
@@ -94,6 +97,7 @@ func TestDocuments_PathsExist(t *testing.T) {
 
 // The table of the README has every field of Config, and no other.
 func TestDocuments_READMEListsConfiguration(t *testing.T) {
+	inRoot(t)
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)

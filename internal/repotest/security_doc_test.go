@@ -58,6 +58,7 @@ func testsByFolder(t *testing.T) map[string]bool {
 var namedTest = regexp.MustCompile("`([a-z0-9]+\\.(?:Test|Fuzz)\\w*)(?:/[^`]*)?`")
 
 func TestSecurityDoc_NamesExistingTests(t *testing.T) {
+	inRoot(t)
 	page, err := os.ReadFile("docs/security.md")
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +84,7 @@ func TestSecurityDoc_NamesExistingTests(t *testing.T) {
 }
 
 func TestSecurityDoc_AnswersEveryRequirement(t *testing.T) {
+	inRoot(t)
 	page, err := os.ReadFile("docs/security.md")
 	if err != nil {
 		t.Fatal(err)
@@ -122,6 +124,7 @@ func TestSecurityDoc_AnswersEveryRequirement(t *testing.T) {
 
 // The example, which users copy, sets the limits that only the server can set.
 func TestExample_ServerHasLimits(t *testing.T) {
+	inRoot(t)
 	f, err := parser.ParseFile(gotoken.NewFileSet(), "example/server.go", nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)

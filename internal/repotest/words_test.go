@@ -66,6 +66,7 @@ var quoting = map[string]string{
 }
 
 func TestWords_ArePlain(t *testing.T) {
+	inRoot(t)
 	found, err := repositoryWords()
 	if err != nil {
 		t.Fatal(err)
@@ -78,6 +79,7 @@ func TestWords_ArePlain(t *testing.T) {
 }
 
 func TestWords_ListsAreExact(t *testing.T) {
+	inRoot(t)
 	found, err := repositoryWords()
 	if err != nil {
 		t.Fatal(err)
@@ -139,20 +141,15 @@ func (f finding) String() string {
 	return fmt.Sprintf("%s:%d: %q: write %s", f.file, f.line, f.expression, f.write)
 }
 
-// repositoryWords searches all Go and Markdown files outside testdata. Their names
-// are absolute, because the go command does not know that TestMain changes the
-// folder: it would take an old result for the current one.
+// repositoryWords searches all Go and Markdown files outside testdata, in the present
+// folder and below.
 var repositoryWords = sync.OnceValues(func() (found []finding, err error) {
-	root, err := os.Getwd()
-	if err != nil {
-		return nil, err
-	}
 	files := 0
-	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if name := d.Name(); d.IsDir() && file != root && (name == "testdata" || name == "node_modules" || name[0] == '.') {
+		if name := d.Name(); d.IsDir() && file != "." && (name == "testdata" || name == "node_modules" || name[0] == '.') {
 			return filepath.SkipDir
 		}
 		if ext := filepath.Ext(file); ext != ".go" && ext != ".md" {
@@ -163,11 +160,7 @@ var repositoryWords = sync.OnceValues(func() (found []finding, err error) {
 			return err
 		}
 		files++
-		name, err := filepath.Rel(root, file)
-		if err != nil {
-			return err
-		}
-		more, err := wordsIn(filepath.ToSlash(name), string(source))
+		more, err := wordsIn(filepath.ToSlash(file), string(source))
 		found = append(found, more...)
 		return err
 	})

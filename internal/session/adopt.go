@@ -31,7 +31,7 @@ type moved struct {
 }
 
 func newAdopter(cfg Config) *adopter {
-	return &adopter{memo.New(memo.Options[moved]{Name: "moving a session into the store", Detached: true, Now: cfg.Now})}
+	return &adopter{memo.New(memo.Options[moved]{Name: "moving a session into the store", Detached: true, Log: cfg.Log, Now: cfg.Now})}
 }
 
 // handle returns the handle of the session that a sealed token has become a

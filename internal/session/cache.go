@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"log/slog"
 	"reflect"
 	"strings"
 	"time"
@@ -25,9 +26,10 @@ type cached struct {
 	ttl     time.Duration
 }
 
-func newCache(ttl time.Duration, size func(*Session) int, now func() time.Time) *cache {
+func newCache(ttl time.Duration, size func(*Session) int, log *slog.Logger, now func() time.Time) *cache {
 	return &cache{ttl: ttl, sessions: memo.New(memo.Options[cached]{
 		Name: "loading a session",
+		Log:  log,
 		Now:  now,
 		Size: func(c cached) int {
 			if c.ttl == 0 {

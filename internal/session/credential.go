@@ -88,7 +88,7 @@ func readRequest(r Request) Credential {
 // readCookies returns what the cookies of the request carry of a session. Without
 // a whole value they are a credential that opens nothing.
 func readCookies(r Request) Credential {
-	found, _ := r.Cookies.Session.Read(r.Header)
+	found := r.Cookies.Session.Read(r.Header)
 	c := Credential{Value: found.Value, Present: found.Present}
 	if found.Repeated {
 		several := found // not found itself, which would be allocated in every request

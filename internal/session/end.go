@@ -2,12 +2,10 @@ package session
 
 import (
 	"context"
-	"log/slog"
 	"net/url"
 	"strings"
 
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
-	"github.com/nuxtauth/nuxtauth/internal/guard"
 )
 
 // end ends a session that was found, for copies of its cookie too where there is a
@@ -60,7 +58,7 @@ func (m *Manager) endRejected(ctx context.Context, s *Session) {
 		return
 	}
 	if err := m.end(ctx, s); err != nil {
-		guard.Log(ctx, m.log, slog.LevelError, "nuxtauth: a session that was rejected could not be ended for copies of its cookie", err)
+		m.log.ErrorContext(ctx, "nuxtauth: a session that was rejected could not be ended for copies of its cookie", "error", err)
 	}
 }
 
@@ -95,7 +93,7 @@ func (m *Manager) SignOut(r Request, current *Session) (ended *Session, err erro
 	r.Cookies.Session.Clear(r.Response, present)
 	clearOtherScopes(r, present)
 	if ended != nil && m.signedOut != nil {
-		m.report(ctx, "the SignOut event", m.signedOut(ctx, ended))
+		m.signedOut(ctx, ended)
 	}
 	return ended, nil
 }
@@ -146,7 +144,7 @@ func (m *Manager) endPrevious(r Request, c Credential, ref string) {
 	ctx := context.WithoutCancel(r.Context())
 	log := func(err error) {
 		if err != nil {
-			guard.Log(ctx, m.log, slog.LevelError, "nuxtauth: the session before this sign-in could not be ended", err)
+			m.log.ErrorContext(ctx, "nuxtauth: the session before this sign-in could not be ended", "error", err)
 		}
 	}
 	end := func(value string) {

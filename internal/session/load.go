@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
@@ -49,7 +48,7 @@ func (m *Manager) Load(r Request, c Credential, o Options) (*Session, error) {
 		s, err = m.load(r, c, o)
 	}
 	if e := m.commit(r, s); e != nil {
-		guard.Log(r.Context(), m.log, slog.LevelError, "nuxtauth: the cookie of a session could not be written", e)
+		m.log.ErrorContext(r.Context(), "nuxtauth: the cookie of a session could not be written", "error", e)
 	}
 	return s, err
 }
@@ -104,7 +103,7 @@ func (m *Manager) loadAndSave(ctx context.Context, cs *CookieSet, c Credential, 
 		over.credential.Present = 0
 		return over, nil
 	}
-	guard.Log(ctx, m.log, slog.LevelError, "nuxtauth: the session could not be renewed, it stays as it was", err)
+	m.log.ErrorContext(ctx, "nuxtauth: the session could not be renewed, it stays as it was", "error", err)
 	return s, nil
 }
 
@@ -160,7 +159,7 @@ func (m *Manager) notFound(ctx context.Context, s *Session, err error) {
 		m.log.DebugContext(ctx, "nuxtauth: a request ended before its session was looked up", "error", err)
 	case isTransient(ctx, err):
 		s.State = Unavailable
-		guard.Log(ctx, m.log, slog.LevelError, "nuxtauth: a session could not be looked up, it is kept", err)
+		m.log.ErrorContext(ctx, "nuxtauth: a session could not be looked up, it is kept", "error", err)
 	default:
 		s.State = Expired
 		m.log.DebugContext(ctx, "nuxtauth: a session was refused", "error", err)
@@ -173,7 +172,7 @@ func (m *Manager) reject(ctx context.Context, s *Session, what string, err error
 	s.View = nil
 	if isTransient(ctx, err) || s.stale { // a stale access token may well be why
 		s.State = Unavailable
-		guard.Log(ctx, m.log, slog.LevelWarn, "nuxtauth: "+what+" failed, the session is kept", err)
+		m.log.WarnContext(ctx, "nuxtauth: "+what+" failed, the session is kept", "error", err)
 		return
 	}
 	s.State = Rejected

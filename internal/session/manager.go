@@ -3,23 +3,21 @@ package session
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
-	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/memo"
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
 // Config is what a [Manager] is made of. All functions of the application in it,
-// its store among them, are guarded: they return panics as errors, and their
-// time is bounded.
+// its store among them, are guarded: they log panics and return them as errors, and
+// their time is bounded.
 type Config struct {
 	Types     Types
-	SignedOut func(ctx context.Context, s *Session) error // the event; nil for none
+	SignedOut func(ctx context.Context, s *Session) // the event; nil for none
 
 	Abilities Abilities // of the store and the deny-list
 	Realm     string    // of the sessions in them
@@ -42,7 +40,7 @@ type Manager struct {
 	denyList  denyList
 	realm     string
 	lifetime  Lifetime
-	signedOut func(ctx context.Context, s *Session) error
+	signedOut func(ctx context.Context, s *Session)
 	refresher *refresher
 	cache     *cache               // nil-safe: without CacheFor it has nothing
 	adopter   *adopter             // nil without Adopt
@@ -72,7 +70,7 @@ func New(cfg Config) *Manager {
 	m.denyList = m.reader.denyList()
 	m.refresher = newRefresher(cfg, &m.reader, m.save)
 	if cfg.CacheFor > 0 {
-		m.cache = newCache(cfg.CacheFor, m.size, cfg.Now)
+		m.cache = newCache(cfg.CacheFor, m.size, cfg.Log, cfg.Now)
 	}
 	return m
 }
@@ -109,16 +107,7 @@ func (m *Manager) aged(c *Claims) bool { return m.age(c) >= m.lifetime.UpdateAge
 // age is how long ago a session was written.
 func (m *Manager) age(c *Claims) time.Duration { return m.now().Sub(c.IssuedAt.Time()) }
 
-// Returned logs err if it is a panic, with its stack, before it is returned to the
-// application, and returns it.
-func (m *Manager) Returned(ctx context.Context, what string, err error) error {
-	if _, ok := errors.AsType[*guard.PanicError](err); ok {
-		m.report(ctx, what, err)
-	}
-	return err
-}
-
 // report logs an error of a function of the application.
 func (m *Manager) report(ctx context.Context, what string, err error) {
-	guard.Report(ctx, m.log, what, err)
+	m.log.WarnContext(ctx, "nuxtauth: "+what+" failed", "error", err)
 }

@@ -5,11 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
-	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/token"
@@ -93,7 +91,7 @@ func (m *Manager) adoptNow(ctx context.Context, cs *CookieSet, s *Session, from 
 	case errors.Is(err, store.ErrConflict): // another request of this process was faster
 		err = m.reader.open(ctx, cs, s.value, s)
 	default:
-		guard.Log(ctx, m.log, slog.LevelError, "nuxtauth: a session could not be moved into the store", err)
+		m.log.ErrorContext(ctx, "nuxtauth: a session could not be moved into the store", "error", err)
 	}
 	return err
 }
@@ -110,7 +108,7 @@ func (m *Manager) refreshInCookie(ctx context.Context, cs *CookieSet, s *Session
 		t.set(account, t.IDToken != "")
 	}
 	if err := m.save(ctx, cs, s, clientip.Client{}); err != nil {
-		guard.Log(ctx, m.log, slog.LevelError, "nuxtauth: refreshed tokens could not be saved", err)
+		m.log.ErrorContext(ctx, "nuxtauth: refreshed tokens could not be saved", "error", err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -34,9 +35,7 @@ func newAnsweringApp(t *testing.T, answer answers, change ...func(*apptest.OpenI
 		mu.Lock()
 		defer mu.Unlock()
 		members := map[string]any{"access_token": fmt.Sprint("access ", requests), "token_type": "Bearer", "refresh_token": fmt.Sprint("refresh ", requests)}
-		for name, value := range answer(requests) {
-			members[name] = value
-		}
+		maps.Copy(members, answer(requests))
 		requests++
 		if err := json.MarshalWrite(w, members); err != nil {
 			t.Error(err)

@@ -13,10 +13,23 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// A lockStore calls a function before each lock, and can be told to fail there.
+// A lockStore calls a function before each lock, and can be told to fail there. Its
+// leases call another one when they are released.
 type lockStore struct {
 	*apptest.Store
-	before func() error
+	before   func() error
+	released func()
+}
+
+// A lockLease calls a function after its release.
+type lockLease struct {
+	store.Lease
+	released func()
+}
+
+func (l lockLease) Release() {
+	l.Lease.Release()
+	l.released()
 }
 
 func (s *lockStore) Lock(ctx context.Context, name string, ttl time.Duration) (store.Lease, error) {
@@ -25,7 +38,11 @@ func (s *lockStore) Lock(ctx context.Context, name string, ttl time.Duration) (s
 			return nil, err
 		}
 	}
-	return s.Memory.Lock(ctx, name, ttl)
+	lease, err := s.Memory.Lock(ctx, name, ttl)
+	if err == nil && s.released != nil {
+		lease = lockLease{lease, s.released}
+	}
+	return lease, err
 }
 
 // newLockApp starts an application with a lockStore, signed in.
@@ -138,6 +155,18 @@ func TestRefresh_SlowProviderHoldsUpNoRequest(t *testing.T) {
 	}
 }
 
+// The refresh is done when its lease is released.
+func TestRefresh_PanicOfReleaseIsLogged(t *testing.T) {
+	a, s := newLockApp(t)
+	before := a.AccessToken()
+	s.released = func() { panic(boom) }
+	a.Clock.Advance(6 * time.Minute)
+	if got := a.AccessToken(); got == "" || got == before {
+		t.Errorf("the token is %q, before the refresh it was %q", got, before)
+	}
+	hasStack(t, a.Log.String())
+}
+
 // A panic during a refresh is a fault like any other.
 func TestRefresh_PanicHasStack(t *testing.T) {
 	for name, panics := range map[string]func(s *lockStore, transport *atomic.Bool){
@@ -162,7 +191,7 @@ func TestRefresh_PanicHasStack(t *testing.T) {
 			if got := a.Get("/me").Text; got == "null" {
 				t.Error("the request is signed out")
 			}
-			errorLines(t, a.Log.String(), boom)
+			hasStack(t, a.Log.String())
 			a.Clock.Advance(10 * time.Second)
 			if a.Session() == nil || a.AccessToken() == "" {
 				t.Error("after the panic there is no session, or no token")

@@ -10,7 +10,6 @@ import (
 
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
-	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/memo"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
@@ -65,8 +64,8 @@ func newRefresher(cfg Config, reader *Reader, save func(context.Context, *Cookie
 	const name = "a refresh"
 	return &refresher{
 		providers: cfg.Providers,
-		accounts:  memo.New(memo.Options[*provider.Account]{Name: name, Detached: true, Timeout: refreshTimeout, Now: cfg.Now}),
-		sessions:  memo.New(memo.Options[refreshed]{Name: name, Detached: true, Timeout: refreshTimeout, Now: cfg.Now}),
+		accounts:  memo.New(memo.Options[*provider.Account]{Name: name, Detached: true, Timeout: refreshTimeout, Log: cfg.Log, Now: cfg.Now}),
+		sessions:  memo.New(memo.Options[refreshed]{Name: name, Detached: true, Timeout: refreshTimeout, Log: cfg.Log, Now: cfg.Now}),
 		locker:    cfg.Abilities.Locker,
 		realm:     cfg.Realm,
 		reader:    reader,
@@ -85,7 +84,7 @@ func (f *refresher) refresh(ctx context.Context, cs *CookieSet, s *Session) (ref
 		if err == nil || errors.Is(err, ErrSignedOut) {
 			return r, 0, err
 		}
-		guard.Log(ctx, f.log, slog.LevelWarn, "nuxtauth: the provider's tokens could not be refreshed, the session goes on", err)
+		f.log.WarnContext(ctx, "nuxtauth: the provider's tokens could not be refreshed, the session goes on", "error", err)
 		return r, faultTTL, err
 	})
 }
@@ -139,9 +138,6 @@ func (f *refresher) saveWithRetry(ctx context.Context, cs *CookieSet, s *Session
 		if err == nil || errors.Is(err, store.ErrConflict) || errors.Is(err, ErrSignedOut) {
 			return err
 		}
-		if _, ok := errors.AsType[*guard.PanicError](err); ok {
-			guard.Report(ctx, f.log, "saving refreshed tokens", err)
-		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -167,10 +163,7 @@ func (f *refresher) redeem(ctx context.Context, o token.Origin, refreshToken str
 			err = ended(err)
 		}
 		if err != nil {
-			guard.Report(ctx, f.log, "refreshing the tokens of "+o.Provider, err)
-			if _, ok := errors.AsType[*guard.PanicError](err); ok {
-				err = errors.New(err.Error()) // its stack is in the log
-			}
+			f.log.WarnContext(ctx, "nuxtauth: refreshing the tokens of "+o.Provider+" failed", "error", err)
 			return nil, faultTTL, err
 		}
 		if account.RefreshToken != "" && account.RefreshToken != refreshToken {

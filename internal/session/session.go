@@ -46,10 +46,6 @@ type Session struct {
 	ProviderTokens *ProviderTokens // of the token, nil where its type has none
 	View           any             // *S of the application; nil unless the session is Active
 
-	// Owner is for the adapter of the web framework: the request context that
-	// the session was loaded for. Copies of that context share the session.
-	Owner any
-
 	save      bool // the session has to be written, also if it is Unavailable
 	cookieDue bool // the cookie has to be written: its value or its expiry is another one
 	stale     bool // the access token has expired and can't be refreshed now
@@ -155,7 +151,8 @@ type Types interface {
 	New() *Session
 
 	// Decode replaces the token by that of claims, a JSON object. If the claims do
-	// not fit, the error wraps token.ErrInvalid, and the token is the zero value.
+	// not fit, the error wraps token.ErrInvalid, or ErrUnavailable if a method of the
+	// type panicked, and the token is the zero value.
 	Decode(claims string, s *Session) error
 
 	// Encode appends the JSON of the token to b.
@@ -199,7 +196,7 @@ type Params struct {
 	User      *provider.User
 	Account   *provider.Account
 	Profile   provider.Profile
-	IsNewUser bool
+	IsNewUser bool // always false: no accounts are kept
 
 	// With TriggerUpdate: the data of the front end, as JSON.
 	Update []byte

@@ -18,7 +18,7 @@ type SignIn struct {
 	User      *provider.User
 	Account   *provider.Account
 	Profile   provider.Profile
-	IsNewUser bool
+	IsNewUser bool         // always false: no accounts are kept
 	Origin    token.Origin // the provider, and the user and session there
 
 	// KeepIDToken keeps the ID token in the session, for the sign-out at the

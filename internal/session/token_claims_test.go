@@ -116,7 +116,7 @@ func TestToken_WithUnfitClaimIsSignedOut(t *testing.T) {
 		`"sub":1`, `"sub":null`, `"sub":""`, `"name":7`, `"nickname":{"a":1}`, `"exp":"soon"`, `"iat":null`, `"nuxtauth":"x"`, `"email":"a@example.com","email":"b@example.com"`,
 	} {
 		name, _, _ := strings.Cut(change, ":")
-		changed := claims
+		var changed string
 		if i := strings.Index(claims, name+":"); i >= 0 {
 			end := i + strings.IndexAny(claims[i:], ",}")
 			changed = claims[:i] + change + claims[end:]

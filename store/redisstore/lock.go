@@ -66,7 +66,7 @@ func (s *Store) Lock(ctx context.Context, name string, ttl time.Duration) (store
 // A lease is a key with its owner.
 type lease struct {
 	store      *Store
-	ctx        context.Context // that of Lock, without its end
+	ctx        context.Context //nolint:containedctx // that of Lock, without its end: Release gets none
 	key, owner string
 	released   atomic.Bool
 }

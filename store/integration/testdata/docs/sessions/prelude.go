@@ -1,6 +1,5 @@
 // Package sessions is the application of docs/sessions.md: the Go blocks of the
-// document, which package docblock adds, and here what the text takes for
-// granted.
+// document, which package docblock adds, and here the declarations that they use.
 package sessions
 
 import (
