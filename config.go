@@ -189,8 +189,8 @@ type Cookies struct {
 // A SignInLimit slows down guessing of passwords and one-time codes. Attempts at
 // providers of type credentials count unless they end with a session: by network,
 // and by account, from all networks together. Above the limit, attempts are rejected
-// without a call of Authorize, even if the password is correct: the response is 429
-// and ?error=TooManyAttempts.
+// without a call of Authorize, even if the password is correct, with
+// ?error=TooManyAttempts. The status is 429, but for a form, which is redirected.
 //
 // Answers of OAuth and OpenID providers count by network alone, if they have a code and
 // do not end with a session: 300 in a minute.
@@ -231,8 +231,9 @@ const (
 )
 
 // guarded returns cfg with the application's functions guarded: see package guard.
-// The two others are guarded where their form changes: SignInLimit.Account in compile,
-// and the Store and the DenyList in [session.NewAbilities], which looks behind them.
+// Others are guarded elsewhere: SignInLimit.Account in compile, where its form changes,
+// the Store and the DenyList in [session.NewAbilities], which looks behind them, and the
+// JSON methods of the types in typed.go.
 func (cfg Config[T, S]) guarded(log *slog.Logger) Config[T, S] {
 	c, e := &cfg.Callbacks, &cfg.Events
 	c.SignIn = guard.Check(log, "the SignIn callback", c.SignIn)

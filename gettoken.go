@@ -45,8 +45,8 @@ type TokenOptions struct {
 // carries no token. It wraps [token.ErrInvalid], [token.ErrExpired],
 // [token.ErrNotYetValid] or [store.ErrNotFound] if the token is no longer valid, or
 // never was, and [ErrUnavailable] if that can't be told now. Any other error is one of
-// the options. A panic of the Store, the DenyList or the Codec is logged with
-// slog.Default().
+// the options. A panic of the Store, the DenyList, the Codec or a JSON method of the
+// token type is logged with slog.Default().
 func GetToken[T JWT](r *http.Request, o TokenOptions) (*T, error) {
 	protocol, err := o.Protocol.protocol()
 	if err != nil {

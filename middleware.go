@@ -49,7 +49,7 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 		now = time.Now
 	}
 	cfg = cfg.guarded(log)
-	problems := []error{checkTypes[T, S]()}
+	problems := []error{checkTypes[T, S](log)}
 	protocol, err := cfg.Protocol.protocol()
 	problems = append(problems, err)
 	if err != nil {
@@ -120,11 +120,11 @@ func (a *Auth[T, S]) Handler() gin.HandlerFunc {
 	}
 }
 
-// hasRoute reports whether the router has a route of the application for a request
-// below the base path: one that begins with it, and not one for any path.
+// hasRoute reports whether the router has a route of the application for a request to
+// the base path or below it: one that begins with it, and not one for any path.
 func (a *Auth[T, S]) hasRoute(c *gin.Context) bool {
-	route, ok := strings.CutPrefix(c.FullPath(), a.api.Path()+"/")
-	return ok && route != anyAction
+	route, ok := strings.CutPrefix(c.FullPath(), a.api.Path())
+	return ok && (route == "" || route[0] == '/' && route != "/"+anyAction)
 }
 
 // anyAction is the route of the API in [Auth.Register], below the base path.
@@ -132,7 +132,8 @@ const anyAction = "*nuxtauth"
 
 // Register adds the middleware and the API to a route group. Use it where the
 // session should be loaded in that group alone: a group's Use does not see the
-// API's paths by itself. The base path must lie below the group's path.
+// API's paths by itself. The base path must lie below the group's path, and the group
+// can have no routes of the application below the base path.
 func (a *Auth[T, S]) Register(r gin.IRouter) {
 	below := ""
 	if g, ok := r.(interface{ BasePath() string }); ok {

@@ -236,3 +236,15 @@ func TestRoutes_CatchAllsTakeNoUnknownPath(t *testing.T) {
 		}
 	}
 }
+
+// The base path itself, with and without a slash, can be a route of the application.
+func TestRoutes_OfTheApplicationAtBasePath(t *testing.T) {
+	for _, path := range []string{"/api/auth", "/api/auth/"} {
+		r := apptest.NewRouter(apptest.NewAuth(t))
+		r.GET(path, func(c *gin.Context) { c.Status(http.StatusTeapot) })
+		req, rec := apptest.NewRequest("GET", path, nil)
+		if r.ServeHTTP(rec, req); rec.Code != http.StatusTeapot {
+			t.Errorf("%s answers %d", path, rec.Code)
+		}
+	}
+}

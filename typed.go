@@ -116,7 +116,8 @@ func (g jsonGuard) appendJSON(b []byte, known *claims.Type, v any) (_ []byte, er
 	if b, ok := known.Append(b, v); ok {
 		return b, nil
 	}
-	return json.Marshal(v, json.Deterministic(true))
+	object, err := json.Marshal(v, json.Deterministic(true))
+	return append(b, object...), err
 }
 
 // CopyToken implements [session.Types].
@@ -288,7 +289,7 @@ func signedOutEvent[T JWT](f func(context.Context, SignOutEvent[T])) func(contex
 }
 
 // checkTypes reports mistakes in the application's types that compile.
-func checkTypes[T JWT, S Session]() error {
+func checkTypes[T JWT, S Session](log *slog.Logger) error {
 	t, s := reflect.TypeFor[T](), reflect.TypeFor[S]()
 	problems := []error{
 		checkEmbedding(t, reflect.TypeFor[DefaultJWT](), "name", "email", "picture", "sub", "iat", "exp", "nbf", "jti", "nuxtauth"),
@@ -298,7 +299,7 @@ func checkTypes[T JWT, S Session]() error {
 		checkShadowing(s, nil, "User", "Expires"),
 	}
 	if errors.Join(problems...) == nil {
-		problems = append(problems, checkJSON[T, S]())
+		problems = append(problems, checkTokenJSON[T](log), checkSessionJSON[S](log))
 	}
 	return errors.Join(problems...)
 }
@@ -397,38 +398,53 @@ func checkProviderTokens(t reflect.Type) error {
 	return errors.Join(problems...)
 }
 
-// checkJSON reports fields that JSON can't hold, tags in conflict, and methods that
-// write other JSON than that of the fields.
-func checkJSON[T JWT, S Session]() error {
+// checkTokenJSON reports fields that JSON can't hold, tags in conflict, and methods that
+// panic or write other JSON than that of the fields.
+func checkTokenJSON[T JWT](log *slog.Logger) (err error) {
 	t := new(T)
+	defer addType(t, &err)
+	defer guard.Recover(context.Background(), log, "a method for the JSON of the token", &err)
 	defaultsOf(t).Subject = "1"
 	b, err := json.Marshal(t)
-	if err == nil {
-		t = new(T)
-		err = json.Unmarshal(b, t)
-	}
-	if err == nil && defaultsOf(t).Subject != "1" {
-		err = errOwnJSON
-	}
 	if err != nil {
-		err = fmt.Errorf("nuxtauth: %T does not go through JSON: %w", *t, err)
+		return err
 	}
+	t = new(T)
+	if err := json.Unmarshal(b, t); err != nil {
+		return err
+	}
+	if defaultsOf(t).Subject != "1" {
+		return errOwnJSON
+	}
+	return nil
+}
+
+// checkSessionJSON is checkTokenJSON for the session type, which is only written.
+func checkSessionJSON[S Session](log *slog.Logger) (err error) {
 	s := new(S)
-	b, errS := json.Marshal(s)
-	if errS == nil {
-		var shown struct {
-			Expires *ISOTime `json:"expires"`
-		}
-		if err := json.Unmarshal(b, &shown); err != nil {
-			errS = fmt.Errorf("%w: %w", errOwnJSON, err)
-		} else if shown.Expires == nil {
-			errS = errOwnJSON
-		}
+	defer addType(s, &err)
+	defer guard.Recover(context.Background(), log, "a method for the JSON of the session", &err)
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
 	}
-	if errS != nil {
-		errS = fmt.Errorf("nuxtauth: %T does not go through JSON: %w", *s, errS)
+	var shown struct {
+		Expires *ISOTime `json:"expires"`
 	}
-	return errors.Join(err, errS)
+	if err := json.Unmarshal(b, &shown); err != nil {
+		return fmt.Errorf("%w: %w", errOwnJSON, err)
+	}
+	if shown.Expires == nil {
+		return errOwnJSON
+	}
+	return nil
+}
+
+// addType says in *err of which type it is.
+func addType[V any](_ *V, err *error) {
+	if *err != nil {
+		*err = fmt.Errorf("nuxtauth: %v does not go through JSON: %w", reflect.TypeFor[V](), *err)
+	}
 }
 
 var errOwnJSON = errors.New("a method that writes its JSON, perhaps one of an embedded type, does not write what the library keeps there: remove the method, or give the type a field of its own")

@@ -3,18 +3,22 @@ package nuxtauth_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
@@ -238,5 +242,129 @@ func TestGetToken_PanicOfReaderIsError(t *testing.T) {
 	_, err := nuxtauth.GetToken[fragileToken](req, nuxtauth.TokenOptions{Secret: apptest.Secret, URL: "http://localhost:3000"})
 	if !errors.Is(err, nuxtauth.ErrUnavailable) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A moodyText panics when it is read for the nth time.
+type moodyText string
+
+var moodyReads atomic.Int64 // until the panic
+
+func (m *moodyText) UnmarshalText(b []byte) error {
+	if moodyReads.Add(-1) == 0 {
+		panic("a bug of the application")
+	}
+	*m = moodyText(b)
+	return nil
+}
+
+type moodyToken struct {
+	nuxtauth.DefaultJWT
+	nuxtauth.ProviderTokens
+	Text moodyText `json:"text,omitzero"`
+}
+
+// A panic after a refresh, when the stored token is read again, ends no session.
+func TestTokenType_PanicAfterRefreshKeepsSession(t *testing.T) {
+	clock := apptest.NewClock()
+	idp := authtest.ProviderConfig{Users: authtest.DefaultUsers(), AccessTokenLife: 5 * time.Minute, Now: clock.Now}.Start(t)
+	entry := idp.AsProvider("idp")
+	entry.Scopes = []string{"openid", "offline_access"}
+	auth, err := nuxtauth.New(nuxtauth.Config[moodyToken, apptest.Session]{
+		Secret: apptest.Secret, URL: "http://localhost:3000", Providers: []provider.Provider{entry}, Now: clock.Now,
+		Logger:  slog.New(slog.DiscardHandler),
+		Session: nuxtauth.SessionConfig{Store: store.NewMemory(store.MemoryOptions{Now: clock.Now})},
+		Callbacks: nuxtauth.Callbacks[moodyToken, apptest.Session]{JWT: func(_ context.Context, p nuxtauth.JWTParams[moodyToken]) (*moodyToken, error) {
+			p.Token.Text = "x"
+			return p.Token, nil
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := gin.New()
+	r.Use(auth.Handler())
+	reads := int64(0) // after which one panics
+	r.GET("/me", func(c *gin.Context) { c.JSON(http.StatusOK, auth.Session(c)) })
+	r.GET("/token", func(c *gin.Context) {
+		clock.Advance(6 * time.Minute)
+		moodyReads.Store(reads)
+		_, _ = auth.AccessToken(c)
+		c.JSON(http.StatusOK, auth.Token(c))
+	})
+	for reads = 1; reads <= 4; reads++ {
+		for _, path := range []string{"/me", "/token"} {
+			cookies := idpCookies(t, r, idp)
+			get := func(path string) string {
+				req, rec := apptest.NewRequest("GET", path, cookies)
+				r.ServeHTTP(rec, req)
+				res := apptest.Recorded(rec)
+				for _, c := range res.Cookies() {
+					if c.Name == apptest.SessionCookie {
+						cookies = []*http.Cookie{c}
+					}
+				}
+				return res.Text
+			}
+			if path == "/me" {
+				clock.Advance(6 * time.Minute)
+				moodyReads.Store(reads)
+			}
+			if token := get(path); path == "/token" && !strings.Contains(token, `"sub":`) {
+				t.Errorf("%s, read %d: the request has the token %s", path, reads, token)
+			}
+			moodyReads.Store(0)
+			if get("/me") == "null" {
+				t.Errorf("%s: the panic of read %d has ended the session", path, reads)
+			}
+		}
+	}
+}
+
+// idpCookies returns the session cookie after a sign-in with a provider.
+func idpCookies(t *testing.T, r http.Handler, idp *authtest.Provider) (session []*http.Cookie) {
+	var cookies []*http.Cookie
+	do := func(req *http.Request) apptest.Response {
+		for _, c := range cookies {
+			req.AddCookie(c)
+		}
+		rec := httptest.NewRecorder()
+		r.ServeHTTP(rec, req)
+		res := apptest.Recorded(rec)
+		cookies = append(cookies, res.Cookies()...)
+		return res
+	}
+	var csrf struct{ CSRFToken string }
+	if err := json.Unmarshal([]byte(do(httptest.NewRequest("GET", "/api/auth/csrf", nil)).Text), &csrf); err != nil {
+		t.Fatal(err)
+	}
+	start := httptest.NewRequest("POST", "/api/auth/signin/idp", strings.NewReader("csrfToken="+csrf.CSRFToken))
+	start.Header.Set("Content-Type", apptest.FormType)
+	back := idp.SignIn(t, do(start).Header.Get("Location"), "alice")
+	for _, c := range do(httptest.NewRequest("GET", back.URL.RequestURI(), nil)).Cookies() {
+		if c.Name == apptest.SessionCookie {
+			return []*http.Cookie{c}
+		}
+	}
+	t.Fatal("there is no session")
+	return nil
+}
+
+// A methodless zero value is no reason for New to panic.
+type zeroPanics struct {
+	nuxtauth.DefaultJWT
+	Text alwaysPanics `json:"text"`
+}
+
+type alwaysPanics string
+
+func (alwaysPanics) MarshalText() ([]byte, error) { panic("a bug of the application") }
+
+func TestNew_PanicInJSONIsError(t *testing.T) {
+	_, err := nuxtauth.New(nuxtauth.Config[zeroPanics, apptest.Session]{
+		Secret: apptest.Secret, URL: "http://localhost:3000", Logger: slog.New(slog.DiscardHandler),
+	})
+	if err == nil || !strings.Contains(err.Error(), "zeroPanics does not go through JSON") {
+		t.Errorf("New returns %v", err)
 	}
 }

@@ -27,7 +27,9 @@
 // was proven ends in complete.go there. On any other path, Load in internal/session
 // finds the session, runs the callbacks of callbacks.go, and writes what follows from
 // it to the store and to the cookies of the response. The handler then finds the
-// session in the gin.Context. config.go has what New checks, typed.go the
+// session in the gin.Context. Sessions end in end.go and revoke.go of internal/session;
+// protocol_authjs.go of internal/api has what Auth.js v5 answers otherwise than next-auth
+// v4. config.go has what New checks, typed.go the
 // application's types for these packages, and sessions.go and gettoken.go what
 // handlers and other services call.
 package nuxtauth

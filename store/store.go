@@ -37,7 +37,8 @@ var (
 
 // Sessions stores sessions on the server. Its methods are safe for concurrent use,
 // and each is atomic, also towards other processes that share the store. Once
-// its context has ended a method changes nothing and returns the context's error.
+// its context has ended a method changes nothing and returns the context's error. The
+// library gives each call one second.
 // Records and slices are not retained: the caller and the store may change theirs.
 // Methods are never added to this interface.
 type Sessions interface {

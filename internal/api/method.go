@@ -6,7 +6,7 @@ import (
 )
 
 // methods make the method of sign-in of a provider, by its type. It is the one place
-// that tells the types of providers apart.
+// in this package that tells ways to sign in apart.
 var methods = map[provider.Type]func(provider.Provider, flow.Config) method{
 	provider.TypeOAuth:       newOAuth,
 	provider.TypeOIDC:        newOAuth,

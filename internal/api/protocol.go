@@ -20,7 +20,7 @@ const (
 	codeTooManyAttempts   = "TooManyAttempts"   // above a limit; the library's own
 )
 
-// A Protocol is all that differs between what next-auth v4 and Auth.js v5 answer:
+// A Protocol is what differs between the answers of next-auth v4 and Auth.js v5:
 // [NextAuth] and [AuthJS]. Handlers pass it codes and statuses of next-auth v4. Those
 // of Auth.js v5 follow from them: [AuthJS] translates the codes, and answers a client
 // that follows redirects by itself with 200 in place of the status.

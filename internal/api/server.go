@@ -1,7 +1,7 @@
 // Package api serves the HTTP API below the base path, /api/auth as a rule: one
 // request from its body to its answer. What differs between next-auth v4 and
-// Auth.js v5 is in protocol_nextauth.go and protocol_authjs.go, and each method of
-// sign-in has a file of its own. It also answers the requests to the application that
+// Auth.js v5 is behind [Protocol], in protocol_nextauth.go and protocol_authjs.go, and
+// each method of sign-in has a file of its own. It also answers the requests to the application that
 // are denied for want of a session.
 package api
 

@@ -8,10 +8,10 @@ import (
 // maxParents bounds the domains that ParentDomains returns.
 const maxParents = 5
 
-// ClearScope makes the browser delete the cookie with the name of c and another Domain attribute, "" for the host alone: one that an earlier
-// configuration or a parent domain has set. It does nothing for the domain of c
-// itself, whose line in h may carry a new value, and for a domain that can't
-// have such a cookie.
+// ClearScope makes the browser delete the cookie with the name of c and another Domain
+// attribute, "" for the host alone: one that an earlier configuration or a parent domain
+// has set. It does nothing for the domain of c itself, whose line in h may have a new
+// value, and for a domain that can't have such a cookie.
 func (c Cookie) ClearScope(h http.Header, domain string) {
 	if sameDomain(domain, c.Domain) || strings.ContainsFunc(domain, notDomainChar) {
 		return

@@ -162,8 +162,8 @@ func withoutQuery(err error) error {
 // not cancel it for the others, so that fetch has a timeout of its own.
 func share[T any](ctx context.Context, group *singleflight.Group, timeout time.Duration, fetch func(context.Context) (T, error)) (T, error) {
 	results := group.DoChan("", func() (value any, err error) {
-		// This is not the request's goroutine: a panic, for example in the
-		// application's transport, would end the process.
+		// This is not the request's goroutine: a panic would end the process. The
+		// transport of the application returns its panics as errors.
 		defer func() {
 			if r := recover(); r != nil {
 				err = fmt.Errorf("panic: %v", r)

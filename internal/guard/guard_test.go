@@ -95,3 +95,33 @@ func TestRecover_LeavesGoexitAlone(t *testing.T) {
 		t.Errorf("the goroutine went on (%v), with error %v and the log %s", returned, err, lines)
 	}
 }
+
+type panickingBody struct{}
+
+func (panickingBody) Read([]byte) (int, error) { panic("a bug of the transport") }
+func (panickingBody) Close() error             { panic("a bug of the transport") }
+
+type transportFunc func(*http.Request) (*http.Response, error)
+
+func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestClient_PanicOfTransportIsError(t *testing.T) {
+	for name, transport := range map[string]transportFunc{
+		"request": func(*http.Request) (*http.Response, error) { panic("a bug of the transport") },
+		"body": func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, Body: panickingBody{}, Request: r}, nil
+		},
+	} {
+		log, lines := newLog()
+		res, err := guard.Client(log, &http.Client{Transport: transport}).Get("http://localhost/")
+		if err == nil {
+			_, err = io.ReadAll(res.Body)
+			if res.Body.Close() == nil {
+				t.Errorf("%s: Close returns no error", name)
+			}
+		}
+		if err == nil || !strings.Contains(lines.String(), "a bug of the transport") || !strings.Contains(lines.String(), "stack=") {
+			t.Errorf("%s: error %v, log %s", name, err, lines)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -39,5 +40,24 @@ type transport struct {
 
 func (t transport) RoundTrip(r *http.Request) (res *http.Response, err error) {
 	defer Recover(r.Context(), t.log, "the transport of HTTPClient", &err)
-	return t.inner.RoundTrip(r)
+	if res, err = t.inner.RoundTrip(r); err == nil && res.Body != nil {
+		res.Body = body{t.log, res.Body}
+	}
+	return res, err
+}
+
+// A body is that of a response of the application's transport.
+type body struct {
+	log   *slog.Logger
+	inner io.ReadCloser
+}
+
+func (b body) Read(p []byte) (n int, err error) {
+	defer Recover(context.Background(), b.log, "the transport of HTTPClient", &err)
+	return b.inner.Read(p)
+}
+
+func (b body) Close() (err error) {
+	defer Recover(context.Background(), b.log, "the transport of HTTPClient", &err)
+	return b.inner.Close()
 }

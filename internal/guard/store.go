@@ -28,6 +28,7 @@ var (
 	errHandle    = errors.New(theStore + " returned a handle with a character other than letters, digits and -_~")
 	errNoSession = errors.New(theStore + " returned neither a session nor an error")
 	errNoLease   = errors.New(theStore + " returned neither a lease nor an error")
+	errCount     = errors.New(theStore + " returned a count that it can't have")
 	errMarked    = errors.New(theStore + " returned another number of times than it was asked for names")
 	errNoToken   = errors.New(theCodec + " returned an empty token and no error")
 	errToken     = errors.New(theCodec + " returned a token with a character other than letters, digits and -_.!~*'()")
@@ -208,7 +209,13 @@ type counter struct {
 }
 
 func (c counter) Count(ctx context.Context, name string, n int, window time.Duration) (int, error) {
-	return call(ctx, c.bound, func(ctx context.Context) (int, error) { return c.inner.Count(ctx, name, n, window) })
+	return call(ctx, c.bound, func(ctx context.Context) (int, error) {
+		total, err := c.inner.Count(ctx, name, n, window)
+		if err == nil && (total < 0 || n > 0 && total == 0) {
+			err = errCount
+		}
+		return total, err
+	})
 }
 
 // Locker returns l guarded: panics are errors, and are logged. The caller's context

@@ -16,6 +16,7 @@ import (
 // A fakeStore returns fixed results, and panics with panics unless that is empty.
 type fakeStore struct {
 	*store.Memory // nil: it has the other methods
+	total         int
 	handle        string
 	record        *store.Record
 	list          []*store.Record
@@ -57,6 +58,11 @@ func (s *fakeStore) ListSessions(ctx context.Context, _, _ string, _ int) ([]*st
 func (s *fakeStore) Marked(ctx context.Context, _ ...string) ([]int64, error) {
 	s.called(ctx)
 	return s.times, s.err
+}
+
+func (s *fakeStore) Count(ctx context.Context, _ string, _ int, _ time.Duration) (int, error) {
+	s.called(ctx)
+	return s.total, s.err
 }
 
 func (s *fakeStore) Lock(context.Context, string, time.Duration) (store.Lease, error) {
@@ -108,6 +114,9 @@ func TestStore_ResultsAreChecked(t *testing.T) {
 		}
 		return err
 	}
+	count := func(n int) func(*fakeStore) error {
+		return func(s *fakeStore) error { _, err := guard.Counter(log, s).Count(ctx, "a", n, time.Minute); return err }
+	}
 	open := func(s *fakeStore) error { _, err := guard.Codec(log, s).Open(ctx, "a"); return err }
 	for name, tt := range map[string]struct {
 		call func(*fakeStore) error
@@ -138,6 +147,11 @@ func TestStore_ResultsAreChecked(t *testing.T) {
 		"Seal, empty":                   {seal, fakeStore{}, "empty token"},
 		"Seal, base64":                  {seal, fakeStore{handle: "a+b/c="}, "letters, digits"},
 		"Seal, attribute of the cookie": {seal, fakeStore{handle: "a; Domain=example.com"}, "letters, digits"},
+		"Count":                         {count(1), fakeStore{total: 1}, ""},
+		"Count, read":                   {count(0), fakeStore{}, ""},
+		"Count, undo":                   {count(-1), fakeStore{}, ""},
+		"Count, negative":               {count(1), fakeStore{total: -5}, "can't have"},
+		"Count, nothing counted":        {count(1), fakeStore{}, "can't have"},
 		"Open":                          {open, fakeStore{handle: "{}"}, ""},
 		"Open, nothing":                 {open, fakeStore{}, "neither claims"},
 	} {

@@ -303,7 +303,7 @@ func TestLoad_Panic(t *testing.T) {
 		var l loads
 		wantLoad(t, m, "k", l.returning("v", 0, nil), "v", nil)
 	}
-	m := memo.New(memo.Options[string]{Log: slog.New(slog.DiscardHandler), Size: func(string) int { panic("oh") }})
+	m := memo.New(memo.Options[string]{Size: func(string) int { panic("oh") }}) // without a Log
 	var l loads
 	for range 2 {
 		_, err := m.Load(t.Context(), "k", l.returning("v", time.Hour, nil))

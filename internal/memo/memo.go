@@ -43,7 +43,7 @@ type Options[V any] struct {
 	// remembers its result. Otherwise its context is canceled then.
 	Detached bool
 
-	// Log gets the panics of load.
+	// Log gets the panics of load. Nil means none.
 	Log *slog.Logger
 
 	// Now is the clock; nil means time.Now.
@@ -82,6 +82,9 @@ type entry[V any] struct {
 func New[V any](o Options[V]) *Memo[V] {
 	if o.Size == nil {
 		o.Size = func(V) int { return 0 }
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
 	if o.Now == nil {

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// DefaultPath is the base path when neither URL nor BasePath names one.
-const DefaultPath = "/api/auth"
+// defaultPath is the base path when neither URL nor BasePath names one.
+const defaultPath = "/api/auth"
 
 // A Config is the address of the application. Either URL or TrustHost is needed.
 type Config struct {
@@ -22,7 +22,7 @@ type Config struct {
 	URL string
 
 	// BasePath is the path of the API. Empty means the path in URL, or
-	// [DefaultPath] when that has none.
+	// "/api/auth" when that has none.
 	BasePath string
 
 	// TrustHost takes the public address from each request if URL is empty: from
@@ -49,7 +49,7 @@ type Site struct {
 // New checks cfg. The error joins all problems, each with a correct example.
 func New(cfg Config) (*Site, error) {
 	var problems []error
-	s := &Site{path: DefaultPath, trustHost: cfg.TrustHost, trusted: slices.Clone(cfg.TrustedOrigins)}
+	s := &Site{path: defaultPath, trustHost: cfg.TrustHost, trusted: slices.Clone(cfg.TrustedOrigins)}
 
 	if cfg.BasePath != "" {
 		if err := checkPath("BasePath", cfg.BasePath); err != nil {
@@ -181,7 +181,7 @@ func parseURL(raw string) (origin, path string, err error) {
 // differently.
 func checkPath(field, path string) error {
 	problem := func(problem string) error {
-		return fmt.Errorf("nuxtauth: %s %q %s: write one such as %q", field, path, problem, DefaultPath)
+		return fmt.Errorf("nuxtauth: %s %q %s: write one such as %q", field, path, problem, defaultPath)
 	}
 	if path[0] != '/' {
 		return problem("does not start with a slash")

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 
@@ -66,5 +67,28 @@ func TestAdopt_LateReadDoesNotUndoSignOut(t *testing.T) {
 	}
 	if a.Session() != nil {
 		t.Error("the late answer signed the user in again")
+	}
+}
+
+// A request that still has the sealed cookie comes while the store is down.
+func TestAdopt_StoreFaultKeepsCookie(t *testing.T) {
+	for _, path := range []string{"/me", "/api/auth/session"} {
+		s := apptest.NewStore()
+		a := apptest.New(t, s.Use, func(c *apptest.Config) { c.Session.AdoptCookies = true })
+		old := apptest.New(t, func(c *apptest.Config) { c.Now = a.Clock.Now })
+		old.SignIn()
+		a.SetCookie(apptest.SessionCookie, old.Cookie(apptest.SessionCookie))
+		late := a.Copy()
+		if a.Session() == nil {
+			t.Fatal("the session was not moved")
+		}
+		s.Fail(apptest.ErrDown)
+		if set := late.Get(path).SetCookies(); slices.Contains(set, apptest.SessionCookie+"=") {
+			t.Errorf("%s clears the cookie: %v", path, set)
+		}
+		s.Fail(nil)
+		if late.Session() == nil {
+			t.Errorf("%s: the session has ended", path)
+		}
 	}
 }

@@ -60,7 +60,7 @@ func New(cfg Config) *Manager {
 			Realm: cfg.Realm, Lifetime: cfg.Lifetime, Now: cfg.Now,
 		},
 		store: a.Store, index: a.Index, realm: cfg.Realm, lifetime: cfg.Lifetime,
-		replaced:  memo.New(memo.Options[struct{}]{Now: cfg.Now}),
+		replaced:  memo.New(memo.Options[struct{}]{Name: "noting a handle", Log: cfg.Log, Now: cfg.Now}),
 		signedOut: cfg.SignedOut, clients: cfg.Clients, log: cfg.Log, now: cfg.Now,
 	}
 	if a.Adopt {

@@ -78,9 +78,10 @@ func (r *Reader) open(ctx context.Context, cs *CookieSet, value string, s *Sessi
 // the session has ended by its age or was revoked. After an error of the token,
 // [Session.isFound] is true.
 func (r *Reader) find(ctx context.Context, cs *CookieSet, value string, s *Session) error {
+	moved := false
 	if r.moved != nil && isSealed(value) {
 		if handle, ok := r.moved(value); ok {
-			value, s.cookieDue = handle, true
+			value, moved = handle, true
 		}
 	}
 	if r.Store == nil || r.Adopt && isSealed(value) {
@@ -105,7 +106,11 @@ func (r *Reader) find(ctx context.Context, cs *CookieSet, value string, s *Sessi
 		}
 		s.value, s.record, s.claims = value, record, string(record.Claims)
 	}
-	return r.decode(s)
+	if err := r.decode(s); err != nil {
+		return err
+	}
+	s.cookieDue = moved
+	return nil
 }
 
 // decode reads the claims of s into its token.

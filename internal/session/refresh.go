@@ -89,7 +89,11 @@ func (m *Manager) adoptNow(ctx context.Context, cs *CookieSet, s *Session, from 
 	switch {
 	case err == nil, errors.Is(err, errAdopting), errors.Is(err, ErrSignedOut):
 	case errors.Is(err, store.ErrConflict): // another request of this process was faster
-		err = m.reader.open(ctx, cs, s.value, s)
+		moved := m.types().New()
+		if err = m.reader.open(ctx, cs, s.value, moved); err == nil {
+			m.take(s, moved)
+			s.cookieDue = s.cookieDue || moved.cookieDue
+		}
 	default:
 		m.log.ErrorContext(ctx, "nuxtauth: a session could not be moved into the store", "error", err)
 	}
@@ -120,9 +124,20 @@ func (m *Manager) refreshInStore(ctx context.Context, cs *CookieSet, s *Session)
 		return err
 	}
 	record := *r.record
-	s.record, s.value, s.claims = &record, r.handle, string(record.Claims)
+	next := m.types().New()
+	next.record, next.value, next.claims = &record, r.handle, string(record.Claims)
+	if err := m.reader.decode(next); err != nil {
+		return err
+	}
+	m.take(s, next)
 	s.cookieDue = s.cookieDue || r.written
-	return m.reader.decode(s)
+	return nil
+}
+
+// take gives a session the token of another that was read, and what it was read from.
+func (m *Manager) take(s, from *Session) {
+	m.types().CopyToken(s, from)
+	s.record, s.value, s.claims, s.found, s.latest = from.record, from.value, from.claims, from.found, max(s.latest, from.latest)
 }
 
 // Refresh makes the access token of a session valid now, in the middle of a

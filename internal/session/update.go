@@ -49,7 +49,7 @@ func (m *Manager) Update(r Request, s *Session, change func(*Session) error) (*S
 		if err := m.reader.open(ctx, r.Cookies, s.value, newer); err != nil {
 			return nil, err
 		}
-		newer.credential = s.credential
+		newer.credential, newer.State = s.credential, s.State
 		s = newer
 	}
 }

@@ -244,3 +244,37 @@ func TestUpdate_StoreFaultIsUnavailable(t *testing.T) {
 		}
 	}
 }
+
+func TestUpdate_AfterConflictTheRequestHasTheSession(t *testing.T) {
+	s := apptest.NewStore()
+	a := apptest.New(t, s.Use)
+	rename := func(c *gin.Context, name string) error {
+		return a.Auth.Update(c, func(token *apptest.Token) error { token.Nickname = name; return nil })
+	}
+	a.Router.GET("/other", func(c *gin.Context) {
+		if err := rename(c, "other"); err != nil {
+			t.Error(err)
+		}
+	})
+	a.Router.GET("/update", func(c *gin.Context) {
+		calls := 0
+		err := a.Auth.Update(c, func(token *apptest.Token) error {
+			if calls++; calls == 1 {
+				a.Copy().Get("/other")
+			}
+			token.Nickname = "first"
+			return nil
+		})
+		if err != nil || calls != 2 {
+			t.Errorf("Update calls %d times and returns %v", calls, err)
+		}
+		if token := a.Auth.Token(c); token == nil || token.Nickname != "first" || a.Auth.SessionID(c) == "" {
+			t.Errorf("the request has the token %+v", token)
+		}
+		if err := rename(c, "second"); err != nil {
+			t.Errorf("a second Update returns %v", err)
+		}
+	})
+	a.SignIn()
+	a.Get("/update")
+}
