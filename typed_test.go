@@ -267,7 +267,7 @@ type moodyToken struct {
 // A panic after a refresh, when the stored token is read again, ends no session.
 func TestTokenType_PanicAfterRefreshKeepsSession(t *testing.T) {
 	clock := apptest.NewClock()
-	idp := authtest.ProviderConfig{Users: authtest.DefaultUsers(), AccessTokenLife: 5 * time.Minute, Now: clock.Now}.Start(t)
+	idp := authtest.IDPConfig{Users: authtest.DefaultUsers(), AccessTokenLifetime: 5 * time.Minute, Now: clock.Now}.Start(t)
 	entry := idp.AsProvider("idp")
 	entry.Scopes = []string{"openid", "offline_access"}
 	auth, err := nuxtauth.New(nuxtauth.Config[moodyToken, apptest.Session]{
@@ -322,7 +322,7 @@ func TestTokenType_PanicAfterRefreshKeepsSession(t *testing.T) {
 }
 
 // idpCookies returns the session cookie after a sign-in with a provider.
-func idpCookies(t *testing.T, r http.Handler, idp *authtest.Provider) (session []*http.Cookie) {
+func idpCookies(t *testing.T, r http.Handler, idp *authtest.IDP) (session []*http.Cookie) {
 	var cookies []*http.Cookie
 	do := func(req *http.Request) apptest.Response {
 		for _, c := range cookies {

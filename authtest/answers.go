@@ -22,11 +22,11 @@ const (
 const dripInterval = 20 * time.Millisecond
 
 // answer replaces an endpoint, which it may call.
-type answer = func(p *Provider, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc)
+type answer = func(p *IDP, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc)
 
 // fixed returns an answer with a fixed response.
 func fixed(status int, contentType, body string) answer {
-	return func(_ *Provider, w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+	return func(_ *IDP, w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 		if contentType != "" {
 			w.Header().Set("Content-Type", contentType)
 		}
@@ -37,7 +37,7 @@ func fixed(status int, contentType, body string) answer {
 
 // onlyRefreshing returns a for requests with a refresh token; the endpoint serves the others.
 func onlyRefreshing(a answer) answer {
-	return func(p *Provider, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
+	return func(p *IDP, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
 		if r.PostForm.Get("grant_type") != "refresh_token" {
 			endpoint(w, r)
 			return
@@ -46,28 +46,28 @@ func onlyRefreshing(a answer) answer {
 	}
 }
 
-func serverError(_ *Provider, w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+func serverError(_ *IDP, w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 	writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "server_error"})
 }
 
-func htmlPage(_ *Provider, w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+func htmlPage(_ *IDP, w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	io.WriteString(w, "<!doctype html><title>Down for maintenance</title><p>Back soon.")
 }
 
-func unauthorized(_ *Provider, w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+func unauthorized(_ *IDP, w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 	writeUnauthorized(w, r)
 }
 
 // redirect redirects to a URL at which the endpoint responds normally. Status 307 keeps
 // the method and the body, so that a client that follows it repeats its secrets.
-func redirect(p *Provider, w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+func redirect(p *IDP, w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 	w.Header().Set("Location", p.url(movedPath+r.URL.Path))
 	w.WriteHeader(http.StatusTemporaryRedirect)
 }
 
 // slow writes nothing until the client disconnects or the provider is closed.
-func slow(p *Provider, _ http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+func slow(p *IDP, _ http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 	select {
 	case <-r.Context().Done():
 	case <-p.closed.Done():
@@ -76,7 +76,7 @@ func slow(p *Provider, _ http.ResponseWriter, r *http.Request, _ http.HandlerFun
 
 // drip writes spaces, a valid beginning of JSON, until the client disconnects or the
 // provider is closed.
-func drip(p *Provider, w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
+func drip(p *IDP, w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 	w.Header().Set("Content-Type", "application/json")
 	ticker := time.NewTicker(dripInterval)
 	defer ticker.Stop()
@@ -96,7 +96,7 @@ func drip(p *Provider, w http.ResponseWriter, r *http.Request, _ http.HandlerFun
 }
 
 // truncated writes the first half of the normal response as a complete response.
-func truncated(_ *Provider, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
+func truncated(_ *IDP, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
 	response := responseOf(r, endpoint)
 	half := response.body[:len(response.body)/2]
 	response.writeHeader(w, len(half))
@@ -105,14 +105,14 @@ func truncated(_ *Provider, w http.ResponseWriter, r *http.Request, endpoint htt
 
 // cutOff writes the header and the first half of the normal response. net/http then
 // closes the connection, because the body is shorter than its Content-Length.
-func cutOff(_ *Provider, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
+func cutOff(_ *IDP, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
 	response := responseOf(r, endpoint)
 	response.writeHeader(w, len(response.body))
 	w.Write(response.body[:len(response.body)/2])
 }
 
 // huge writes the normal response with an additional first member of 64 MB.
-func huge(p *Provider, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
+func huge(p *IDP, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
 	response := responseOf(r, endpoint)
 	response.writeHeader(w, -1)
 	response.writePadded(p, func(part []byte) error {
@@ -124,7 +124,7 @@ func huge(p *Provider, w http.ResponseWriter, r *http.Request, endpoint http.Han
 // gzipBomb is huge compressed by gzip, even if the client does not accept that. The
 // body consists of many gzip members (RFC 1952 §2.2), most of them equal, so that each
 // is compressed once.
-func gzipBomb(p *Provider, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
+func gzipBomb(p *IDP, w http.ResponseWriter, r *http.Request, endpoint http.HandlerFunc) {
 	response := responseOf(r, endpoint)
 	w.Header().Set("Content-Encoding", "gzip")
 	response.writeHeader(w, -1)
@@ -171,7 +171,7 @@ func (a normal) writeHeader(w http.ResponseWriter, length int) {
 
 // writePadded writes the object with a huge first member, part by part, until the client
 // disconnects or the provider is closed.
-func (a normal) writePadded(p *Provider, write func(part []byte) error) {
+func (a normal) writePadded(p *IDP, write func(part []byte) error) {
 	parts := [][]byte{[]byte(`{"padding":"`)}
 	padding := bytes.Repeat([]byte("a"), paddingSize)
 	for range hugeSize / paddingSize {

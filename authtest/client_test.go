@@ -20,22 +20,22 @@ import (
 const callbackURL = "http://127.0.0.1:1/callback"
 
 // fastProvider starts a provider with ES256, whose keys are fast to generate.
-func fastProvider(t *testing.T) *authtest.Provider {
+func fastProvider(t *testing.T) *authtest.IDP {
 	t.Helper()
-	return authtest.ProviderConfig{SigningAlgorithm: "ES256"}.Start(t)
+	return authtest.IDPConfig{SigningAlgorithm: "ES256"}.Start(t)
 }
 
 // relyingParty is an application that follows the standards: go-oidc, x/oauth2 and the
 // checks that these leave to the caller.
 type relyingParty struct {
 	t         *testing.T
-	idp       *authtest.Provider
+	idp       *authtest.IDP
 	client    *http.Client
 	scopes    []string
 	algorithm string // required of ID tokens
 }
 
-func newRelyingParty(t *testing.T, idp *authtest.Provider) *relyingParty {
+func newRelyingParty(t *testing.T, idp *authtest.IDP) *relyingParty {
 	return &relyingParty{
 		t:   t,
 		idp: idp,
@@ -188,7 +188,7 @@ func (rp *relyingParty) refresh(in *signedIn) (*oauth2.Token, error) {
 
 // authorizationURL returns the URL of a valid authorization request, after changes: pairs
 // of a parameter's name and value. An empty value removes the parameter.
-func authorizationURL(idp *authtest.Provider, changes ...string) string {
+func authorizationURL(idp *authtest.IDP, changes ...string) string {
 	params := url.Values{
 		"client_id": {idp.ClientID()}, "redirect_uri": {callbackURL}, "response_type": {"code"},
 		"scope": {"openid profile email"}, "state": {"s1"}, "nonce": {"n1"},
@@ -205,13 +205,13 @@ func authorizationURL(idp *authtest.Provider, changes ...string) string {
 const testVerifier = "a-code-verifier-that-has-more-than-43-characters-"
 
 // newCode signs in as alice and returns the code.
-func newCode(t *testing.T, idp *authtest.Provider, changes ...string) string {
+func newCode(t *testing.T, idp *authtest.IDP, changes ...string) string {
 	t.Helper()
 	return idp.SignIn(t, authorizationURL(idp, changes...), "alice").URL.Query().Get("code")
 }
 
 // codeForm returns the form of a valid token request with client_secret_post.
-func codeForm(idp *authtest.Provider, code string) url.Values {
+func codeForm(idp *authtest.IDP, code string) url.Values {
 	return url.Values{
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callbackURL}, "code_verifier": {testVerifier},
 		"client_id": {idp.ClientID()}, "client_secret": {idp.ClientSecret()},

@@ -21,7 +21,7 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 // authenticateClient checks that a token request is of the provider's client, and that
 // it uses exactly one method of client authentication, which the configuration allows
 // (RFC 6749 §2.3, OpenID Connect Core §9). Its errors contain no secret.
-func (p *Provider) authenticateClient(r *http.Request) error {
+func (p *IDP) authenticateClient(r *http.Request) error {
 	form := r.PostForm
 	if id := form.Get("client_id"); id != "" && id != p.cfg.ClientID {
 		return errors.New("client_id is unknown")
@@ -56,7 +56,7 @@ func (p *Provider) authenticateClient(r *http.Request) error {
 
 // checkBasic checks an Authorization header, in which ID and secret are form-encoded (RFC
 // 6749 §2.3.1).
-func (p *Provider) checkBasic(r *http.Request) error {
+func (p *IDP) checkBasic(r *http.Request) error {
 	id, secret, ok := r.BasicAuth()
 	if !ok {
 		return errors.New("the Authorization header is not that of HTTP Basic")
@@ -69,7 +69,7 @@ func (p *Provider) checkBasic(r *http.Request) error {
 	return p.checkSecret(id, secret)
 }
 
-func (p *Provider) checkSecret(id, secret string) error {
+func (p *IDP) checkSecret(id, secret string) error {
 	if id != p.cfg.ClientID || !equal(secret, p.cfg.ClientSecret) {
 		return errors.New("the client's ID or secret is wrong")
 	}
@@ -78,7 +78,7 @@ func (p *Provider) checkSecret(id, secret string) error {
 
 // checkAssertion checks a signed client assertion (RFC 7523 §3), and returns its method,
 // which depends on the algorithm.
-func (p *Provider) checkAssertion(form url.Values) (provider.AuthMethod, error) {
+func (p *IDP) checkAssertion(form url.Values) (provider.AuthMethod, error) {
 	if form.Get("client_assertion_type") != assertionType {
 		return "", errors.New("client_assertion_type is unknown")
 	}
@@ -124,7 +124,7 @@ func (p *Provider) checkAssertion(form url.Values) (provider.AuthMethod, error) 
 
 // assertionAlgorithms returns the algorithms of client assertions: HS256 and, with a
 // ClientKey, that of the key.
-func (p *Provider) assertionAlgorithms() []string {
+func (p *IDP) assertionAlgorithms() []string {
 	switch p.cfg.ClientKey.(type) {
 	case *rsa.PublicKey:
 		return []string{"HS256", "RS256"}

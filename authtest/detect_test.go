@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 )
 
 // detector reports whether the responses of a provider have a fault.
@@ -59,7 +60,7 @@ func not(want string) func(wire, any, bool) bool {
 }
 
 // response detects an authorization response.
-func response(check func(url.Values, *authtest.Provider) bool) detector {
+func response(check func(url.Values, *authtest.IDP) bool) detector {
 	return func(w wire) bool { return check(w.authorization(), w.idp) }
 }
 
@@ -136,55 +137,55 @@ func (e endpoint) redirect(path string) detector {
 }
 
 // detectors returns a detector for each fault except those in stalled.
-func detectors() map[authtest.Fault]detector {
-	return map[authtest.Fault]detector{
-		authtest.IDTokenBadSignature: func(w wire) bool {
+func detectors() map[hostile.Fault]detector {
+	return map[hostile.Fault]detector{
+		hostile.IDTokenBadSignature: func(w wire) bool {
 			token := w.idToken()
 			return token.signature != "" && !token.signedBy(w.onlyKey()) && token.header["kid"] == w.keys()[0]["kid"]
 		},
-		authtest.IDTokenNoSignature: func(w wire) bool {
+		hostile.IDTokenNoSignature: func(w wire) bool {
 			token := w.idToken()
 			return token.header["alg"] == w.keys()[0]["alg"] && token.signature == "" && strings.HasSuffix(token.raw, ".")
 		},
-		authtest.IDTokenForeignKey: func(w wire) bool {
+		hostile.IDTokenForeignKey: func(w wire) bool {
 			token := w.idToken()
 			return token.signature != "" && !token.signedBy(w.onlyKey()) && token.header["kid"] == w.keys()[0]["kid"]
 		},
-		authtest.IDTokenAlgNone:          unsigned("none"),
-		authtest.IDTokenAlgNoneUpperCase: unsigned("NONE"),
-		authtest.IDTokenAlgNoneMixedCase: unsigned("nOnE"),
-		authtest.IDTokenAlgUnannounced: func(w wire) bool {
+		hostile.IDTokenAlgNone:          unsigned("none"),
+		hostile.IDTokenAlgNoneUpperCase: unsigned("NONE"),
+		hostile.IDTokenAlgNoneMixedCase: unsigned("nOnE"),
+		hostile.IDTokenAlgUnannounced: func(w wire) bool {
 			token := w.idToken()
 			kid, _ := token.header["kid"].(string)
 			announced := w.discovery()["id_token_signing_alg_values_supported"].([]any)
 			return token.signedBy(w.published()[kid]) && token.header["alg"] != announced[0]
 		},
-		authtest.IDTokenHS256PEM: func(w wire) bool {
+		hostile.IDTokenHS256PEM: func(w wire) bool {
 			return w.idToken().signedBy(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der(w.onlyKey())}))
 		},
-		authtest.IDTokenHS256DER: func(w wire) bool { return w.idToken().signedBy(der(w.onlyKey())) },
-		authtest.IDTokenHS256Number: func(w wire) bool {
+		hostile.IDTokenHS256DER: func(w wire) bool { return w.idToken().signedBy(der(w.onlyKey())) },
+		hostile.IDTokenHS256Number: func(w wire) bool {
 			return w.idToken().header["alg"] == "HS256" && w.idToken().signedBy(number(w.onlyKey()))
 		},
-		authtest.IDTokenHS256ClientSecret: func(w wire) bool { return w.idToken().signedBy([]byte(w.idp.ClientSecret())) },
-		authtest.IDTokenKidUnknown: func(w wire) bool {
+		hostile.IDTokenHS256ClientSecret: func(w wire) bool { return w.idToken().signedBy([]byte(w.idp.ClientSecret())) },
+		hostile.IDTokenKidUnknown: func(w wire) bool {
 			token := w.idToken()
 			return token.signedBy(w.onlyKey()) && token.header["kid"] != nil && token.header["kid"] != w.keys()[0]["kid"]
 		},
-		authtest.IDTokenKidAbsent: func(w wire) bool {
+		hostile.IDTokenKidAbsent: func(w wire) bool {
 			token := w.idToken()
 			return token.signedBy(w.onlyKey()) && token.header["kid"] == nil
 		},
-		authtest.IDTokenKidAbsentManyKeys: func(w wire) bool {
+		hostile.IDTokenKidAbsentManyKeys: func(w wire) bool {
 			return w.idToken().header["kid"] == nil && len(w.published()) == 3
 		},
-		authtest.IDTokenHeaderJWK: func(w wire) bool {
+		hostile.IDTokenHeaderJWK: func(w wire) bool {
 			token := w.idToken()
 			set, _ := json.Marshal(object{"keys": []any{token.header["jwk"]}})
 			kid, _ := token.header["kid"].(string)
 			return token.signedBy(publicKeys(set)[kid]) && w.published()[kid] == nil
 		},
-		authtest.IDTokenHeaderJKU: func(w wire) bool {
+		hostile.IDTokenHeaderJKU: func(w wire) bool {
 			token := w.idToken()
 			kid, _ := token.header["kid"].(string)
 			jku, _ := token.header["jku"].(string)
@@ -194,7 +195,7 @@ func detectors() map[authtest.Fault]detector {
 			}
 			return token.signedBy(publicKeys(w.get(path).body)[kid]) && w.published()[kid] == nil
 		},
-		authtest.IDTokenHeaderX5C: func(w wire) bool {
+		hostile.IDTokenHeaderX5C: func(w wire) bool {
 			token := w.idToken()
 			chain, _ := token.header["x5c"].([]any)
 			if len(chain) == 0 {
@@ -204,7 +205,7 @@ func detectors() map[authtest.Fault]detector {
 			certificate, err := x509.ParseCertificate(data)
 			return err == nil && token.signedBy(certificate.PublicKey) && !token.signedBy(w.onlyKey())
 		},
-		authtest.IDTokenHeaderX5U: func(w wire) bool {
+		hostile.IDTokenHeaderX5U: func(w wire) bool {
 			token := w.idToken()
 			x5u, _ := token.header["x5u"].(string)
 			path, ok := strings.CutPrefix(x5u, w.idp.Issuer())
@@ -218,52 +219,52 @@ func detectors() map[authtest.Fault]detector {
 			certificate, err := x509.ParseCertificate(block.Bytes)
 			return err == nil && token.signedBy(certificate.PublicKey) && !token.signedBy(w.onlyKey())
 		},
-		authtest.IDTokenCritUnknown: func(w wire) bool {
+		hostile.IDTokenCritUnknown: func(w wire) bool {
 			token := w.idToken()
 			crit, _ := token.header["crit"].([]any)
 			return token.signedBy(w.onlyKey()) && len(crit) == 1 && token.header[crit[0].(string)] != nil
 		},
 
-		authtest.IDTokenWrongIssuer: claim("iss", is("https://other.example")),
-		authtest.IDTokenIssuerSlash: claim("iss", func(w wire, v any, _ bool) bool { return v == w.idp.Issuer()+"/" }),
-		authtest.IDTokenNoIssuer:    claim("iss", absent),
-		authtest.IDTokenWrongAudience: claim("aud", func(w wire, v any, _ bool) bool {
+		hostile.IDTokenWrongIssuer: claim("iss", is("https://other.example")),
+		hostile.IDTokenIssuerSlash: claim("iss", func(w wire, v any, _ bool) bool { return v == w.idp.Issuer()+"/" }),
+		hostile.IDTokenNoIssuer:    claim("iss", absent),
+		hostile.IDTokenWrongAudience: claim("aud", func(w wire, v any, _ bool) bool {
 			s, ok := v.(string)
 			return ok && !strings.Contains(s, w.idp.ClientID())
 		}),
-		authtest.IDTokenAudiencePrefix: claim("aud", func(w wire, v any, _ bool) bool {
+		hostile.IDTokenAudiencePrefix: claim("aud", func(w wire, v any, _ bool) bool {
 			s, _ := v.(string)
 			return s != w.idp.ClientID() && strings.HasPrefix(s, w.idp.ClientID())
 		}),
-		authtest.IDTokenAudienceNumber: claim("aud", is(42.0)),
-		authtest.IDTokenNoAudience:     claim("aud", absent),
-		authtest.IDTokenAudienceArray: claim("aud", func(w wire, v any, _ bool) bool {
+		hostile.IDTokenAudienceNumber: claim("aud", is(42.0)),
+		hostile.IDTokenNoAudience:     claim("aud", absent),
+		hostile.IDTokenAudienceArray: claim("aud", func(w wire, v any, _ bool) bool {
 			list, _ := v.([]any)
 			return len(list) == 1 && list[0] == w.idp.ClientID()
 		}),
-		authtest.IDTokenAudienceArrayNoAzp: func(w wire) bool {
+		hostile.IDTokenAudienceArrayNoAzp: func(w wire) bool {
 			token := w.idToken()
 			list, _ := token.claims["aud"].([]any)
 			return token.signedBy(w.onlyKey()) && len(list) == 2 && list[0] == w.idp.ClientID() && token.claims["azp"] == nil
 		},
-		authtest.IDTokenWrongAzp:          claim("azp", not("authtest")),
-		authtest.IDTokenWrongNonce:        claim("nonce", not("n1")),
-		authtest.IDTokenNoNonce:           claim("nonce", absent),
-		authtest.IDTokenEmptyNonce:        claim("nonce", is("")),
-		authtest.IDTokenNullNonce:         claim("nonce", is(nil)),
-		authtest.IDTokenNoSubject:         claim("sub", absent),
-		authtest.IDTokenEmptySubject:      claim("sub", is("")),
-		authtest.IDTokenSubjectNumber:     claim("sub", is(42.0)),
-		authtest.IDTokenNoExpiry:          claim("exp", absent),
-		authtest.IDTokenExpiryString:      claim("exp", func(_ wire, v any, _ bool) bool { s, _ := v.(string); return len(s) > 10 }),
-		authtest.IDTokenExpired:           claim("exp", secondsFromNow(-3700, -3600)),
-		authtest.IDTokenJustExpired:       claim("exp", secondsFromNow(-60, -5)),
-		authtest.IDTokenNoIssuedAt:        claim("iat", absent),
-		authtest.IDTokenIssuedInFuture:    claim("iat", secondsFromNow(86300, 86400)),
-		authtest.IDTokenNotBeforeFuture:   claim("nbf", secondsFromNow(3500, 3600)),
-		authtest.IDTokenClockAhead:        claim("nbf", secondsFromNow(-55, 5)),
-		authtest.IDTokenNoAccessTokenHash: claim("at_hash", absent),
-		authtest.IDTokenWrongAccessTokenHash: func(w wire) bool {
+		hostile.IDTokenWrongAzp:          claim("azp", not("authtest")),
+		hostile.IDTokenWrongNonce:        claim("nonce", not("n1")),
+		hostile.IDTokenNoNonce:           claim("nonce", absent),
+		hostile.IDTokenEmptyNonce:        claim("nonce", is("")),
+		hostile.IDTokenNullNonce:         claim("nonce", is(nil)),
+		hostile.IDTokenNoSubject:         claim("sub", absent),
+		hostile.IDTokenEmptySubject:      claim("sub", is("")),
+		hostile.IDTokenSubjectNumber:     claim("sub", is(42.0)),
+		hostile.IDTokenNoExpiry:          claim("exp", absent),
+		hostile.IDTokenExpiryString:      claim("exp", func(_ wire, v any, _ bool) bool { s, _ := v.(string); return len(s) > 10 }),
+		hostile.IDTokenExpired:           claim("exp", secondsFromNow(-3700, -3600)),
+		hostile.IDTokenJustExpired:       claim("exp", secondsFromNow(-60, -5)),
+		hostile.IDTokenNoIssuedAt:        claim("iat", absent),
+		hostile.IDTokenIssuedInFuture:    claim("iat", secondsFromNow(86300, 86400)),
+		hostile.IDTokenNotBeforeFuture:   claim("nbf", secondsFromNow(3500, 3600)),
+		hostile.IDTokenClockAhead:        claim("nbf", secondsFromNow(-55, 5)),
+		hostile.IDTokenNoAccessTokenHash: claim("at_hash", absent),
+		hostile.IDTokenWrongAccessTokenHash: func(w wire) bool {
 			tokens := w.tokens()
 			token := parse(tokens)
 			hash := crypto.SHA256
@@ -276,143 +277,143 @@ func detectors() map[authtest.Fault]detector {
 			got, _ := token.claims["at_hash"].(string)
 			return token.signedBy(w.onlyKey()) && len(got) == len(right) && got != right
 		},
-		authtest.RefreshWrongIssuer: func(w wire) bool {
+		hostile.RefreshWrongIssuer: func(w wire) bool {
 			return parse(w.refreshed()).claims["iss"] == "https://other.example" && w.idToken().claims["iss"] == w.idp.Issuer()
 		},
-		authtest.RefreshWrongSubject: func(w wire) bool {
+		hostile.RefreshWrongSubject: func(w wire) bool {
 			return parse(w.refreshed()).claims["sub"] == "another-user" && w.idToken().claims["sub"] == "user-alice"
 		},
 
-		authtest.AuthorizationWrongIssuer: response(func(v url.Values, p *authtest.Provider) bool {
+		hostile.AuthorizationWrongIssuer: response(func(v url.Values, p *authtest.IDP) bool {
 			return v.Has("iss") && v.Get("iss") != p.Issuer() && v.Has("code")
 		}),
-		authtest.AuthorizationNoIssuer: response(func(v url.Values, _ *authtest.Provider) bool { return !v.Has("iss") && v.Has("code") }),
-		authtest.AuthorizationErrorWithCode: response(func(v url.Values, _ *authtest.Provider) bool {
+		hostile.AuthorizationNoIssuer: response(func(v url.Values, _ *authtest.IDP) bool { return !v.Has("iss") && v.Has("code") }),
+		hostile.AuthorizationErrorWithCode: response(func(v url.Values, _ *authtest.IDP) bool {
 			return v.Get("error") == "access_denied" && v.Has("code")
 		}),
-		authtest.AuthorizationErrorMarkup: response(func(v url.Values, _ *authtest.Provider) bool {
+		hostile.AuthorizationErrorMarkup: response(func(v url.Values, _ *authtest.IDP) bool {
 			return v.Has("error") && !v.Has("code") && strings.Contains(v.Get("error_description"), "<script>")
 		}),
-		authtest.AuthorizationNoState:    response(func(v url.Values, _ *authtest.Provider) bool { return !v.Has("state") && v.Has("code") }),
-		authtest.AuthorizationWrongState: response(func(v url.Values, _ *authtest.Provider) bool { return v.Has("state") && v.Get("state") != "s1" }),
-		authtest.AuthorizationNoCode:     response(func(v url.Values, _ *authtest.Provider) bool { return !v.Has("code") && !v.Has("error") }),
-		authtest.AuthorizationWrongCode: func(w wire) bool {
+		hostile.AuthorizationNoState:    response(func(v url.Values, _ *authtest.IDP) bool { return !v.Has("state") && v.Has("code") }),
+		hostile.AuthorizationWrongState: response(func(v url.Values, _ *authtest.IDP) bool { return v.Has("state") && v.Get("state") != "s1" }),
+		hostile.AuthorizationNoCode:     response(func(v url.Values, _ *authtest.IDP) bool { return !v.Has("code") && !v.Has("error") }),
+		hostile.AuthorizationWrongCode: func(w wire) bool {
 			return w.authorization().Has("code") && w.tokens()["error"] == "invalid_grant"
 		},
 
-		authtest.TokenNoIDToken: func(w wire) bool {
+		hostile.TokenNoIDToken: func(w wire) bool {
 			tokens := w.tokens()
 			return tokens["access_token"] != nil && tokens["id_token"] == nil
 		},
-		authtest.TokenIDTokenGarbage: func(w wire) bool { return w.tokens()["id_token"] == "this.is.garbage" },
-		authtest.TokenIDTokenNumber:  func(w wire) bool { return w.tokens()["id_token"] == 42.0 },
-		authtest.TokenIDTokenDots:    func(w wire) bool { return w.tokens()["id_token"] == strings.Repeat(".", 100_000) },
-		authtest.TokenNoAccessToken: func(w wire) bool {
+		hostile.TokenIDTokenGarbage: func(w wire) bool { return w.tokens()["id_token"] == "this.is.garbage" },
+		hostile.TokenIDTokenNumber:  func(w wire) bool { return w.tokens()["id_token"] == 42.0 },
+		hostile.TokenIDTokenDots:    func(w wire) bool { return w.tokens()["id_token"] == strings.Repeat(".", 100_000) },
+		hostile.TokenNoAccessToken: func(w wire) bool {
 			tokens := w.tokens()
 			return tokens["access_token"] == nil && tokens["id_token"] != nil
 		},
-		authtest.TokenAccessNumber:    func(w wire) bool { return w.tokens()["access_token"] == 42.0 },
-		authtest.TokenTypeMAC:         func(w wire) bool { return w.tokens()["token_type"] == "mac" },
-		authtest.TokenExpiresInString: func(w wire) bool { return w.tokens()["expires_in"] == "3600" },
-		authtest.TokenInvalidGrant:    endpoint(token).answers(400, `{"error":"invalid_grant"}`),
-		authtest.TokenErrorStatusOK: func(w wire) bool {
+		hostile.TokenAccessNumber:    func(w wire) bool { return w.tokens()["access_token"] == 42.0 },
+		hostile.TokenTypeMAC:         func(w wire) bool { return w.tokens()["token_type"] == "mac" },
+		hostile.TokenExpiresInString: func(w wire) bool { return w.tokens()["expires_in"] == "3600" },
+		hostile.TokenInvalidGrant:    endpoint(token).answers(400, `{"error":"invalid_grant"}`),
+		hostile.TokenErrorStatusOK: func(w wire) bool {
 			got := w.exchange()
 			return got.StatusCode == http.StatusOK && decoded(got.body)["error"] != nil
 		},
-		authtest.TokenServerError: endpoint(token).answers(500, `{"error":"server_error"}`),
-		authtest.TokenHTML:        endpoint(token).html(),
-		authtest.TokenNull:        endpoint(token).answers(200, "null"),
-		authtest.TokenNoContent:   endpoint(token).answers(204, ""),
-		authtest.TokenTruncated: func(w wire) bool {
+		hostile.TokenServerError: endpoint(token).answers(500, `{"error":"server_error"}`),
+		hostile.TokenHTML:        endpoint(token).html(),
+		hostile.TokenNull:        endpoint(token).answers(200, "null"),
+		hostile.TokenNoContent:   endpoint(token).answers(204, ""),
+		hostile.TokenTruncated: func(w wire) bool {
 			got := w.exchange()
 			return got.err == nil && got.StatusCode == http.StatusOK && bytes.HasPrefix(got.body, []byte(`{"access_token":`)) && decoded(got.body) == nil
 		},
-		authtest.TokenCutOff: func(w wire) bool {
+		hostile.TokenCutOff: func(w wire) bool {
 			got := w.exchange()
 			return got.err != nil && int64(got.size) < got.ContentLength && got.size > 0
 		},
-		authtest.TokenHuge:     endpoint(token).huge("access_token"),
-		authtest.TokenGzipBomb: endpoint(token).bomb("access_token"),
-		authtest.TokenRedirect: endpoint(token).redirect("/token"),
+		hostile.TokenHuge:     endpoint(token).huge("access_token"),
+		hostile.TokenGzipBomb: endpoint(token).bomb("access_token"),
+		hostile.TokenRedirect: endpoint(token).redirect("/token"),
 
-		authtest.RefreshServerError:   refreshAnswers(500, `{"error":"server_error"}`),
-		authtest.RefreshInvalidGrant:  refreshAnswers(400, `{"error":"invalid_grant"}`),
-		authtest.RefreshInvalidClient: refreshAnswers(401, `{"error":"invalid_client"}`),
-		authtest.RefreshGarbage: func(w wire) bool {
+		hostile.RefreshServerError:   refreshAnswers(500, `{"error":"server_error"}`),
+		hostile.RefreshInvalidGrant:  refreshAnswers(400, `{"error":"invalid_grant"}`),
+		hostile.RefreshInvalidClient: refreshAnswers(401, `{"error":"invalid_client"}`),
+		hostile.RefreshGarbage: func(w wire) bool {
 			return endpoint(refresh).html()(w) && w.tokens()["access_token"] != nil
 		},
-		authtest.RefreshNotRotated: func(w wire) bool {
+		hostile.RefreshNotRotated: func(w wire) bool {
 			first := w.tokens()["refresh_token"]
 			second, third := decoded(w.refresh(first).body), decoded(w.refresh(first).body)
 			return second["access_token"] != nil && second["refresh_token"] == nil && third["access_token"] != nil
 		},
 
-		authtest.UserinfoUnauthorized: endpoint(userinfo).answers(401, `{"error":"invalid_token"}`),
-		authtest.UserinfoServerError:  endpoint(userinfo).answers(500, `{"error":"server_error"}`),
-		authtest.UserinfoWrongSubject: func(w wire) bool { return w.userinfo()["sub"] == "another-user" },
-		authtest.UserinfoNoSubject: func(w wire) bool {
+		hostile.UserinfoUnauthorized: endpoint(userinfo).answers(401, `{"error":"invalid_token"}`),
+		hostile.UserinfoServerError:  endpoint(userinfo).answers(500, `{"error":"server_error"}`),
+		hostile.UserinfoWrongSubject: func(w wire) bool { return w.userinfo()["sub"] == "another-user" },
+		hostile.UserinfoNoSubject: func(w wire) bool {
 			info := w.userinfo()
 			return info["sub"] == nil && info["email"] != nil
 		},
-		authtest.UserinfoHTML:     endpoint(userinfo).html(),
-		authtest.UserinfoNull:     endpoint(userinfo).answers(200, "null"),
-		authtest.UserinfoHuge:     endpoint(userinfo).huge("sub"),
-		authtest.UserinfoGzipBomb: endpoint(userinfo).bomb("sub"),
-		authtest.UserinfoRedirect: endpoint(userinfo).redirect("/userinfo"),
+		hostile.UserinfoHTML:     endpoint(userinfo).html(),
+		hostile.UserinfoNull:     endpoint(userinfo).answers(200, "null"),
+		hostile.UserinfoHuge:     endpoint(userinfo).huge("sub"),
+		hostile.UserinfoGzipBomb: endpoint(userinfo).bomb("sub"),
+		hostile.UserinfoRedirect: endpoint(userinfo).redirect("/userinfo"),
 
-		authtest.JWKSServerError: endpoint(jwks).answers(500, `{"error":"server_error"}`),
-		authtest.JWKSHTML:        endpoint(jwks).html(),
-		authtest.JWKSEmpty:       endpoint(jwks).answers(200, `{"keys":[]}`),
-		authtest.JWKSRotated: func(w wire) bool {
+		hostile.JWKSServerError: endpoint(jwks).answers(500, `{"error":"server_error"}`),
+		hostile.JWKSHTML:        endpoint(jwks).html(),
+		hostile.JWKSEmpty:       endpoint(jwks).answers(200, `{"keys":[]}`),
+		hostile.JWKSRotated: func(w wire) bool {
 			before := w.onlyKey()
 			token := w.idToken()
 			return !token.signedBy(before) && token.signedBy(w.onlyKey())
 		},
-		authtest.JWKSUnknownKeys: func(w wire) bool {
+		hostile.JWKSUnknownKeys: func(w wire) bool {
 			token := w.idToken()
 			kid, _ := token.header["kid"].(string)
 			return len(w.keys()) == 5 && len(w.published()) == 2 && token.signedBy(w.published()[kid])
 		},
-		authtest.JWKSBrokenKeys: func(w wire) bool {
+		hostile.JWKSBrokenKeys: func(w wire) bool {
 			token := w.idToken()
 			kid, _ := token.header["kid"].(string)
 			return len(w.keys()) == 5 && len(w.published()) == 1 && token.signedBy(w.published()[kid])
 		},
-		authtest.JWKSHuge:     endpoint(jwks).huge("keys"),
-		authtest.JWKSRedirect: endpoint(jwks).redirect("/jwks"),
+		hostile.JWKSHuge:     endpoint(jwks).huge("keys"),
+		hostile.JWKSRedirect: endpoint(jwks).redirect("/jwks"),
 
-		authtest.DiscoveryIssuerMismatch: func(w wire) bool { return w.discovery()["issuer"] == "https://other.example" },
-		authtest.DiscoveryServerError:    endpoint(discovery).answers(500, `{"error":"server_error"}`),
-		authtest.DiscoveryHTML:           endpoint(discovery).html(),
-		authtest.DiscoveryNull:           endpoint(discovery).answers(200, "null"),
-		authtest.DiscoveryNoEndpoints: func(w wire) bool {
+		hostile.DiscoveryIssuerMismatch: func(w wire) bool { return w.discovery()["issuer"] == "https://other.example" },
+		hostile.DiscoveryServerError:    endpoint(discovery).answers(500, `{"error":"server_error"}`),
+		hostile.DiscoveryHTML:           endpoint(discovery).html(),
+		hostile.DiscoveryNull:           endpoint(discovery).answers(200, "null"),
+		hostile.DiscoveryNoEndpoints: func(w wire) bool {
 			metadata := w.discovery()
 			return metadata["issuer"] == w.idp.Issuer() && metadata["token_endpoint"] == nil && metadata["authorization_endpoint"] == nil
 		},
-		authtest.DiscoveryForeignHTTP: func(w wire) bool {
+		hostile.DiscoveryForeignHTTP: func(w wire) bool {
 			endpoint, _ := w.discovery()["token_endpoint"].(string)
 			return strings.HasPrefix(endpoint, "http://foreign.invalid/")
 		},
-		authtest.DiscoveryJavaScript: func(w wire) bool {
+		hostile.DiscoveryJavaScript: func(w wire) bool {
 			endpoint, _ := w.discovery()["authorization_endpoint"].(string)
 			return strings.HasPrefix(endpoint, "javascript:")
 		},
-		authtest.DiscoveryWeakAlgs: func(w wire) bool {
+		hostile.DiscoveryWeakAlgs: func(w wire) bool {
 			algs, _ := w.discovery()["id_token_signing_alg_values_supported"].([]any)
 			return len(algs) == 3 && algs[1] == "none" && algs[2] == "HS256" && w.idToken().signedBy(w.onlyKey())
 		},
-		authtest.DiscoveryNoPKCE:   func(w wire) bool { return w.discovery()["code_challenge_methods_supported"] == nil },
-		authtest.DiscoveryHuge:     endpoint(discovery).huge("issuer"),
-		authtest.DiscoveryRedirect: endpoint(discovery).redirect("/.well-known/openid-configuration"),
+		hostile.DiscoveryNoPKCE:   func(w wire) bool { return w.discovery()["code_challenge_methods_supported"] == nil },
+		hostile.DiscoveryHuge:     endpoint(discovery).huge("issuer"),
+		hostile.DiscoveryRedirect: endpoint(discovery).redirect("/.well-known/openid-configuration"),
 
-		authtest.ProfileScript:   profile("name", func(v any) bool { s, _ := v.(string); return strings.Contains(s, "<script>") }),
-		authtest.ProfileHugeName: func(w wire) bool { s, _ := w.userinfo()["name"].(string); return len(s) == 500_000 },
-		authtest.ProfileControlCharacters: profile("name", func(v any) bool {
+		hostile.ProfileScript:   profile("name", func(v any) bool { s, _ := v.(string); return strings.Contains(s, "<script>") }),
+		hostile.ProfileHugeName: func(w wire) bool { s, _ := w.userinfo()["name"].(string); return len(s) == 500_000 },
+		hostile.ProfileControlCharacters: profile("name", func(v any) bool {
 			s, _ := v.(string)
 			return strings.ContainsRune(s, 0) && strings.Contains(s, "\r\n") && strings.ContainsRune(s, '\u202e')
 		}),
-		authtest.ProfileNumber:            profile("name", func(v any) bool { return v == 42.0 }),
-		authtest.ProfileJavaScriptPicture: profile("picture", func(v any) bool { s, _ := v.(string); return strings.HasPrefix(s, "javascript:") }),
+		hostile.ProfileNumber:            profile("name", func(v any) bool { return v == 42.0 }),
+		hostile.ProfileJavaScriptPicture: profile("picture", func(v any) bool { s, _ := v.(string); return strings.HasPrefix(s, "javascript:") }),
 	}
 }
 

@@ -1,10 +1,11 @@
 // Package authtest supports tests of applications that use nuxtauth.
 //
-// [Request] returns a request of a signed-in user. It needs no provider and no network,
-// and is served by the application's own middleware:
+// [Request] returns a request of a signed-in user, with the token type of the
+// application. It needs no provider and no network, and is served by the application's
+// own middleware:
 //
 //	func TestProfile(t *testing.T) {
-//		auth, router := app.New() // *nuxtauth.Auth[app.Token, app.Session], http.Handler
+//		auth, router := app.New() // *nuxtauth.Auth[app.Token, app.Session], *gin.Engine
 //		token := &app.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "42", Name: "Ada"}}
 //
 //		w := httptest.NewRecorder()
@@ -17,26 +18,27 @@
 //
 // [Jar] does the same for an http.Client.
 //
-// A complete sign-in needs an OpenID provider. [StartProvider] starts one on the
-// loopback interface and stops it at the end of the test. [Provider.SignIn] submits its
-// sign-in form:
+// # An identity provider
 //
-//	idp := authtest.StartProvider(t)
-//	app := startApp(t, nuxtauth.Config[Token, Session]{
-//		Providers: []provider.Provider{idp.AsProvider("test")},
-//	})
-//	authorizationURL := app.beginSignIn("test") // POST /api/auth/signin/test
+// A complete sign-in needs an OpenID provider. [StartIDP] starts one on the loopback
+// interface and stops it at the end of the test. [BeginSignIn] starts the sign-in at the
+// application, and [IDP.SignIn] submits the provider's sign-in form:
+//
+//	idp := authtest.StartIDP(t)
+//	server, client := startApp(t, idp.AsProvider("test")) // for Config.Providers
+//	authorizationURL := authtest.BeginSignIn(t, client, server.URL+"/api/auth/signin/test")
 //	res, err := client.Do(idp.SignIn(t, authorizationURL, "alice"))
 //
-// [Provider.LogoutToken] returns the logout token that the provider sends to an
-// application when a user signs out elsewhere, and [Provider.Sessions] lists the
-// sessions at the provider.
+// [IDP.Requests] has the requests that the provider received, [IDP.Sessions] its
+// sessions, and [IDP.LogoutToken] returns the logout token that it sends to an
+// application when a user signs out elsewhere.
 //
-// [Provider.SetFaults] makes the provider misbehave, by one or several [Fault] values,
-// so that a test can check how the application handles a forged ID token or a token
-// endpoint that does not respond.
+// [IDP.SetFaults] makes the provider misbehave, so that a test can check what the
+// application does when the token endpoint does not respond or an ID token is forged. The
+// faults are in package [github.com/nuxtauth/nuxtauth/authtest/hostile], which is outside
+// the compatibility promise of the module.
 //
-// A Provider is also an http.Handler for demos. It is not an identity provider for
-// production: it stores passwords in clear text, does not limit attempts, and keeps
+// An IDP is also an http.Handler for demos: see [NewIDP]. It is not an identity provider
+// for production: it stores passwords in clear text, does not limit attempts, and keeps
 // everything in memory.
 package authtest

@@ -4,242 +4,20 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
+
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 )
-
-// Fault is a deviation of a [Provider] from the standards. [Provider.SetFaults] sets
-// faults, and [Faults] returns all of them:
-//
-//	for _, fault := range authtest.Faults() {
-//		t.Run(fault.String(), func(t *testing.T) {
-//			idp := authtest.StartProvider(t)
-//			idp.SetFaults(fault)
-//			signedIn := signIn(t, idp)
-//			if want := fault.Outcome(); want == authtest.Refused && signedIn {
-//				t.Error("signed in")
-//			}
-//		})
-//	}
-type Fault int
-
-// Faults of the ID token: its header and its signature.
-const (
-	IDTokenBadSignature      Fault = iota + 1 // one bit of the signature is flipped
-	IDTokenNoSignature                        // no signature, with the normal "alg"
-	IDTokenForeignKey                         // signed by an unpublished key, with the "kid" of the published one
-	IDTokenAlgNone                            // "alg":"none", no signature
-	IDTokenAlgNoneUpperCase                   // "alg":"NONE", no signature
-	IDTokenAlgNoneMixedCase                   // "alg":"nOnE", no signature
-	IDTokenAlgUnannounced                     // signed by a published key, with an algorithm that the metadata do not contain
-	IDTokenHS256PEM                           // HS256 with the public key's PEM as the secret
-	IDTokenHS256DER                           // HS256 with the public key's DER as the secret
-	IDTokenHS256Number                        // HS256 with the public key's number (RSA modulus, point of the curve) as the secret
-	IDTokenHS256ClientSecret                  // HS256 with the client secret
-	IDTokenKidUnknown                         // "kid" is not in the key set
-	IDTokenKidAbsent                          // no "kid"; the key set has a single key
-	IDTokenKidAbsentManyKeys                  // no "kid"; the key set has three keys
-	IDTokenHeaderJWK                          // signed by an unpublished key, which is in the header as "jwk"
-	IDTokenHeaderJKU                          // signed by an unpublished key, which is at the URL in "jku"
-	IDTokenHeaderX5C                          // signed by an unpublished key, whose certificate is in the header as "x5c"
-	IDTokenHeaderX5U                          // signed by an unpublished key, whose certificate is at the URL in "x5u"
-	IDTokenCritUnknown                        // "crit" has an unknown extension (RFC 7515 §4.1.11)
-)
-
-// Faults of the ID token: its claims.
-const (
-	IDTokenWrongIssuer          Fault = iota + 101 // "iss" is another provider
-	IDTokenIssuerSlash                             // "iss" has an additional slash at its end
-	IDTokenNoIssuer                                // no "iss"
-	IDTokenWrongAudience                           // "aud" is another application
-	IDTokenAudiencePrefix                          // "aud" has the client ID as prefix
-	IDTokenAudienceNumber                          // "aud" is a number
-	IDTokenNoAudience                              // no "aud"
-	IDTokenAudienceArray                           // "aud" is an array with the client ID alone, to be tolerated
-	IDTokenAudienceArrayNoAzp                      // "aud" has two applications, without an "azp"
-	IDTokenWrongAzp                                // "azp" is another application
-	IDTokenWrongNonce                              // "nonce" is that of another sign-in
-	IDTokenNoNonce                                 // no "nonce"
-	IDTokenEmptyNonce                              // "nonce" is ""
-	IDTokenNullNonce                               // "nonce" is null
-	IDTokenNoSubject                               // no "sub"
-	IDTokenEmptySubject                            // "sub" is ""
-	IDTokenSubjectNumber                           // "sub" is a number
-	IDTokenNoExpiry                                // no "exp"
-	IDTokenExpiryString                            // "exp" is a string
-	IDTokenExpired                                 // "exp" was an hour ago
-	IDTokenJustExpired                             // "exp" was five seconds ago: a slow clock, to be tolerated
-	IDTokenNoIssuedAt                              // no "iat"
-	IDTokenIssuedInFuture                          // "iat" is a day ahead
-	IDTokenNotBeforeFuture                         // "nbf" is an hour ahead
-	IDTokenClockAhead                              // "iat" and "nbf" are five seconds ahead: a fast clock, to be tolerated
-	IDTokenWrongAccessTokenHash                    // "at_hash" is that of another access token
-	IDTokenNoAccessTokenHash                       // no "at_hash", to be tolerated in the code flow
-	RefreshWrongIssuer                             // "iss" of a refreshed ID token is another provider
-	RefreshWrongSubject                            // "sub" of a refreshed ID token is another user
-)
-
-// Faults of the authorization response.
-const (
-	AuthorizationWrongIssuer   Fault = iota + 201 // "iss" is another provider: a mix-up attack (RFC 9207)
-	AuthorizationNoIssuer                         // no "iss", although the metadata announce it
-	AuthorizationErrorWithCode                    // an "error" beside a valid code
-	AuthorizationErrorMarkup                      // an error, no code, and a description that is a script
-	AuthorizationNoState                          // no "state"
-	AuthorizationWrongState                       // "state" is changed
-	AuthorizationNoCode                           // no "code" and no error
-	AuthorizationWrongCode                        // "code" is unknown to the provider
-)
-
-// Faults of the token endpoint.
-const (
-	TokenNoIDToken       Fault = iota + 301 // no "id_token"
-	TokenIDTokenGarbage                     // "id_token" is not a JWT
-	TokenIDTokenNumber                      // "id_token" is a number
-	TokenIDTokenDots                        // "id_token" is 100,000 dots
-	TokenNoAccessToken                      // no "access_token"
-	TokenAccessNumber                       // "access_token" is a number
-	TokenTypeMAC                            // "token_type" is mac
-	TokenExpiresInString                    // "expires_in" is a string, to be tolerated
-	TokenInvalidGrant                       // 400 with invalid_grant
-	TokenErrorStatusOK                      // an error with status 200
-	TokenServerError                        // 500
-	TokenHTML                               // 200 with an HTML page
-	TokenNull                               // 200 with null
-	TokenNoContent                          // 204
-	TokenTruncated                          // half of the JSON, as a complete response
-	TokenCutOff                             // half of the JSON, then the connection is closed
-	TokenHuge                               // valid JSON of 64 MB
-	TokenGzipBomb                           // valid JSON of 64 MB in less than 100 KB of gzip
-	TokenRedirect                           // 307 to a URL that responds normally
-	TokenSlow                               // no response until the client disconnects or the provider is closed
-	TokenDrip                               // a space every 20 ms until the client disconnects or the provider is closed
-)
-
-// Faults of the userinfo endpoint.
-const (
-	UserinfoUnauthorized Fault = iota + 401 // 401
-	UserinfoServerError                     // 500
-	UserinfoWrongSubject                    // "sub" is another user
-	UserinfoNoSubject                       // no "sub"
-	UserinfoHTML                            // 200 with an HTML page
-	UserinfoNull                            // 200 with null
-	UserinfoHuge                            // valid JSON of 64 MB
-	UserinfoGzipBomb                        // valid JSON of 64 MB in less than 100 KB of gzip
-	UserinfoRedirect                        // 307 to a URL that responds normally
-	UserinfoSlow                            // no response, as TokenSlow
-	UserinfoDrip                            // spaces, as TokenDrip
-)
-
-// Faults of the key set.
-const (
-	JWKSServerError Fault = iota + 501 // 500
-	JWKSHTML                           // 200 with an HTML page
-	JWKSEmpty                          // no keys
-	JWKSRotated                        // the key is replaced before each ID token is signed, to be tolerated
-	JWKSUnknownKeys                    // keys of unknown kinds and another valid one beside the right one, to be tolerated
-	JWKSBrokenKeys                     // malformed keys of known kinds beside the right one
-	JWKSHuge                           // valid JSON of 64 MB
-	JWKSRedirect                       // 307 to a URL that responds normally
-	JWKSSlow                           // no response, as TokenSlow
-	JWKSDrip                           // spaces, as TokenDrip
-)
-
-// Faults of the provider's metadata. They have no effect on an application that has
-// cached the metadata.
-const (
-	DiscoveryIssuerMismatch Fault = iota + 601 // "issuer" is another provider
-	DiscoveryServerError                       // 500
-	DiscoveryHTML                              // 200 with an HTML page
-	DiscoveryNull                              // 200 with null
-	DiscoveryNoEndpoints                       // no authorization and token endpoint
-	DiscoveryForeignHTTP                       // the endpoints are plain http on a foreign host
-	DiscoveryJavaScript                        // the endpoints are javascript: URLs
-	DiscoveryWeakAlgs                          // none and HS256 are announced too, to be tolerated
-	DiscoveryNoPKCE                            // PKCE is required but not announced, to be tolerated
-	DiscoveryHuge                              // valid JSON of 64 MB
-	DiscoveryRedirect                          // 307 to a URL that responds normally
-	DiscoverySlow                              // no response, as TokenSlow
-	DiscoveryDrip                              // spaces, as TokenDrip
-)
-
-// Hostile profiles, in the ID token and at the userinfo endpoint. They need the scope
-// "profile".
-const (
-	ProfileScript            Fault = iota + 701 // a script in the name
-	ProfileHugeName                             // a name of 500 KB, at the userinfo endpoint alone
-	ProfileControlCharacters                    // NUL, line breaks and a right-to-left override in the name
-	ProfileNumber                               // the name is a number
-	ProfileJavaScriptPicture                    // the picture is a javascript: URL
-)
-
-// Faults of the token endpoint for requests with a refresh token, which stays valid.
-// They have no effect on requests with a code.
-const (
-	RefreshServerError   Fault = iota + 801 // 500
-	RefreshInvalidGrant                     // 400 with invalid_grant
-	RefreshInvalidClient                    // 401 with invalid_client, which is not about the refresh token
-	RefreshGarbage                          // 200 with an HTML page
-	RefreshSlow                             // no response, as TokenSlow
-	RefreshNotRotated                       // no new refresh token, and the old one stays valid, to be tolerated
-)
-
-// Faults of a logout token. They are in [LogoutFaults] instead of [Faults], and are
-// arguments of [Provider.LogoutToken] instead of [Provider.SetFaults].
-const (
-	LogoutBadSignature       Fault = iota + 901 // one bit of the signature is flipped
-	LogoutForeignKey                            // signed by an unpublished key, with the "kid" of the published one
-	LogoutAlgNone                               // "alg":"none", no signature
-	LogoutWrongAlg                              // HS256 with the client secret
-	LogoutHS256PEM                              // HS256 with the public key's PEM as the secret
-	LogoutNoEvent                               // no "events"
-	LogoutWrongEvent                            // "events" has another event
-	LogoutEventString                           // the event is a string, not an object
-	LogoutWithNonce                             // a "nonce", which an ID token has
-	LogoutWrongIssuer                           // "iss" is another provider
-	LogoutNoIssuer                              // no "iss"
-	LogoutWrongAudience                         // "aud" is another application
-	LogoutNoAudience                            // no "aud"
-	LogoutExpired                               // "exp" was three minutes ago
-	LogoutNoExpiry                              // no "exp"
-	LogoutIssuedInFuture                        // "iat" is five minutes ahead
-	LogoutIssuedLongAgo                         // "iat" was a day ago, "exp" is in the future
-	LogoutNoIssuedAt                            // no "iat"
-	LogoutNoID                                  // no "jti"
-	LogoutNoSubjectNoSession                    // neither "sub" nor "sid"
-	LogoutSessionNumber                         // "sid" is a number
-	LogoutIDToken                               // an ID token of the user
-	LogoutWrongType                             // "typ" is that of an access token (RFC 9068)
-	LogoutTypeJWT                               // "typ" is JWT, as of older providers, to be tolerated
-	LogoutClockAhead                            // "iat" is five seconds ahead: a fast clock, to be tolerated
-)
-
-// Outcome is the result of a sign-in, or of a logout token, with a fault in an
-// application that follows the standards.
-type Outcome int
-
-// The outcomes.
-const (
-	Refused  Outcome = iota // no user is signed in, or out
-	Accepted                // the user is signed in, or out
-	Either                  // both are correct, as long as the application responds
-)
-
-// String returns "refused", "accepted" or "either".
-func (o Outcome) String() string {
-	return [...]string{Refused: "refused", Accepted: "accepted", Either: "either"}[o]
-}
 
 // The effects of a fault are functions of these types.
 type (
-	onSigning       func(p *Provider)                                         // before the key for an ID token is chosen
-	onLogoutToken   func(p *Provider, t *draft)                               // before a logout token is signed
-	onIDToken       func(p *Provider, t *draft)                               // before an ID token is signed
-	onProfile       func(claims map[string]any)                               // the user's claims, in the ID token and in the userinfo response
-	onAuthorization func(response url.Values)                                 // the authorization response
-	onTokens        func(response map[string]any)                             // the response of the token endpoint
-	onUserinfo      func(response map[string]any)                             // the response of the userinfo endpoint
-	onDiscovery     func(metadata map[string]any)                             // the provider's metadata
-	onJWKS          func(p *Provider, keys []map[string]any) []map[string]any // the key set
+	onSigning       func(p *IDP)                                         // before the key for an ID token is chosen
+	onIDToken       func(p *IDP, t *draft)                               // before an ID token is signed
+	onProfile       func(claims map[string]any)                          // the user's claims, in the ID token and in the userinfo response
+	onAuthorization func(response url.Values)                            // the authorization response
+	onTokens        func(response map[string]any)                        // the response of the token endpoint
+	onUserinfo      func(response map[string]any)                        // the response of the userinfo endpoint
+	onDiscovery     func(metadata map[string]any)                        // the provider's metadata
+	onJWKS          func(p *IDP, keys []map[string]any) []map[string]any // the key set
 
 	// onEndpoint replaces an endpoint, which it may call.
 	onEndpoint struct {
@@ -251,76 +29,29 @@ type (
 	keepRefreshToken struct{}
 )
 
-// spec is the definition of a fault.
+// spec is a fault with its effects.
 type spec struct {
-	fault   Fault
-	name    string
-	outcome Outcome
+	fault   hostile.Fault
 	effects []any
 }
 
-// catalogue returns all faults, those of logout tokens last.
+// catalogue returns all faults of the provider.
 func catalogue() []spec {
 	return slices.Concat(
 		signatureFaults(), claimFaults(), authorizationFaults(), tokenFaults(),
-		userinfoFaults(), jwksFaults(), discoveryFaults(), profileFaults(),
-		refreshFaults(), logoutFaults(),
+		userinfoFaults(), jwksFaults(), discoveryFaults(), profileFaults(), refreshFaults(),
 	)
-}
-
-// specOf returns the definition of f.
-func specOf(f Fault) (spec, bool) {
-	all := catalogue()
-	i := slices.IndexFunc(all, func(s spec) bool { return s.fault == f })
-	if i < 0 {
-		return spec{}, false
-	}
-	return all[i], true
-}
-
-// Faults returns all faults for [Provider.SetFaults].
-func Faults() []Fault {
-	logout := logoutFaults()
-	all := catalogue()
-	return faultsOf(all[:len(all)-len(logout)])
-}
-
-// LogoutFaults returns all faults for [Provider.LogoutToken].
-func LogoutFaults() []Fault { return faultsOf(logoutFaults()) }
-
-func faultsOf(specs []spec) []Fault {
-	var faults []Fault
-	for _, s := range specs {
-		faults = append(faults, s.fault)
-	}
-	return faults
-}
-
-// String returns the fault's name, such as "id-token/alg-none".
-func (f Fault) String() string {
-	if s, ok := specOf(f); ok {
-		return s.name
-	}
-	return "Fault(" + strconv.Itoa(int(f)) + ")"
-}
-
-// Outcome returns the result of a sign-in with f in an application that follows OpenID
-// Connect Core, RFC 9207 and RFC 8725 and uses the userinfo endpoint. For the Refresh
-// faults it is the result of the refresh, for the Logout faults that of the logout
-// token.
-func (f Fault) Outcome() Outcome {
-	s, _ := specOf(f)
-	return s.outcome
 }
 
 // SetFaults replaces the faults of the provider, from the next request on. Without
 // arguments the provider has none. Faults can be combined; of several that replace one
-// endpoint, the first is used. Faults of logout tokens have no effect here.
-func (p *Provider) SetFaults(faults ...Fault) {
+// endpoint, the first is used. The zero Fault has no effect.
+func (p *IDP) SetFaults(faults ...hostile.Fault) {
 	var specs []spec
+	all := catalogue()
 	for _, f := range faults {
-		if s, ok := specOf(f); ok {
-			specs = append(specs, s)
+		if i := slices.IndexFunc(all, func(s spec) bool { return s.fault == f }); i >= 0 {
+			specs = append(specs, all[i])
 		}
 	}
 	p.mu.Lock()
@@ -329,7 +60,7 @@ func (p *Provider) SetFaults(faults ...Fault) {
 }
 
 // effects returns the effects of a type of the provider's faults.
-func effects[E any](p *Provider) []E {
+func effects[E any](p *IDP) []E {
 	p.mu.Lock()
 	faults := p.faults
 	p.mu.Unlock()
@@ -346,7 +77,7 @@ func effects[E any](p *Provider) []E {
 }
 
 // faulty returns the handler of an endpoint that faults can replace.
-func (p *Provider) faulty(path string, endpoint http.HandlerFunc) http.HandlerFunc {
+func (p *IDP) faulty(path string, endpoint http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		for _, e := range effects[onEndpoint](p) {
 			if e.path == path {
@@ -359,7 +90,7 @@ func (p *Provider) faulty(path string, endpoint http.HandlerFunc) http.HandlerFu
 }
 
 // onlyWithFaults returns a handler that responds with 404 unless faults are set.
-func (p *Provider) onlyWithFaults(handler http.HandlerFunc) http.HandlerFunc {
+func (p *IDP) onlyWithFaults(handler http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		none := len(p.faults) == 0

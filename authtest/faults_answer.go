@@ -4,118 +4,120 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 )
 
 // authorizationFaults are the faults of the authorization response.
 func authorizationFaults() []spec {
-	response := func(f Fault, name string, effect onAuthorization) spec {
-		return spec{f, "authorization/" + name, Refused, []any{effect}}
+	response := func(f hostile.Fault, effect onAuthorization) spec {
+		return spec{f, []any{effect}}
 	}
 	return []spec{
-		response(AuthorizationWrongIssuer, "wrong-issuer", func(v url.Values) { v.Set("iss", "https://other.example") }),
-		response(AuthorizationNoIssuer, "no-issuer", func(v url.Values) { v.Del("iss") }),
-		response(AuthorizationErrorWithCode, "error-with-code", func(v url.Values) { v.Set("error", "access_denied") }),
-		response(AuthorizationErrorMarkup, "error-markup", func(v url.Values) {
+		response(hostile.AuthorizationWrongIssuer, func(v url.Values) { v.Set("iss", "https://other.example") }),
+		response(hostile.AuthorizationNoIssuer, func(v url.Values) { v.Del("iss") }),
+		response(hostile.AuthorizationErrorWithCode, func(v url.Values) { v.Set("error", "access_denied") }),
+		response(hostile.AuthorizationErrorMarkup, func(v url.Values) {
 			v.Del("code")
 			v.Set("error", "server_error")
 			v.Set("error_description", `<script>alert("error_description")</script>`)
 		}),
-		response(AuthorizationNoState, "no-state", func(v url.Values) { v.Del("state") }),
-		response(AuthorizationWrongState, "wrong-state", func(v url.Values) { v.Set("state", v.Get("state")+"x") }),
-		response(AuthorizationNoCode, "no-code", func(v url.Values) { v.Del("code") }),
-		response(AuthorizationWrongCode, "wrong-code", func(v url.Values) { v.Set("code", "another-code") }),
+		response(hostile.AuthorizationNoState, func(v url.Values) { v.Del("state") }),
+		response(hostile.AuthorizationWrongState, func(v url.Values) { v.Set("state", v.Get("state")+"x") }),
+		response(hostile.AuthorizationNoCode, func(v url.Values) { v.Del("code") }),
+		response(hostile.AuthorizationWrongCode, func(v url.Values) { v.Set("code", "another-code") }),
 	}
 }
 
 // tokenFaults are the faults of the token endpoint.
 func tokenFaults() []spec {
-	change := func(f Fault, name string, o Outcome, effect onTokens) spec {
-		return spec{f, "token/" + name, o, []any{effect}}
+	change := func(f hostile.Fault, effect onTokens) spec {
+		return spec{f, []any{effect}}
 	}
-	answer := func(f Fault, name string, a answer) spec {
-		return spec{f, "token/" + name, Refused, []any{onEndpoint{tokenPath, a}}}
+	answer := func(f hostile.Fault, a answer) spec {
+		return spec{f, []any{onEndpoint{tokenPath, a}}}
 	}
 	return []spec{
-		change(TokenNoIDToken, "no-id-token", Refused, without("id_token")),
-		change(TokenIDTokenGarbage, "id-token-garbage", Refused, member("id_token", "this.is.garbage")),
-		change(TokenIDTokenNumber, "id-token-number", Refused, member("id_token", 42)),
-		change(TokenIDTokenDots, "id-token-dots", Refused, func(response map[string]any) {
+		change(hostile.TokenNoIDToken, without("id_token")),
+		change(hostile.TokenIDTokenGarbage, member("id_token", "this.is.garbage")),
+		change(hostile.TokenIDTokenNumber, member("id_token", 42)),
+		change(hostile.TokenIDTokenDots, func(response map[string]any) {
 			response["id_token"] = strings.Repeat(".", 100_000)
 		}),
-		change(TokenNoAccessToken, "no-access-token", Refused, without("access_token")),
-		change(TokenAccessNumber, "access-token-number", Refused, member("access_token", 42)),
-		change(TokenTypeMAC, "type-mac", Refused, member("token_type", "mac")),
-		change(TokenExpiresInString, "expires-in-string", Accepted, member("expires_in", "3600")),
-		answer(TokenInvalidGrant, "invalid-grant", fixed(http.StatusBadRequest, "application/json", `{"error":"invalid_grant"}`)),
-		answer(TokenErrorStatusOK, "error-status-ok", fixed(http.StatusOK, "application/json", `{"error":"bad_verification_code"}`)),
-		answer(TokenServerError, "server-error", serverError),
-		answer(TokenHTML, "html", htmlPage),
-		answer(TokenNull, "null", fixed(http.StatusOK, "application/json", "null")),
-		answer(TokenNoContent, "no-content", fixed(http.StatusNoContent, "", "")),
-		answer(TokenTruncated, "truncated", truncated),
-		answer(TokenCutOff, "cut-off", cutOff),
-		answer(TokenHuge, "huge", huge),
-		answer(TokenGzipBomb, "gzip-bomb", gzipBomb),
-		answer(TokenRedirect, "redirect", redirect),
-		answer(TokenSlow, "slow", slow),
-		answer(TokenDrip, "drip", drip),
+		change(hostile.TokenNoAccessToken, without("access_token")),
+		change(hostile.TokenAccessNumber, member("access_token", 42)),
+		change(hostile.TokenTypeMAC, member("token_type", "mac")),
+		change(hostile.TokenExpiresInString, member("expires_in", "3600")),
+		answer(hostile.TokenInvalidGrant, fixed(http.StatusBadRequest, "application/json", `{"error":"invalid_grant"}`)),
+		answer(hostile.TokenErrorStatusOK, fixed(http.StatusOK, "application/json", `{"error":"bad_verification_code"}`)),
+		answer(hostile.TokenServerError, serverError),
+		answer(hostile.TokenHTML, htmlPage),
+		answer(hostile.TokenNull, fixed(http.StatusOK, "application/json", "null")),
+		answer(hostile.TokenNoContent, fixed(http.StatusNoContent, "", "")),
+		answer(hostile.TokenTruncated, truncated),
+		answer(hostile.TokenCutOff, cutOff),
+		answer(hostile.TokenHuge, huge),
+		answer(hostile.TokenGzipBomb, gzipBomb),
+		answer(hostile.TokenRedirect, redirect),
+		answer(hostile.TokenSlow, slow),
+		answer(hostile.TokenDrip, drip),
 	}
 }
 
 // refreshFaults are the faults of the token endpoint for requests with a refresh token.
 func refreshFaults() []spec {
-	answer := func(f Fault, name string, a answer) spec {
-		return spec{f, "refresh/" + name, Refused, []any{onEndpoint{tokenPath, onlyRefreshing(a)}}}
+	answer := func(f hostile.Fault, a answer) spec {
+		return spec{f, []any{onEndpoint{tokenPath, onlyRefreshing(a)}}}
 	}
 	return []spec{
-		answer(RefreshServerError, "server-error", serverError),
-		answer(RefreshInvalidGrant, "invalid-grant", fixed(http.StatusBadRequest, "application/json", `{"error":"invalid_grant"}`)),
-		answer(RefreshInvalidClient, "invalid-client", fixed(http.StatusUnauthorized, "application/json", `{"error":"invalid_client"}`)),
-		answer(RefreshGarbage, "garbage", htmlPage),
-		answer(RefreshSlow, "slow", slow),
-		{RefreshNotRotated, "refresh/not-rotated", Accepted, []any{keepRefreshToken{}}},
+		answer(hostile.RefreshServerError, serverError),
+		answer(hostile.RefreshInvalidGrant, fixed(http.StatusBadRequest, "application/json", `{"error":"invalid_grant"}`)),
+		answer(hostile.RefreshInvalidClient, fixed(http.StatusUnauthorized, "application/json", `{"error":"invalid_client"}`)),
+		answer(hostile.RefreshGarbage, htmlPage),
+		answer(hostile.RefreshSlow, slow),
+		{hostile.RefreshNotRotated, []any{keepRefreshToken{}}},
 	}
 }
 
 // userinfoFaults are the faults of the userinfo endpoint.
 func userinfoFaults() []spec {
-	change := func(f Fault, name string, effect onUserinfo) spec {
-		return spec{f, "userinfo/" + name, Refused, []any{effect}}
+	change := func(f hostile.Fault, effect onUserinfo) spec {
+		return spec{f, []any{effect}}
 	}
-	answer := func(f Fault, name string, a answer) spec {
-		return spec{f, "userinfo/" + name, Refused, []any{onEndpoint{userinfoPath, a}}}
+	answer := func(f hostile.Fault, a answer) spec {
+		return spec{f, []any{onEndpoint{userinfoPath, a}}}
 	}
 	return []spec{
-		answer(UserinfoUnauthorized, "unauthorized", unauthorized),
-		answer(UserinfoServerError, "server-error", serverError),
-		change(UserinfoWrongSubject, "wrong-subject", member("sub", "another-user")),
-		change(UserinfoNoSubject, "no-subject", without("sub")),
-		answer(UserinfoHTML, "html", htmlPage),
-		answer(UserinfoNull, "null", fixed(http.StatusOK, "application/json", "null")),
-		answer(UserinfoHuge, "huge", huge),
-		answer(UserinfoGzipBomb, "gzip-bomb", gzipBomb),
-		answer(UserinfoRedirect, "redirect", redirect),
-		answer(UserinfoSlow, "slow", slow),
-		answer(UserinfoDrip, "drip", drip),
+		answer(hostile.UserinfoUnauthorized, unauthorized),
+		answer(hostile.UserinfoServerError, serverError),
+		change(hostile.UserinfoWrongSubject, member("sub", "another-user")),
+		change(hostile.UserinfoNoSubject, without("sub")),
+		answer(hostile.UserinfoHTML, htmlPage),
+		answer(hostile.UserinfoNull, fixed(http.StatusOK, "application/json", "null")),
+		answer(hostile.UserinfoHuge, huge),
+		answer(hostile.UserinfoGzipBomb, gzipBomb),
+		answer(hostile.UserinfoRedirect, redirect),
+		answer(hostile.UserinfoSlow, slow),
+		answer(hostile.UserinfoDrip, drip),
 	}
 }
 
 // jwksFaults are the faults of the key set.
 func jwksFaults() []spec {
-	answer := func(f Fault, name string, a answer) spec {
-		return spec{f, "jwks/" + name, Refused, []any{onEndpoint{jwksPath, a}}}
+	answer := func(f hostile.Fault, a answer) spec {
+		return spec{f, []any{onEndpoint{jwksPath, a}}}
 	}
-	change := func(f Fault, name string, o Outcome, effect any) spec {
-		return spec{f, "jwks/" + name, o, []any{effect}}
+	change := func(f hostile.Fault, effect any) spec {
+		return spec{f, []any{effect}}
 	}
 	return []spec{
-		answer(JWKSServerError, "server-error", serverError),
-		answer(JWKSHTML, "html", htmlPage),
-		change(JWKSEmpty, "empty", Refused, onJWKS(func(*Provider, []map[string]any) []map[string]any {
+		answer(hostile.JWKSServerError, serverError),
+		answer(hostile.JWKSHTML, htmlPage),
+		change(hostile.JWKSEmpty, onJWKS(func(*IDP, []map[string]any) []map[string]any {
 			return []map[string]any{}
 		})),
-		change(JWKSRotated, "rotated", Accepted, onSigning((*Provider).RotateKey)),
-		change(JWKSUnknownKeys, "unknown-keys", Accepted, onJWKS(func(p *Provider, keys []map[string]any) []map[string]any {
+		change(hostile.JWKSRotated, onSigning((*IDP).rotateKey)),
+		change(hostile.JWKSUnknownKeys, onJWKS(func(p *IDP, keys []map[string]any) []map[string]any {
 			unknown := []map[string]any{
 				{"kty": "AKP", "kid": "u1", "alg": "ML-DSA-87", "use": "sig", "pub": "AAAA"},
 				{"kty": "EC", "kid": "u2", "alg": "ES256K", "crv": "secp256k1", "use": "sig", "x": "AAAA", "y": "AAAA"},
@@ -124,7 +126,7 @@ func jwksFaults() []spec {
 			}
 			return append(unknown, keys...)
 		})),
-		change(JWKSBrokenKeys, "broken-keys", Either, onJWKS(func(_ *Provider, keys []map[string]any) []map[string]any {
+		change(hostile.JWKSBrokenKeys, onJWKS(func(_ *IDP, keys []map[string]any) []map[string]any {
 			broken := []map[string]any{
 				{"kty": "RSA", "kid": "b1", "n": "not base64!", "e": "AQAB"},
 				{"kty": "RSA", "kid": 42, "n": "", "e": ""},
@@ -133,54 +135,54 @@ func jwksFaults() []spec {
 			}
 			return append(broken, keys...)
 		})),
-		answer(JWKSHuge, "huge", huge),
-		answer(JWKSRedirect, "redirect", redirect),
-		answer(JWKSSlow, "slow", slow),
-		answer(JWKSDrip, "drip", drip),
+		answer(hostile.JWKSHuge, huge),
+		answer(hostile.JWKSRedirect, redirect),
+		answer(hostile.JWKSSlow, slow),
+		answer(hostile.JWKSDrip, drip),
 	}
 }
 
 // discoveryFaults are the faults of the provider's metadata.
 func discoveryFaults() []spec {
-	change := func(f Fault, name string, o Outcome, effect onDiscovery) spec {
-		return spec{f, "discovery/" + name, o, []any{effect}}
+	change := func(f hostile.Fault, effect onDiscovery) spec {
+		return spec{f, []any{effect}}
 	}
-	answer := func(f Fault, name string, a answer) spec {
-		return spec{f, "discovery/" + name, Refused, []any{onEndpoint{discoveryPath, a}}}
+	answer := func(f hostile.Fault, a answer) spec {
+		return spec{f, []any{onEndpoint{discoveryPath, a}}}
 	}
 	return []spec{
-		change(DiscoveryIssuerMismatch, "issuer-mismatch", Refused, member("issuer", "https://other.example")),
-		answer(DiscoveryServerError, "server-error", serverError),
-		answer(DiscoveryHTML, "html", htmlPage),
-		answer(DiscoveryNull, "null", fixed(http.StatusOK, "application/json", "null")),
-		change(DiscoveryNoEndpoints, "no-endpoints", Refused, without("authorization_endpoint", "token_endpoint")),
-		change(DiscoveryForeignHTTP, "foreign-http", Refused, endpointsAt("http://foreign.invalid/")),
-		change(DiscoveryJavaScript, "javascript", Refused, endpointsAt("javascript:alert(1)//")),
-		change(DiscoveryWeakAlgs, "weak-algs", Accepted, func(metadata map[string]any) {
+		change(hostile.DiscoveryIssuerMismatch, member("issuer", "https://other.example")),
+		answer(hostile.DiscoveryServerError, serverError),
+		answer(hostile.DiscoveryHTML, htmlPage),
+		answer(hostile.DiscoveryNull, fixed(http.StatusOK, "application/json", "null")),
+		change(hostile.DiscoveryNoEndpoints, without("authorization_endpoint", "token_endpoint")),
+		change(hostile.DiscoveryForeignHTTP, endpointsAt("http://foreign.invalid/")),
+		change(hostile.DiscoveryJavaScript, endpointsAt("javascript:alert(1)//")),
+		change(hostile.DiscoveryWeakAlgs, func(metadata map[string]any) {
 			algs, _ := metadata["id_token_signing_alg_values_supported"].([]string)
 			metadata["id_token_signing_alg_values_supported"] = append(algs, "none", "HS256")
 		}),
-		change(DiscoveryNoPKCE, "no-pkce", Accepted, without("code_challenge_methods_supported")),
-		answer(DiscoveryHuge, "huge", huge),
-		answer(DiscoveryRedirect, "redirect", redirect),
-		answer(DiscoverySlow, "slow", slow),
-		answer(DiscoveryDrip, "drip", drip),
+		change(hostile.DiscoveryNoPKCE, without("code_challenge_methods_supported")),
+		answer(hostile.DiscoveryHuge, huge),
+		answer(hostile.DiscoveryRedirect, redirect),
+		answer(hostile.DiscoverySlow, slow),
+		answer(hostile.DiscoveryDrip, drip),
 	}
 }
 
 // profileFaults are the hostile profiles.
 func profileFaults() []spec {
-	profile := func(f Fault, name string, o Outcome, effect any) spec {
-		return spec{f, "profile/" + name, o, []any{effect}}
+	profile := func(f hostile.Fault, effect any) spec {
+		return spec{f, []any{effect}}
 	}
 	return []spec{
-		profile(ProfileScript, "script", Accepted, onProfile(member("name", `</script><script>alert("name")</script><img src=x onerror=alert(1)>`))),
-		profile(ProfileHugeName, "huge-name", Either, onUserinfo(func(response map[string]any) {
+		profile(hostile.ProfileScript, onProfile(member("name", `</script><script>alert("name")</script><img src=x onerror=alert(1)>`))),
+		profile(hostile.ProfileHugeName, onUserinfo(func(response map[string]any) {
 			response["name"] = strings.Repeat("A", 500_000)
 		})),
-		profile(ProfileControlCharacters, "control-characters", Either, onProfile(member("name", "Mallory\x00\x1b[2J\r\nSet-Cookie: injected=1\u202egnp.exe"))),
-		profile(ProfileNumber, "number", Either, onProfile(member("name", 42))),
-		profile(ProfileJavaScriptPicture, "javascript-picture", Either, onProfile(member("picture", "javascript:alert(document.domain)"))),
+		profile(hostile.ProfileControlCharacters, onProfile(member("name", "Mallory\x00\x1b[2J\r\nSet-Cookie: injected=1\u202egnp.exe"))),
+		profile(hostile.ProfileNumber, onProfile(member("name", 42))),
+		profile(hostile.ProfileJavaScriptPicture, onProfile(member("picture", "javascript:alert(document.domain)"))),
 	}
 }
 

@@ -10,16 +10,17 @@ import (
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 )
 
 // stalled returns the faults that delay a response, with their paths.
-func stalled() map[authtest.Fault]string {
-	return map[authtest.Fault]string{
-		authtest.TokenSlow: "/token", authtest.TokenDrip: "/token",
-		authtest.UserinfoSlow: "/userinfo", authtest.UserinfoDrip: "/userinfo",
-		authtest.JWKSSlow: "/jwks", authtest.JWKSDrip: "/jwks",
-		authtest.RefreshSlow:   "/token",
-		authtest.DiscoverySlow: "/.well-known/openid-configuration", authtest.DiscoveryDrip: "/.well-known/openid-configuration",
+func stalled() map[hostile.Fault]string {
+	return map[hostile.Fault]string{
+		hostile.TokenSlow: "/token", hostile.TokenDrip: "/token",
+		hostile.UserinfoSlow: "/userinfo", hostile.UserinfoDrip: "/userinfo",
+		hostile.JWKSSlow: "/jwks", hostile.JWKSDrip: "/jwks",
+		hostile.RefreshSlow:   "/token",
+		hostile.DiscoverySlow: "/.well-known/openid-configuration", hostile.DiscoveryDrip: "/.well-known/openid-configuration",
 	}
 }
 
@@ -27,8 +28,8 @@ func TestFault_Detected(t *testing.T) {
 	detects := detectors()
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
 		t.Run(alg, func(t *testing.T) {
-			idp := authtest.ProviderConfig{SigningAlgorithm: alg}.Start(t)
-			for _, fault := range authtest.Faults() {
+			idp := authtest.IDPConfig{SigningAlgorithm: alg}.Start(t)
+			for _, fault := range hostile.Faults() {
 				detected, ok := detects[fault]
 				if !ok || alg != "RS256" && !strings.HasPrefix(fault.String(), "id-token/") {
 					continue // these do not depend on the algorithm
@@ -51,21 +52,13 @@ func TestFault_Detected(t *testing.T) {
 
 func TestFaults_HaveDetectors(t *testing.T) {
 	detects, delays := detectors(), stalled()
-	names := map[string]bool{}
-	for _, fault := range authtest.Faults() {
+	for _, fault := range hostile.Faults() {
 		if detects[fault] == nil && delays[fault] == "" {
 			t.Errorf("%s has no detector", fault)
 		}
-		if name := fault.String(); names[name] || !strings.Contains(name, "/") {
-			t.Errorf("the name %q is not unique, or has no prefix", name)
-		}
-		names[fault.String()] = true
 	}
-	if len(names) != len(detects)+len(delays) {
-		t.Errorf("%d faults, %d detectors", len(names), len(detects)+len(delays))
-	}
-	if got := authtest.Fault(0).String(); got != "Fault(0)" {
-		t.Errorf("the name of no fault is %q", got)
+	if n := len(hostile.Faults()); n != len(detects)+len(delays) {
+		t.Errorf("%d faults, %d detectors", n, len(detects)+len(delays))
 	}
 }
 
@@ -74,7 +67,7 @@ func TestFault_StalledResponse(t *testing.T) {
 		for _, end := range []string{"client disconnects", "provider is closed"} {
 			t.Run(fault.String()+" until "+end, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					idp, err := authtest.NewProvider(authtest.ProviderConfig{Issuer: "http://idp.test", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256"})
+					idp, err := authtest.NewIDP(authtest.IDPConfig{Issuer: "http://idp.test", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256"})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -123,7 +116,7 @@ func TestFault_StalledResponse(t *testing.T) {
 
 func TestFault_RedirectTargetsRespond(t *testing.T) {
 	idp := fastProvider(t)
-	idp.SetFaults(authtest.TokenRedirect, authtest.UserinfoRedirect, authtest.JWKSRedirect, authtest.DiscoveryRedirect)
+	idp.SetFaults(hostile.TokenRedirect, hostile.UserinfoRedirect, hostile.JWKSRedirect, hostile.DiscoveryRedirect)
 	rp := newRelyingParty(t, idp)
 	rp.client.CheckRedirect = nil // follows redirects
 	if _, err := rp.signIn("alice"); err != nil {
@@ -135,7 +128,7 @@ func TestFault_RedirectTargetsRespond(t *testing.T) {
 	}
 }
 
-func TestProvider_NoFaultPathsWithoutFaults(t *testing.T) {
+func TestIDP_NoFaultPathsWithoutFaults(t *testing.T) {
 	idp := fastProvider(t)
 	for _, path := range []string{"/attacker/jwks", "/attacker/cert", "/moved/jwks"} {
 		if got := (wire{t, idp}).get(path); got.StatusCode != http.StatusNotFound {
@@ -147,7 +140,7 @@ func TestProvider_NoFaultPathsWithoutFaults(t *testing.T) {
 func TestFault_Outcome(t *testing.T) {
 	idp := fastProvider(t)
 	delays := stalled()
-	for _, fault := range authtest.Faults() {
+	for _, fault := range hostile.Faults() {
 		t.Run(fault.String(), func(t *testing.T) {
 			idp.SetFaults(fault)
 			defer idp.SetFaults()
@@ -171,9 +164,9 @@ func TestFault_Outcome(t *testing.T) {
 				_, err = rp.refresh(in)
 			}
 			switch want := fault.Outcome(); {
-			case want == authtest.Refused && err == nil:
+			case want == hostile.Refused && err == nil:
 				t.Error("accepted, want refused")
-			case want == authtest.Accepted && err != nil:
+			case want == hostile.Accepted && err != nil:
 				t.Errorf("refused, want accepted: %v", err)
 			}
 		})
@@ -185,7 +178,7 @@ func TestFault_Outcome(t *testing.T) {
 
 func TestSetFaults_Combined(t *testing.T) {
 	idp := fastProvider(t)
-	idp.SetFaults(authtest.DiscoveryWeakAlgs, authtest.IDTokenAlgNone, authtest.UserinfoNoSubject)
+	idp.SetFaults(0, hostile.DiscoveryWeakAlgs, hostile.IDTokenAlgNone, hostile.UserinfoNoSubject)
 	w := wire{t, idp}
 	if token := w.idToken(); token.header["alg"] != "none" {
 		t.Errorf("alg is %v", token.header["alg"])
@@ -199,10 +192,28 @@ func TestSetFaults_Combined(t *testing.T) {
 	}
 }
 
-func TestOutcome_String(t *testing.T) {
-	for outcome, want := range map[authtest.Outcome]string{authtest.Refused: "refused", authtest.Accepted: "accepted", authtest.Either: "either"} {
-		if outcome.String() != want {
-			t.Errorf("the name of %d is %q", outcome, outcome)
-		}
+func TestJWKSRotated_RemovesOldKey(t *testing.T) {
+	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
+		t.Run(alg, func(t *testing.T) {
+			idp := authtest.IDPConfig{SigningAlgorithm: alg}.Start(t)
+			rp := newRelyingParty(t, idp)
+			rp.algorithm = alg
+			before, err := rp.signIn("alice")
+			if err != nil {
+				t.Fatal(err)
+			}
+			idp.SetFaults(hostile.JWKSRotated)
+			after, err := rp.signIn("alice")
+			if err != nil {
+				t.Fatalf("after the rotation: %v", err)
+			}
+			// The verifier of the first sign-in has cached the old key, and has to fetch the new one.
+			if _, err := before.verifier.Verify(t.Context(), after.token.Extra("id_token").(string)); err != nil {
+				t.Errorf("the new key is not published: %v", err)
+			}
+			if _, err := after.verifier.Verify(t.Context(), before.token.Extra("id_token").(string)); err == nil {
+				t.Error("the old key is still published")
+			}
+		})
 	}
 }

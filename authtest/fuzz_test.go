@@ -12,7 +12,7 @@ import (
 // With all requests, the provider responds without a server error, and redirects to
 // registered URLs alone.
 func FuzzServeHTTP(f *testing.F) {
-	idp, err := authtest.NewProvider(authtest.ProviderConfig{
+	idp, err := authtest.NewIDP(authtest.IDPConfig{
 		Issuer: "http://idp.test", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256",
 		ClientSecret: "secret", RedirectURIs: []string{callbackURL},
 	})

@@ -78,12 +78,12 @@ func (k *signingKey) accessTokenHash(accessToken string) string {
 	return base64URL(sum[:len(sum)/2])
 }
 
-// RotateKey replaces the signing key. The old key is removed from the key set at once,
+// rotateKey replaces the signing key. The old key is removed from the key set at once,
 // so that a client that fetches the set again can't verify tokens of the old key.
-func (p *Provider) RotateKey() {
+func (p *IDP) rotateKey() {
 	key, err := newSigningKey(p.cfg.SigningAlgorithm)
 	if err != nil {
-		return // not possible: NewProvider has generated a key for the same algorithm
+		return // not possible: NewIDP has generated a key for the same algorithm
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,17 +91,17 @@ func (p *Provider) RotateKey() {
 }
 
 // signer returns the current signing key.
-func (p *Provider) signer() *signingKey {
+func (p *IDP) signer() *signingKey {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.key
 }
 
 // foreignKey returns a key of the same algorithm that is not the provider's.
-func (p *Provider) foreignKey() *signingKey { return p.extraKey(p.cfg.SigningAlgorithm) }
+func (p *IDP) foreignKey() *signingKey { return p.extraKey(p.cfg.SigningAlgorithm) }
 
 // otherKey returns a key of an algorithm that is not in the provider's metadata.
-func (p *Provider) otherKey() *signingKey {
+func (p *IDP) otherKey() *signingKey {
 	if p.cfg.SigningAlgorithm == "ES256" {
 		return p.extraKey("EdDSA")
 	}
@@ -109,7 +109,7 @@ func (p *Provider) otherKey() *signingKey {
 }
 
 // extraKey returns the key of an algorithm for faults, which is generated once.
-func (p *Provider) extraKey(alg string) *signingKey {
+func (p *IDP) extraKey(alg string) *signingKey {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.extraKeys[alg] == nil {

@@ -17,7 +17,7 @@ var requestParams = [...]string{
 }
 
 // authorize serves the authorization endpoint (OpenID Connect Core §3.1.2).
-func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
+func (p *IDP) authorize(w http.ResponseWriter, r *http.Request) {
 	params := r.Form // of the URL of a GET, or the body of a POST
 	if !p.checkAuthorization(w, params) {
 		return
@@ -30,7 +30,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 }
 
 // login serves the sign-in form's POST.
-func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
+func (p *IDP) login(w http.ResponseWriter, r *http.Request) {
 	form := r.PostForm
 	if !p.checkAuthorization(w, form) {
 		return
@@ -47,7 +47,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	}
 
 	now, session := p.now(), rand.Text()
-	p.addSession(Session{ID: session, Subject: user.Subject, Username: user.Username})
+	p.addSession(IDPSession{ID: session, Subject: user.Subject, Username: user.Username})
 	p.mu.Lock()
 	code := p.codes.issue(&grant{
 		user:        user,
@@ -65,7 +65,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 // checkAuthorization checks an authorization request. It responds to an invalid one: by
 // an error page if the client or the redirect URI is invalid, and by an error response
 // otherwise (RFC 6749 §4.1.2.1).
-func (p *Provider) checkAuthorization(w http.ResponseWriter, params url.Values) bool {
+func (p *IDP) checkAuthorization(w http.ResponseWriter, params url.Values) bool {
 	switch redirectURI := params.Get("redirect_uri"); {
 	case len(params["client_id"]) != 1 || params.Get("client_id") != p.cfg.ClientID:
 		p.pages.showProblem(w, "The application is unknown.", "client_id")
@@ -84,7 +84,7 @@ func (p *Provider) checkAuthorization(w http.ResponseWriter, params url.Values) 
 }
 
 // isRegistered reports whether a redirect URI is registered.
-func (p *Provider) isRegistered(redirectURI string) bool {
+func (p *IDP) isRegistered(redirectURI string) bool {
 	if len(p.cfg.RedirectURIs) == 0 {
 		return isWebURL(redirectURI)
 	}
@@ -119,13 +119,13 @@ func checkParams(params url.Values) (code, description string) {
 
 // respondError writes an error response. The description is for developers, in the
 // characters that RFC 6749 §4.1.2.1 allows.
-func (p *Provider) respondError(w http.ResponseWriter, params url.Values, code, description string) {
+func (p *IDP) respondError(w http.ResponseWriter, params url.Values, code, description string) {
 	p.respond(w, params, url.Values{"error": {code}, "error_description": {description}})
 }
 
 // respond writes the authorization response: a redirect to the application, or a form
 // that submits itself (OAuth 2.0 Form Post Response Mode).
-func (p *Provider) respond(w http.ResponseWriter, params, response url.Values) {
+func (p *IDP) respond(w http.ResponseWriter, params, response url.Values) {
 	response.Set("iss", p.cfg.Issuer) // RFC 9207 §2
 	if state := params.Get("state"); state != "" {
 		response.Set("state", state)
@@ -145,7 +145,7 @@ func (p *Provider) respond(w http.ResponseWriter, params, response url.Values) {
 }
 
 // showLogin writes the sign-in form, with the message problem unless it is empty.
-func (p *Provider) showLogin(w http.ResponseWriter, status int, params url.Values, username, problem string) {
+func (p *IDP) showLogin(w http.ResponseWriter, status int, params url.Values, username, problem string) {
 	client := p.cfg.ClientName
 	if client == "" {
 		redirectURI, _ := url.Parse(params.Get("redirect_uri")) // checkAuthorization has parsed it

@@ -108,7 +108,7 @@ func TestLogin_FormAfterWrongPassword(t *testing.T) {
 }
 
 func TestLogin_Page(t *testing.T) {
-	idp, err := authtest.NewProvider(authtest.ProviderConfig{
+	idp, err := authtest.NewIDP(authtest.IDPConfig{
 		Issuer: "http://idp.test", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256",
 		Name: "Acme <b>", ClientName: "Shop & Co", Hint: "Try <i>alice</i>",
 	})
@@ -185,7 +185,7 @@ func TestAuthorize_ErrorResponse(t *testing.T) {
 }
 
 func TestAuthorize_UnknownClient(t *testing.T) {
-	idp, err := authtest.NewProvider(authtest.ProviderConfig{
+	idp, err := authtest.NewIDP(authtest.IDPConfig{
 		Issuer: "http://idp.test", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256", RedirectURIs: []string{callbackURL},
 	})
 	if err != nil {
@@ -193,7 +193,7 @@ func TestAuthorize_UnknownClient(t *testing.T) {
 	}
 	anyURI := fastProvider(t)
 	for name, request := range map[string]struct {
-		idp *authtest.Provider
+		idp *authtest.IDP
 		url string
 	}{
 		"another client":            {idp, authorizationURL(idp, "client_id", "other")},
@@ -215,7 +215,7 @@ func TestAuthorize_UnknownClient(t *testing.T) {
 }
 
 func TestLogin_OtherRedirectURI(t *testing.T) {
-	idp, err := authtest.NewProvider(authtest.ProviderConfig{
+	idp, err := authtest.NewIDP(authtest.IDPConfig{
 		Issuer: "http://idp.test", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256", RedirectURIs: []string{callbackURL},
 	})
 	if err != nil {

@@ -11,10 +11,14 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 )
 
-// Session is a session at the provider. Each sign-in starts one.
-type Session struct {
+// IDPSession is a session at the provider. Each sign-in starts one.
+type IDPSession struct {
+	_ [0]func() // not comparable
+
 	ID       string // "sid" of its ID tokens
 	Subject  string // "sub" of the user
 	Username string
@@ -22,15 +26,15 @@ type Session struct {
 }
 
 // Sessions returns the sessions of all sign-ins, the oldest first. A provider of
-// [NewProvider] records them only with RecordRequests.
-func (p *Provider) Sessions() []Session {
+// [NewIDP] records them only with RecordRequests.
+func (p *IDP) Sessions() []IDPSession {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.sessions)
 }
 
 // addSession records a session.
-func (p *Provider) addSession(s Session) {
+func (p *IDP) addSession(s IDPSession) {
 	if !p.cfg.RecordRequests {
 		return
 	}
@@ -41,7 +45,7 @@ func (p *Provider) addSession(s Session) {
 
 // logout serves the end-session endpoint (RP-Initiated Logout §2). The browser has no
 // session cookie: the hint alone selects the session to end, without a confirmation.
-func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
+func (p *IDP) logout(w http.ResponseWriter, r *http.Request) {
 	params := r.Form // of the URL of a GET, or the body of a POST
 	clientID, hint, back := params.Get("client_id"), params.Get("id_token_hint"), params.Get("post_logout_redirect_uri")
 	session := ""
@@ -79,7 +83,7 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 
 // readHint returns the "sid" of an ID token for the application, which may have expired
 // (RP-Initiated Logout §4).
-func (p *Provider) readHint(hint string) (sid string, err error) {
+func (p *IDP) readHint(hint string) (sid string, err error) {
 	signer := p.signer()
 	claims := jwt.MapClaims{}
 	// The parser would reject an expired token, so that the claims are checked here.
@@ -97,7 +101,7 @@ func (p *Provider) readHint(hint string) (sid string, err error) {
 
 // isRegisteredForLogout reports whether a browser may be sent to this URL after
 // a sign-out.
-func (p *Provider) isRegisteredForLogout(uri string) bool {
+func (p *IDP) isRegisteredForLogout(uri string) bool {
 	if len(p.cfg.PostLogoutRedirectURIs) == 0 && len(p.cfg.RedirectURIs) == 0 {
 		return isWebURL(uri)
 	}
@@ -105,7 +109,7 @@ func (p *Provider) isRegisteredForLogout(uri string) bool {
 }
 
 // end marks a session as ended.
-func (p *Provider) end(id string) {
+func (p *IDP) end(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.sessions {
@@ -122,13 +126,13 @@ const (
 
 // LogoutToken returns a new logout token (OpenID Connect Back-Channel Logout §2.4), as
 // the provider sends it to the application when a user signs out elsewhere.
-// [Provider.Sessions] has the subject and the sid of each sign-in; an empty one is left
-// out of the token. The faults must be in [LogoutFaults].
+// [IDP.Sessions] has the subject and the sid of each sign-in; an empty one is left
+// out of the token. The faults are applied in their order; most tests need none.
 //
 //	s := idp.Sessions()[0]
 //	form := url.Values{"logout_token": {idp.LogoutToken(t, s.Subject, s.ID)}}
 //	res, err := client.PostForm(backChannelLogoutURL, form)
-func (p *Provider) LogoutToken(t testing.TB, subject, sid string, faults ...Fault) string {
+func (p *IDP) LogoutToken(t testing.TB, subject, sid string, faults ...hostile.LogoutFault) string {
 	t.Helper()
 	now := p.now()
 	claims := jwt.MapClaims{
@@ -147,29 +151,17 @@ func (p *Provider) LogoutToken(t testing.TB, subject, sid string, faults ...Faul
 	}
 
 	token := newDraft("logout+jwt", claims, p.signer(), now)
+	effects := logoutFaults()
 	for _, f := range faults {
-		s, _ := specOf(f)
-		change, ok := first[onLogoutToken](s.effects)
-		if !ok {
-			t.Fatalf("authtest: %v is not a fault of a logout token", f)
+		if change := effects[f]; change != nil {
+			change(p, token)
 		}
-		change(p, token)
 	}
 	compact, err := token.sign()
 	if err != nil {
 		t.Fatalf("authtest: sign a logout token: %v", err)
 	}
 	return compact
-}
-
-// first returns the first effect of a type.
-func first[E any](effects []any) (effect E, ok bool) {
-	for _, e := range effects {
-		if effect, ok = e.(E); ok {
-			return effect, true
-		}
-	}
-	return effect, false
 }
 
 // withQuery adds parameters to a URL.

@@ -10,18 +10,19 @@ import (
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 )
 
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 
-func (w wire) logoutToken(faults ...authtest.Fault) compact {
+func (w wire) logoutToken(faults ...hostile.LogoutFault) compact {
 	w.t.Helper()
 	return parse(object{"id_token": w.idp.LogoutToken(w.t, "user-alice", "s1", faults...)})
 }
 
 func TestLogoutToken_Claims(t *testing.T) {
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
-		w := wire{t, authtest.ProviderConfig{SigningAlgorithm: alg}.Start(t)}
+		w := wire{t, authtest.IDPConfig{SigningAlgorithm: alg}.Start(t)}
 		token := w.logoutToken()
 		if !token.signedBy(w.onlyKey()) || token.header["typ"] != "logout+jwt" || token.header["alg"] != alg {
 			t.Errorf("%s: the header is %v", alg, token.header)
@@ -70,57 +71,57 @@ func withEvent(name string, check func(event any) bool) func(wire, any, bool) bo
 	}
 }
 
-func logoutDetectors() map[authtest.Fault]logoutDetector {
+func logoutDetectors() map[hostile.LogoutFault]logoutDetector {
 	otherSignature := func(w wire, token compact) bool {
 		return token.signature != "" && !token.signedBy(w.onlyKey()) && token.header["kid"] == w.keys()[0]["kid"] && token.header["alg"] == w.keys()[0]["alg"]
 	}
 	typ := func(want string) logoutDetector {
 		return func(w wire, token compact) bool { return token.signedBy(w.onlyKey()) && token.header["typ"] == want }
 	}
-	return map[authtest.Fault]logoutDetector{
-		authtest.LogoutBadSignature: otherSignature,
-		authtest.LogoutForeignKey:   otherSignature,
-		authtest.LogoutAlgNone: func(_ wire, token compact) bool {
+	return map[hostile.LogoutFault]logoutDetector{
+		hostile.LogoutBadSignature: otherSignature,
+		hostile.LogoutForeignKey:   otherSignature,
+		hostile.LogoutAlgNone: func(_ wire, token compact) bool {
 			return token.header["alg"] == "none" && token.signature == ""
 		},
-		authtest.LogoutWrongAlg: func(w wire, token compact) bool { return token.signedBy([]byte(w.idp.ClientSecret())) },
-		authtest.LogoutHS256PEM: func(w wire, token compact) bool {
+		hostile.LogoutWrongAlg: func(w wire, token compact) bool { return token.signedBy([]byte(w.idp.ClientSecret())) },
+		hostile.LogoutHS256PEM: func(w wire, token compact) bool {
 			return token.signedBy(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der(w.onlyKey())}))
 		},
-		authtest.LogoutNoEvent: logoutClaim("events", absent),
-		authtest.LogoutWrongEvent: logoutClaim("events", func(_ wire, value any, _ bool) bool {
+		hostile.LogoutNoEvent: logoutClaim("events", absent),
+		hostile.LogoutWrongEvent: logoutClaim("events", func(_ wire, value any, _ bool) bool {
 			events, ok := value.(object)
 			return ok && len(events) == 1 && events[logoutEvent] == nil
 		}),
-		authtest.LogoutEventString:    logoutClaim("events", withEvent(logoutEvent, func(event any) bool { return event == "yes" })),
-		authtest.LogoutWithNonce:      logoutClaim("nonce", func(_ wire, _ any, present bool) bool { return present }),
-		authtest.LogoutWrongIssuer:    logoutClaim("iss", is("https://other.example")),
-		authtest.LogoutNoIssuer:       logoutClaim("iss", absent),
-		authtest.LogoutWrongAudience:  logoutClaim("aud", not("authtest")),
-		authtest.LogoutNoAudience:     logoutClaim("aud", absent),
-		authtest.LogoutExpired:        logoutClaim("exp", secondsFromNow(-240, -180)),
-		authtest.LogoutNoExpiry:       logoutClaim("exp", absent),
-		authtest.LogoutIssuedInFuture: logoutClaim("iat", secondsFromNow(240, 300)),
-		authtest.LogoutIssuedLongAgo:  logoutClaim("iat", secondsFromNow(-86460, -86400)),
-		authtest.LogoutNoIssuedAt:     logoutClaim("iat", absent),
-		authtest.LogoutNoID:           logoutClaim("jti", absent),
-		authtest.LogoutNoSubjectNoSession: func(w wire, token compact) bool {
+		hostile.LogoutEventString:    logoutClaim("events", withEvent(logoutEvent, func(event any) bool { return event == "yes" })),
+		hostile.LogoutWithNonce:      logoutClaim("nonce", func(_ wire, _ any, present bool) bool { return present }),
+		hostile.LogoutWrongIssuer:    logoutClaim("iss", is("https://other.example")),
+		hostile.LogoutNoIssuer:       logoutClaim("iss", absent),
+		hostile.LogoutWrongAudience:  logoutClaim("aud", not("authtest")),
+		hostile.LogoutNoAudience:     logoutClaim("aud", absent),
+		hostile.LogoutExpired:        logoutClaim("exp", secondsFromNow(-240, -180)),
+		hostile.LogoutNoExpiry:       logoutClaim("exp", absent),
+		hostile.LogoutIssuedInFuture: logoutClaim("iat", secondsFromNow(240, 300)),
+		hostile.LogoutIssuedLongAgo:  logoutClaim("iat", secondsFromNow(-86460, -86400)),
+		hostile.LogoutNoIssuedAt:     logoutClaim("iat", absent),
+		hostile.LogoutNoID:           logoutClaim("jti", absent),
+		hostile.LogoutNoSubjectNoSession: func(w wire, token compact) bool {
 			return token.signedBy(w.onlyKey()) && token.claims["sub"] == nil && token.claims["sid"] == nil
 		},
-		authtest.LogoutSessionNumber: logoutClaim("sid", is(42.0)),
-		authtest.LogoutIDToken: func(w wire, token compact) bool {
+		hostile.LogoutSessionNumber: logoutClaim("sid", is(42.0)),
+		hostile.LogoutIDToken: func(w wire, token compact) bool {
 			return token.signedBy(w.onlyKey()) && token.claims["events"] == nil && token.claims["auth_time"] != nil && token.header["typ"] == "JWT"
 		},
-		authtest.LogoutWrongType:  typ("at+jwt"),
-		authtest.LogoutTypeJWT:    typ("JWT"),
-		authtest.LogoutClockAhead: logoutClaim("iat", secondsFromNow(1, 5)),
+		hostile.LogoutWrongType:  typ("at+jwt"),
+		hostile.LogoutTypeJWT:    typ("JWT"),
+		hostile.LogoutClockAhead: logoutClaim("iat", secondsFromNow(1, 5)),
 	}
 }
 
 func TestLogoutToken_FaultsDetected(t *testing.T) {
 	detectors := logoutDetectors()
 	w := wire{t, fastProvider(t)}
-	for _, fault := range authtest.LogoutFaults() {
+	for _, fault := range hostile.LogoutFaults() {
 		detects := detectors[fault]
 		switch {
 		case detects == nil:
@@ -133,44 +134,9 @@ func TestLogoutToken_FaultsDetected(t *testing.T) {
 			t.Errorf("%v: not detected", fault)
 		}
 	}
-	if len(detectors) != len(authtest.LogoutFaults()) {
-		t.Errorf("%d faults, %d detectors", len(authtest.LogoutFaults()), len(detectors))
+	if len(detectors) != len(hostile.LogoutFaults()) {
+		t.Errorf("%d faults, %d detectors", len(hostile.LogoutFaults()), len(detectors))
 	}
-}
-
-// Tests of sign-ins use all faults in Faults, which must not contain those of logout tokens.
-func TestFaults_WithoutLogoutFaults(t *testing.T) {
-	of := map[authtest.Fault]bool{}
-	for _, fault := range authtest.Faults() {
-		of[fault] = true
-	}
-	for _, fault := range authtest.LogoutFaults() {
-		if of[fault] {
-			t.Errorf("%v is in both lists", fault)
-		}
-	}
-}
-
-// fatalT records a fatal error instead of failing the test.
-type fatalT struct {
-	testing.TB
-	fatal string
-}
-
-func (f *fatalT) Helper() {}
-func (f *fatalT) Fatalf(format string, _ ...any) {
-	f.fatal = format
-	panic(f)
-}
-
-func TestLogoutToken_OtherFault(t *testing.T) {
-	inner := &fatalT{}
-	defer func() {
-		if r := recover(); r != inner || inner.fatal == "" {
-			t.Errorf("no fatal error; recovered %v", r)
-		}
-	}()
-	fastProvider(t).LogoutToken(inner, "user-alice", "", authtest.IDTokenAlgNone)
 }
 
 func TestSessions_OnePerSignIn(t *testing.T) {
@@ -204,9 +170,9 @@ func TestSessions_OnePerSignIn(t *testing.T) {
 	}
 }
 
-func TestToken_AccessTokenLife(t *testing.T) {
+func TestToken_AccessTokenLifetime(t *testing.T) {
 	now := time.Now()
-	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256", AccessTokenLife: 30 * time.Second, Now: func() time.Time { return now }}.Start(t)
+	idp := authtest.IDPConfig{SigningAlgorithm: "ES256", AccessTokenLifetime: 30 * time.Second, Now: func() time.Time { return now }}.Start(t)
 	w := wire{t, idp}
 	tokens := w.tokens()
 	expiry, _ := parse(tokens).claims["exp"].(float64)
@@ -218,14 +184,14 @@ func TestToken_AccessTokenLife(t *testing.T) {
 		t.Errorf("userinfo with an expired token: status %d", status)
 	}
 
-	idp.SetAccessTokenLife(2 * time.Hour)
+	idp.SetAccessTokenLifetime(2 * time.Hour)
 	if got := w.refresh(tokens["refresh_token"]); decoded(got.body)["expires_in"] != 7200.0 {
 		t.Errorf("after the change: %s", got.body)
 	}
 }
 
 // endSession sends a request to the end-session endpoint.
-func endSession(idp *authtest.Provider, method string, params url.Values) *httptest.ResponseRecorder {
+func endSession(idp *authtest.IDP, method string, params url.Values) *httptest.ResponseRecorder {
 	target, body := "/logout?"+params.Encode(), ""
 	if method == http.MethodPost {
 		target, body = "/logout", params.Encode()
@@ -240,7 +206,7 @@ func endSession(idp *authtest.Provider, method string, params url.Values) *httpt
 func TestLogout_EndsSessionAndRedirects(t *testing.T) {
 	const back = "https://app.example/signed-out?x=1"
 	now := time.Now()
-	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256", PostLogoutRedirectURIs: []string{back}, Now: func() time.Time { return now }}.Start(t)
+	idp := authtest.IDPConfig{SigningAlgorithm: "ES256", PostLogoutRedirectURIs: []string{back}, Now: func() time.Time { return now }}.Start(t)
 	w := wire{t, idp}
 	if got := w.discovery(); got["end_session_endpoint"] != idp.Issuer()+"/logout" || got["backchannel_logout_supported"] != true || got["backchannel_logout_session_supported"] != true {
 		t.Errorf("metadata %v", got)
@@ -268,7 +234,7 @@ func TestLogout_EndsSessionAndRedirects(t *testing.T) {
 
 func TestLogout_Rejected(t *testing.T) {
 	const back = "https://app.example/signed-out"
-	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256", PostLogoutRedirectURIs: []string{back}}.Start(t)
+	idp := authtest.IDPConfig{SigningAlgorithm: "ES256", PostLogoutRedirectURIs: []string{back}}.Start(t)
 	other := fastProvider(t)
 	hint := wire{t, idp}.idToken().raw
 	for name, params := range map[string]url.Values{
@@ -288,7 +254,7 @@ func TestLogout_Rejected(t *testing.T) {
 	}
 
 	// A provider with registered redirect URIs is no open redirect.
-	demo, err := authtest.NewProvider(authtest.ProviderConfig{
+	demo, err := authtest.NewIDP(authtest.IDPConfig{
 		Issuer: "http://idp.test", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256", RedirectURIs: []string{callbackURL},
 	})
 	if err != nil {

@@ -30,7 +30,7 @@ const (
 const maxBody = 64 << 10
 
 // routes returns the handler of all paths, without the prefix of the issuer's path.
-func (p *Provider) routes() http.Handler {
+func (p *IDP) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+authorizePath, p.authorize)
 	mux.HandleFunc("POST "+authorizePath, p.authorize)
@@ -57,7 +57,7 @@ func (p *Provider) routes() http.Handler {
 }
 
 // ServeHTTP serves the paths of the provider, below that of its issuer.
-func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *IDP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if r.Body != nil { // nil in a request that no server has received
@@ -71,8 +71,8 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.handler.ServeHTTP(w, r)
 }
 
-// Received is a request that the provider has received.
-type Received struct {
+// IDPRequest is a request that the provider has received.
+type IDPRequest struct {
 	Method string
 	Path   string      // below the path of the issuer, such as "/token"
 	Query  url.Values  // of the URL
@@ -81,13 +81,13 @@ type Received struct {
 }
 
 // record adds r to the recorded requests.
-func (p *Provider) record(r *http.Request) {
+func (p *IDP) record(r *http.Request) {
 	if !p.cfg.RecordRequests {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.received = append(p.received, Received{
+	p.received = append(p.received, IDPRequest{
 		Method: r.Method,
 		Path:   strings.TrimPrefix(r.URL.Path, p.base),
 		Query:  r.URL.Query(),
@@ -101,13 +101,13 @@ func (p *Provider) record(r *http.Request) {
 //
 //	idp.Requests("/token")[0].Form.Get("code_verifier")
 //
-// A provider of [NewProvider] records requests only with RecordRequests. Requests below
+// A provider of [NewIDP] records requests only with RecordRequests. Requests below
 // "/moved" are of a client that follows redirects, requests below "/attacker" of a
 // client that uses the keys in the header of an ID token.
-func (p *Provider) Requests(paths ...string) []Received {
+func (p *IDP) Requests(paths ...string) []IDPRequest {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var found []Received
+	var found []IDPRequest
 	for _, r := range p.received {
 		if len(paths) == 0 || slices.Contains(paths, r.Path) {
 			found = append(found, r)
@@ -117,7 +117,7 @@ func (p *Provider) Requests(paths ...string) []Received {
 }
 
 // discovery serves the provider's metadata (OpenID Connect Discovery §4.2).
-func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
+func (p *IDP) discovery(w http.ResponseWriter, _ *http.Request) {
 	p.mu.Lock()
 	alg := p.key.method.Alg()
 	p.mu.Unlock()
@@ -154,7 +154,7 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 }
 
 // jwks serves the public keys (RFC 7517 §5).
-func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
+func (p *IDP) jwks(w http.ResponseWriter, _ *http.Request) {
 	p.mu.Lock()
 	keys := []map[string]any{p.key.jwk()}
 	p.mu.Unlock()

@@ -10,7 +10,64 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json"
 )
+
+// BeginSignIn starts a sign-in at the application, as its front end does, and returns the
+// authorization URL, to which the application sends the browser. signInURL is that of the
+// action, such as server.URL + "/api/auth/signin/test". The client needs a cookie jar,
+// which gets the cookies of the sign-in:
+//
+//	authorizationURL := authtest.BeginSignIn(t, client, server.URL+"/api/auth/signin/test")
+//	res, err := client.Do(idp.SignIn(t, authorizationURL, "alice"))
+//
+// It fails the test if the application responds with an error.
+func BeginSignIn(t testing.TB, client *http.Client, signInURL string) string {
+	t.Helper()
+	if client.Jar == nil {
+		t.Fatal("authtest: the client has no cookie jar, which the sign-in needs")
+	}
+	var csrf struct {
+		Token string `json:"csrfToken"`
+	}
+	getJSON(t, client, http.MethodGet, resolve(t, signInURL, "../csrf"), nil, &csrf)
+	var to struct {
+		URL string `json:"url"`
+	}
+	getJSON(t, client, http.MethodPost, signInURL, url.Values{"csrfToken": {csrf.Token}, "json": {"true"}}, &to)
+	return to.URL
+}
+
+// getJSON sends a request to the application and decodes the response.
+func getJSON(t testing.TB, client *http.Client, method, target string, form url.Values, v any) {
+	t.Helper()
+	res, err := client.Do(requestWithForm(t, method, target, form))
+	if err != nil {
+		t.Fatalf("authtest: %v", err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatalf("authtest: %s %s: %v", method, target, err)
+	}
+	if err := json.Unmarshal(body, v); err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("authtest: %s %s: status %d\n%s", method, target, res.StatusCode, body)
+	}
+}
+
+// requestWithForm returns a request with a form, which may be nil, as its body.
+func requestWithForm(t testing.TB, method, target string, form url.Values) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatalf("authtest: %v", err)
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return r
+}
 
 // SignIn opens the authorization URL at the provider, submits the sign-in form with the
 // username and the password of the user, and returns the browser's next request to the
@@ -18,10 +75,11 @@ import (
 //
 //	res, err := client.Do(idp.SignIn(t, authorizationURL, "alice"))
 //
-// It uses no network. If the provider responds without a form, as to prompt=none or an
-// invalid request, SignIn returns the request with that response. It fails the test if
-// the provider does not redirect to the application.
-func (p *Provider) SignIn(t testing.TB, authorizationURL, username string) *http.Request {
+// [BeginSignIn] returns the authorization URL. SignIn itself uses no network. If the
+// provider responds without a form, as to prompt=none or an invalid request, SignIn
+// returns the request with that response. It fails the test if the provider does not
+// redirect to the application.
+func (p *IDP) SignIn(t testing.TB, authorizationURL, username string) *http.Request {
 	t.Helper()
 	user, ok := p.user(username)
 	if !ok {
@@ -32,14 +90,14 @@ func (p *Provider) SignIn(t testing.TB, authorizationURL, username string) *http
 	})
 }
 
-// Deny is [Provider.SignIn] for a user who denies access.
-func (p *Provider) Deny(t testing.TB, authorizationURL string) *http.Request {
+// Deny is [IDP.SignIn] for a user who denies access.
+func (p *IDP) Deny(t testing.TB, authorizationURL string) *http.Request {
 	t.Helper()
 	return p.submit(t, authorizationURL, url.Values{"decision": {"deny"}})
 }
 
 // submit opens the authorization URL and submits the form with these fields.
-func (p *Provider) submit(t testing.TB, authorizationURL string, fields url.Values) *http.Request {
+func (p *IDP) submit(t testing.TB, authorizationURL string, fields url.Values) *http.Request {
 	t.Helper()
 	if !strings.HasPrefix(authorizationURL, p.url(authorizePath)+"?") {
 		t.Fatalf("authtest: %q is not an authorization URL of %q", authorizationURL, p.cfg.Issuer)
@@ -60,48 +118,29 @@ func (p *Provider) submit(t testing.TB, authorizationURL string, fields url.Valu
 }
 
 // browse sends a request to the provider as a browser does.
-func (p *Provider) browse(t testing.TB, method, target string, form url.Values) *httptest.ResponseRecorder {
+func (p *IDP) browse(t testing.TB, method, target string, form url.Values) *httptest.ResponseRecorder {
 	t.Helper()
-	var body io.Reader
-	if form != nil {
-		body = strings.NewReader(form.Encode())
-	}
-	r, err := http.NewRequestWithContext(t.Context(), method, target, body)
-	if err != nil {
-		t.Fatalf("authtest: %v", err)
-	}
-	if form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
 	page := httptest.NewRecorder()
-	p.ServeHTTP(page, r)
+	p.ServeHTTP(page, requestWithForm(t, method, target, form))
 	return page
 }
 
 // callback returns the browser's next request to the application, nil if the page is
 // the sign-in form.
-func (p *Provider) callback(t testing.TB, page *httptest.ResponseRecorder) *http.Request {
+func (p *IDP) callback(t testing.TB, page *httptest.ResponseRecorder) *http.Request {
 	t.Helper()
 	location := page.Header().Get("Location")
-	if location == "" && !strings.Contains(page.Body.String(), "<script>"+postScript+"</script>") {
+	if location != "" {
+		return requestWithForm(t, http.MethodGet, location, nil)
+	}
+	if !strings.Contains(page.Body.String(), "<script>"+postScript+"</script>") {
 		return nil
 	}
-
-	method, target, body := http.MethodGet, location, io.Reader(nil)
-	if location == "" {
-		action, form := formOf(t, page)
-		method, target, body = http.MethodPost, action, strings.NewReader(form.Encode())
-	}
-	back, err := http.NewRequestWithContext(t.Context(), method, target, body)
-	if err != nil {
-		t.Fatalf("authtest: %v", err)
-	}
-	if method == http.MethodPost {
-		origin, _ := url.Parse(p.cfg.Issuer)
-		back.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		back.Header.Set("Origin", origin.Scheme+"://"+origin.Host)
-		back.Header.Set("Sec-Fetch-Site", "cross-site")
-	}
+	action, form := formOf(t, page)
+	back := requestWithForm(t, http.MethodPost, action, form)
+	origin, _ := url.Parse(p.cfg.Issuer)
+	back.Header.Set("Origin", origin.Scheme+"://"+origin.Host)
+	back.Header.Set("Sec-Fetch-Site", "cross-site")
 	return back
 }
 

@@ -22,7 +22,7 @@ const (
 // grant is the authorization of a user for the application. Its tokens are revoked
 // together if a code or a refresh token is used twice.
 type grant struct {
-	user        User
+	user        IDPUser
 	redirectURI string
 	scope       string
 	nonce       string
@@ -42,7 +42,7 @@ type issued struct {
 	used    bool
 }
 
-// grants maps the codes, or the tokens of one kind, to their grants. Provider.mu guards
+// grants maps the codes, or the tokens of one kind, to their grants. IDP.mu guards
 // it.
 type grants map[string]*issued
 
@@ -82,7 +82,7 @@ func (t grants) consume(value string, now time.Time) (*grant, bool) {
 }
 
 // token serves the token endpoint (RFC 6749 §3.2).
-func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
+func (p *IDP) token(w http.ResponseWriter, r *http.Request) {
 	if err := p.authenticateClient(r); err != nil {
 		w.Header().Set("WWW-Authenticate", `Basic realm="token"`)
 		writeTokenError(w, http.StatusUnauthorized, "invalid_client", err.Error())
@@ -100,7 +100,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 
 // exchangeCode responds with the tokens for an authorization code. The code is used up
 // even if the request fails.
-func (p *Provider) exchangeCode(w http.ResponseWriter, form url.Values) {
+func (p *IDP) exchangeCode(w http.ResponseWriter, form url.Values) {
 	p.mu.Lock()
 	g, ok := p.codes.consume(form.Get("code"), p.now())
 	p.mu.Unlock()
@@ -122,7 +122,7 @@ func (p *Provider) exchangeCode(w http.ResponseWriter, form url.Values) {
 
 // refreshTokens responds with new tokens for a refresh token, which is used up unless a
 // fault keeps it valid.
-func (p *Provider) refreshTokens(w http.ResponseWriter, form url.Values) {
+func (p *IDP) refreshTokens(w http.ResponseWriter, form url.Values) {
 	use := p.refresh.consume
 	if len(effects[keepRefreshToken](p)) > 0 {
 		use = p.refresh.find
@@ -145,14 +145,14 @@ func (p *Provider) refreshTokens(w http.ResponseWriter, form url.Values) {
 }
 
 // writeTokens responds with new tokens for a grant.
-func (p *Provider) writeTokens(w http.ResponseWriter, g *grant, refreshed bool) {
+func (p *IDP) writeTokens(w http.ResponseWriter, g *grant, refreshed bool) {
 	now, kept := p.now(), refreshed && len(effects[keepRefreshToken](p)) > 0
 	p.mu.Lock()
-	accessToken := p.access.issue(g, now, p.accessTokenLife)
+	accessToken := p.access.issue(g, now, p.accessTokenLifetime)
 	response := map[string]any{
 		"access_token": accessToken,
 		"token_type":   "Bearer",
-		"expires_in":   int64(p.accessTokenLife / time.Second),
+		"expires_in":   int64(p.accessTokenLifetime / time.Second),
 		"scope":        g.scope,
 	}
 	if g.has("offline_access") && !kept {
@@ -189,7 +189,7 @@ type draft struct {
 }
 
 // signIDToken returns the ID token for a grant (OpenID Connect Core §2).
-func (p *Provider) signIDToken(g *grant, accessToken string, refreshed bool) (string, error) {
+func (p *IDP) signIDToken(g *grant, accessToken string, refreshed bool) (string, error) {
 	for _, act := range effects[onSigning](p) {
 		act(p)
 	}
@@ -243,7 +243,7 @@ func (t *draft) sign() (string, error) {
 
 // claims returns the claims of the user for the granted scopes (OpenID Connect Core
 // §5.4), without "sub".
-func (u User) claims(has func(scope string) bool) map[string]any {
+func (u IDPUser) claims(has func(scope string) bool) map[string]any {
 	claims := map[string]any{}
 	set := func(name, value string) {
 		if value != "" {
@@ -265,7 +265,7 @@ func (u User) claims(has func(scope string) bool) map[string]any {
 
 // userinfo serves the claims of the access token's user (OpenID Connect Core §5.3). The
 // token must be in the Authorization header.
-func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
+func (p *IDP) userinfo(w http.ResponseWriter, r *http.Request) {
 	scheme, accessToken, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	p.mu.Lock()
 	g, ok := p.access.find(accessToken, p.now())

@@ -24,7 +24,7 @@ import (
 // wire sends requests to a provider.
 type wire struct {
 	t   *testing.T
-	idp *authtest.Provider
+	idp *authtest.IDP
 }
 
 type object = map[string]any

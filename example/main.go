@@ -66,7 +66,7 @@ func main() {
 }
 
 // newAuth returns the configured Auth.
-func newAuth(s settings, sessions nuxtauth.SessionConfig, users *UserAPI, idp *authtest.Provider) (*nuxtauth.Auth[Token, Session], error) {
+func newAuth(s settings, sessions nuxtauth.SessionConfig, users *UserAPI, idp *authtest.IDP) (*nuxtauth.Auth[Token, Session], error) {
 	return nuxtauth.New(nuxtauth.Config[Token, Session]{
 		URL:       s.url,
 		Secret:    s.secret,

@@ -30,11 +30,11 @@ func passwords(users *UserAPI) provider.Provider {
 
 // newDemoProvider returns an OpenID provider with the demo accounts, in place of one such
 // as Google. It is served below /demo-provider.
-func newDemoProvider(s settings) (*authtest.Provider, error) {
-	var users []authtest.User
+func newDemoProvider(s settings) (*authtest.IDP, error) {
+	var users []authtest.IDPUser
 	var hint []string
 	for _, d := range demoAccounts("") {
-		users = append(users, authtest.User{
+		users = append(users, authtest.IDPUser{
 			Subject:       d.Username,
 			Username:      d.Username,
 			Password:      d.Password,
@@ -44,7 +44,7 @@ func newDemoProvider(s settings) (*authtest.Provider, error) {
 		})
 		hint = append(hint, d.Username+" / "+d.Password)
 	}
-	return authtest.NewProvider(authtest.ProviderConfig{
+	return authtest.NewIDP(authtest.IDPConfig{
 		Issuer:                 s.origin + "/demo-provider",
 		ClientID:               "example",
 		RedirectURIs:           []string{s.api + "/callback/demo"},
@@ -59,7 +59,7 @@ func newDemoProvider(s settings) (*authtest.Provider, error) {
 
 // demoID returns the configuration of the demo provider, with AUTH_FEDERATED_LOGOUT=1
 // including the sign-out.
-func demoID(s settings, idp *authtest.Provider) provider.Provider {
+func demoID(s settings, idp *authtest.IDP) provider.Provider {
 	p := idp.AsProvider("demo")
 	p.FederatedLogout = s.federatedLogout
 	return p

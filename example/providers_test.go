@@ -36,7 +36,7 @@ func (b *browser) signInWithDemoID(username, password string) {
 
 func TestProviders_OpenIDFromEnvironment(t *testing.T) {
 	const hostile = `"><script>alert('x')</script>&lt;`
-	idp := authtest.StartProvider(t, authtest.User{Username: "eve", Subject: "ada", Name: hostile, Email: "ada@example.com", EmailVerified: true})
+	idp := authtest.StartIDP(t, authtest.IDPUser{Username: "eve", Subject: "ada", Name: hostile, Email: "ada@example.com", EmailVerified: true})
 	env := map[string]string{"AUTH_OIDC_ISSUER": idp.Issuer(), "AUTH_OIDC_ID": idp.ClientID(), "AUTH_OIDC_SECRET": idp.ClientSecret()}
 	for name, value := range env {
 		t.Setenv(name, value) // read by the library
@@ -70,7 +70,7 @@ func TestProviders_OpenIDFromEnvironment(t *testing.T) {
 // provider's access token into the session. The subject is the ID at the user API, also if
 // a provider has the same ID for another user.
 func TestSignIn_TokenOfUserAPI(t *testing.T) {
-	idp := authtest.StartProvider(t, authtest.User{Username: "eve", Subject: "ada", Name: "Eve"})
+	idp := authtest.StartIDP(t, authtest.IDPUser{Username: "eve", Subject: "ada", Name: "Eve"})
 	env := map[string]string{"AUTH_OIDC_ISSUER": idp.Issuer(), "AUTH_OIDC_ID": idp.ClientID(), "AUTH_OIDC_SECRET": idp.ClientSecret()}
 	for name, value := range env {
 		t.Setenv(name, value) // read by the library
@@ -166,7 +166,7 @@ func TestProtocol_AuthJS(t *testing.T) {
 func TestBackchannelLogout_EndsSession(t *testing.T) {
 	for name, sessions := range map[string]string{"in cookies": "", "in a store": "memory"} {
 		t.Run(name, func(t *testing.T) {
-			idp := authtest.StartProvider(t, authtest.User{Username: "eve"})
+			idp := authtest.StartIDP(t, authtest.IDPUser{Username: "eve"})
 			env := map[string]string{"AUTH_OIDC_ISSUER": idp.Issuer(), "AUTH_OIDC_ID": idp.ClientID(), "AUTH_OIDC_SECRET": idp.ClientSecret(), "SESSIONS": sessions}
 			for name, value := range env {
 				t.Setenv(name, value) // read by the library

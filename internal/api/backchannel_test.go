@@ -10,7 +10,7 @@ import (
 	"github.com/gin-contrib/sessions/cookie"
 
 	"github.com/nuxtauth/nuxtauth"
-	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
@@ -99,14 +99,14 @@ func TestLogout_BackchannelWithOwnSubject(t *testing.T) {
 
 func TestLogout_ForgedTokenEndsNothing(t *testing.T) {
 	a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"], apptest.Backchannel)
-	for _, fault := range authtest.LogoutFaults() {
+	for _, fault := range hostile.LogoutFaults() {
 		t.Run(fault.String(), func(t *testing.T) {
 			a.Site.T = t
 			a.SignIn()
 			sessions := a.IDP.Sessions()
 			s := sessions[len(sessions)-1]
 			res := postLogoutToken(a, a.IDP.LogoutToken(t, s.Subject, s.ID, fault))
-			refused := fault.Outcome() == authtest.Refused
+			refused := fault.Outcome() == hostile.Refused
 			want := map[bool]int{true: 400, false: 200}[refused]
 			if res.StatusCode != want || !strings.Contains(res.Header.Get("Cache-Control"), "no-store") {
 				t.Errorf("%d %s", res.StatusCode, res.Text)

@@ -34,7 +34,7 @@ func postsBack(t *testing.T, a *apptest.App, back *http.Request) *apptest.App {
 func TestOAuth_FormPostEndsCachedSession(t *testing.T) {
 	for _, storage := range []string{"deny-list", "memory"} {
 		t.Run(storage, func(t *testing.T) {
-			idp := authtest.StartProvider(t)
+			idp := authtest.StartIDP(t)
 			a := apptest.New(t, apptest.Storages[storage], apptest.WithProviders(idp), withFormPost, func(c *apptest.Config) {
 				c.Session.CacheFor = time.Hour
 			})
@@ -54,7 +54,7 @@ func TestOAuth_FormPostEndsCachedSession(t *testing.T) {
 
 // The old session is sealed in a cookie that has not been adopted.
 func TestOAuth_FormPostEndsSealedSession(t *testing.T) {
-	idp := authtest.StartProvider(t)
+	idp := authtest.StartIDP(t)
 	before := apptest.New(t)
 	before.SignIn()
 	sealed := before.Cookie(apptest.SessionCookie)

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/nuxtauth/nuxtauth"
-	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 )
 
@@ -87,7 +87,7 @@ func TestLogout_ProviderDown(t *testing.T) {
 	if a.Session() == nil {
 		t.Fatal("not signed in")
 	}
-	a.IDP.SetFaults(authtest.DiscoveryServerError)
+	a.IDP.SetFaults(hostile.DiscoveryServerError)
 	if to := a.SignOutTo("/bye"); to != a.URL+"/bye" || a.Session() != nil {
 		t.Errorf("the browser is sent to %s", to)
 	}

@@ -207,7 +207,7 @@ func TestSignOut_PanicOfTransportSignsOutHere(t *testing.T) {
 }
 
 func TestEvents_PanicIsLogged(t *testing.T) {
-	idp := authtest.StartProvider(t)
+	idp := authtest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp), func(c *apptest.Config) {
 		c.Events = nuxtauth.Events[apptest.Token, apptest.Session]{
 			SignIn:  func(context.Context, nuxtauth.SignInEvent) { panic(boom) },

@@ -21,7 +21,7 @@ func TestProviders_TypeWithoutMethod(t *testing.T) {
 }
 
 func TestProviders_Refresh(t *testing.T) {
-	idp := authtest.StartProvider(t)
+	idp := authtest.StartIDP(t)
 	all, err := api.NewProviders([]provider.Provider{idp.AsProvider("idp"), provider.Credentials(apptest.Authorize)}, flow.Config{})
 	if err != nil {
 		t.Fatal(err)

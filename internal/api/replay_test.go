@@ -62,7 +62,7 @@ func TestOAuth_StateCountsOnce(t *testing.T) {
 	apptest.EachOpenIDStorage(t, func(t *testing.T, storage func(*apptest.OpenIDConfig)) {
 		tr := &sameAnswer{first: make(map[string][]byte)}
 		a := apptest.NewOpenIDApp(t, storage, func(c *apptest.OpenIDConfig) { c.HTTPClient = &http.Client{Transport: tr} })
-		a.IDP.SetAccessTokenLife(time.Hour)
+		a.IDP.SetAccessTokenLifetime(time.Hour)
 		back := a.IDP.SignIn(t, a.Start("idp"), "alice")
 		early, late := a.Copy(), a.Copy()
 		if res := a.Follow(back.Clone(t.Context())); res.Header.Get("Location") != a.URL+"/home" || a.Session() == nil {
@@ -132,7 +132,7 @@ func TestOAuth_StateCountsOnceForReplicas(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			clock, tr := apptest.NewClock(), &sameAnswer{first: make(map[string][]byte)}
-			idp := authtest.ProviderConfig{Users: authtest.DefaultUsers(), Now: clock.Now}.Start(t)
+			idp := authtest.IDPConfig{Users: authtest.DefaultUsers(), Now: clock.Now}.Start(t)
 			shared := store.NewMemory(store.MemoryOptions{Now: clock.Now})
 			replica := func(change ...func(*apptest.OpenIDConfig)) *apptest.OpenIDApp {
 				return apptest.NewReplica(t, idp, clock, append(change, func(c *apptest.OpenIDConfig) {

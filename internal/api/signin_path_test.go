@@ -32,7 +32,7 @@ func TestSignIn_WithoutFlowLeadsToPage(t *testing.T) {
 		{nuxtauth.AuthJS, "/credentials", false, "/api/auth/signin?error=MissingCSRF"},
 		{nuxtauth.AuthJS, "/idp", false, "/api/auth/signin?error=MissingCSRF"},
 	} {
-		a := apptest.New(t, apptest.WithProviders(authtest.StartProvider(t)), func(c *apptest.Config) { c.Protocol = tt.protocol })
+		a := apptest.New(t, apptest.WithProviders(authtest.StartIDP(t)), func(c *apptest.Config) { c.Protocol = tt.protocol })
 		form := url.Values{"csrfToken": {a.CSRF()}}
 		if !tt.verified {
 			form.Set("csrfToken", "x")
@@ -57,7 +57,7 @@ func TestSignIn_UndefinedProviderIsNoError(t *testing.T) {
 
 // A browser has five check cookies at most.
 func TestOAuth_OldestCheckCookieGoes(t *testing.T) {
-	idp := authtest.StartProvider(t)
+	idp := authtest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	a.SetCookie("next-auth.state.planted", "garbage")
 	var starts []string

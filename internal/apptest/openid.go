@@ -17,7 +17,7 @@ import (
 )
 
 // WithProviders adds OpenID providers with the ids "idp", "idp2" and so on.
-func WithProviders(idps ...*authtest.Provider) func(*Config) {
+func WithProviders(idps ...*authtest.IDP) func(*Config) {
 	return func(cfg *Config) {
 		for i, idp := range idps {
 			cfg.Providers = append(cfg.Providers, idp.AsProvider("idp"+strings.Repeat("2", i)))
@@ -39,7 +39,7 @@ type OpenIDConfig = nuxtauth.Config[OpenIDToken, Session]
 type OpenIDApp struct {
 	*Site
 	Auth *nuxtauth.Auth[OpenIDToken, Session]
-	IDP  *authtest.Provider
+	IDP  *authtest.IDP
 }
 
 // NewOpenIDApp starts an application and its provider, whose access tokens are valid
@@ -48,7 +48,7 @@ type OpenIDApp struct {
 func NewOpenIDApp(t *testing.T, change ...func(*OpenIDConfig)) *OpenIDApp {
 	t.Helper()
 	c := NewClock()
-	idp := authtest.ProviderConfig{Users: authtest.DefaultUsers(), AccessTokenLife: 5 * time.Minute, Now: c.Now}.Start(t)
+	idp := authtest.IDPConfig{Users: authtest.DefaultUsers(), AccessTokenLifetime: 5 * time.Minute, Now: c.Now}.Start(t)
 	return NewReplica(t, idp, c, change...)
 }
 
@@ -56,7 +56,7 @@ func NewOpenIDApp(t *testing.T, change ...func(*OpenIDConfig)) *OpenIDApp {
 // which responds with the session, /private, which requires one, and /api, which
 // responds with the access token, with 401 when signed out, or with 502 if there is no
 // token.
-func NewReplica(t *testing.T, idp *authtest.Provider, c *Clock, change ...func(*OpenIDConfig)) *OpenIDApp {
+func NewReplica(t *testing.T, idp *authtest.IDP, c *Clock, change ...func(*OpenIDConfig)) *OpenIDApp {
 	t.Helper()
 	s, srv := newSite(t, c)
 	p := idp.AsProvider("idp")

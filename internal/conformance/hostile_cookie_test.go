@@ -14,7 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/nuxtauth/nuxtauth"
-	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/token"
@@ -56,7 +56,7 @@ func issuedValues(t *testing.T, a *apptest.OpenIDApp, prefix string) map[string]
 	add("access token", signedIn.AccessToken())
 	s := a.IDP.Sessions()[len(a.IDP.Sessions())-1]
 	add("logout token", a.IDP.LogoutToken(t, s.Subject, s.ID))
-	add("ID token", a.IDP.LogoutToken(t, s.Subject, s.ID, authtest.LogoutIDToken))
+	add("ID token", a.IDP.LogoutToken(t, s.Subject, s.ID, hostile.LogoutIDToken))
 	add("session's ID at the provider", s.ID)
 	signedOut := a.Another()
 	signedOut.SignIn()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
@@ -22,7 +23,7 @@ import (
 // The same callback several times concurrently, with the same cookies, starts one session
 // at most.
 func TestOAuth_ConcurrentCallbacksCountOnce(t *testing.T) {
-	idp := authtest.StartProvider(t)
+	idp := authtest.StartIDP(t)
 	s := apptest.NewStore()
 	a := apptest.New(t, apptest.WithProviders(idp), s.Use)
 	back := idp.SignIn(t, a.Start("idp"), "alice")
@@ -106,7 +107,7 @@ func TestSession_ConcurrentUsersStayApart(t *testing.T) {
 // Requests that belong to no sign-in cause no request to the provider and no record on
 // the server.
 func TestSignIn_JunkLeavesNoRecord(t *testing.T) {
-	idp := authtest.StartProvider(t)
+	idp := authtest.StartIDP(t)
 	s := apptest.NewStore()
 	a := apptest.New(t, apptest.WithProviders(idp), s.Use)
 	for i := range 300 {
@@ -162,7 +163,7 @@ func TestSecret_StaysOutOfLogAndAnswers(t *testing.T) {
 	const password, internal = "correct horse battery staple", "dial tcp 10.0.0.7:5432"
 	for _, protocol := range []nuxtauth.Protocol{nuxtauth.NextAuth, nuxtauth.AuthJS} {
 		t.Run(protocol.String(), func(t *testing.T) {
-			idp := authtest.StartProvider(t)
+			idp := authtest.StartIDP(t)
 			secrets := map[string]string{"the secret": apptest.Secret, "the client secret": idp.ClientSecret(), "the client secret, encoded": url.QueryEscape(idp.ClientSecret()), "the password": password, "the password, encoded": url.QueryEscape(password)}
 			a := apptest.New(t, apptest.WithProviders(idp), func(c *apptest.Config) {
 				c.Protocol = protocol
@@ -187,10 +188,10 @@ func TestSecret_StaysOutOfLogAndAnswers(t *testing.T) {
 			secrets["a claim of the token"] = "only-in-the-token"
 			out := new(recorder)
 			a.Client.Transport = out
-			for _, faults := range [][]authtest.Fault{
-				nil, {authtest.TokenInvalidGrant}, {authtest.TokenServerError}, {authtest.TokenHTML}, {authtest.TokenCutOff}, {authtest.TokenRedirect}, {authtest.TokenSlow}, {authtest.TokenErrorStatusOK}, {authtest.TokenTypeMAC},
-				{authtest.UserinfoUnauthorized}, {authtest.UserinfoRedirect}, {authtest.UserinfoWrongSubject}, {authtest.JWKSServerError}, {authtest.IDTokenBadSignature}, {authtest.IDTokenWrongNonce}, {authtest.IDTokenWrongAccessTokenHash},
-				{authtest.AuthorizationErrorMarkup}, {authtest.AuthorizationErrorWithCode}, {authtest.AuthorizationWrongState}, {authtest.AuthorizationWrongCode},
+			for _, faults := range [][]hostile.Fault{
+				nil, {hostile.TokenInvalidGrant}, {hostile.TokenServerError}, {hostile.TokenHTML}, {hostile.TokenCutOff}, {hostile.TokenRedirect}, {hostile.TokenSlow}, {hostile.TokenErrorStatusOK}, {hostile.TokenTypeMAC},
+				{hostile.UserinfoUnauthorized}, {hostile.UserinfoRedirect}, {hostile.UserinfoWrongSubject}, {hostile.JWKSServerError}, {hostile.IDTokenBadSignature}, {hostile.IDTokenWrongNonce}, {hostile.IDTokenWrongAccessTokenHash},
+				{hostile.AuthorizationErrorMarkup}, {hostile.AuthorizationErrorWithCode}, {hostile.AuthorizationWrongState}, {hostile.AuthorizationWrongCode},
 			} {
 				idp.SetFaults()
 				to := a.Start("idp")

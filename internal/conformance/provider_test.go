@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 )
 
@@ -24,7 +25,7 @@ func TestProvider_DownAtStart(t *testing.T) {
 	}
 	address := listener.Addr().String()
 	listener.Close()
-	idp, err := authtest.NewProvider(authtest.ProviderConfig{Issuer: "http://" + address, Users: authtest.DefaultUsers()})
+	idp, err := authtest.NewIDP(authtest.IDPConfig{Issuer: "http://" + address, Users: authtest.DefaultUsers()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,9 +56,9 @@ func TestProvider_DownAtStart(t *testing.T) {
 
 // The provider fails between the start and the callback of a sign-in, and recovers.
 func TestProvider_FaultEndsOneSignIn(t *testing.T) {
-	idp := authtest.StartProvider(t)
+	idp := authtest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp), func(c *apptest.Config) { c.HTTPClient = &http.Client{Timeout: 300 * time.Millisecond} })
-	for _, fault := range []authtest.Fault{authtest.TokenCutOff, authtest.TokenSlow, authtest.TokenDrip, authtest.JWKSSlow, authtest.UserinfoDrip, authtest.TokenGzipBomb, authtest.UserinfoHuge} {
+	for _, fault := range []hostile.Fault{hostile.TokenCutOff, hostile.TokenSlow, hostile.TokenDrip, hostile.JWKSSlow, hostile.UserinfoDrip, hostile.TokenGzipBomb, hostile.UserinfoHuge} {
 		to := a.Start("idp")
 		idp.SetFaults(fault)
 		began := time.Now()
@@ -65,7 +66,7 @@ func TestProvider_FaultEndsOneSignIn(t *testing.T) {
 		if took := time.Since(began); took > 8*time.Second {
 			t.Errorf("%v: the callback took %v", fault, took)
 		}
-		if res.StatusCode == http.StatusFound && res.Header.Get("Location") == a.URL+"/home" && fault == authtest.JWKSSlow {
+		if res.StatusCode == http.StatusFound && res.Header.Get("Location") == a.URL+"/home" && fault == hostile.JWKSSlow {
 			continue // the keys are cached
 		}
 		if res.Header.Get("Location") != a.URL+"/api/auth/error?error=OAuthCallback" || len(a.CheckCookies()) != 0 {
@@ -81,7 +82,7 @@ func TestProvider_FaultEndsOneSignIn(t *testing.T) {
 
 // If the client closes the connection, the request to the provider is canceled.
 func TestProvider_RequestEndsWithClient(t *testing.T) {
-	idp := authtest.StartProvider(t)
+	idp := authtest.StartIDP(t)
 	requested, canceled := make(chan struct{}), make(chan struct{})
 	a := apptest.New(t, apptest.WithProviders(idp), func(c *apptest.Config) {
 		c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -121,8 +122,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestProvider_DownAffectsOnlyItsSignIns(t *testing.T) {
-	idp := authtest.StartProvider(t)
-	idp.SetFaults(authtest.DiscoveryServerError)
+	idp := authtest.StartIDP(t)
+	idp.SetFaults(hostile.DiscoveryServerError)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	if got := a.Start("idp"); got != a.URL+"/api/auth/error?error=OAuthSignin" {
 		t.Errorf("a sign-in redirects to %s", got)
@@ -147,13 +148,13 @@ func eventually(a *apptest.App, ok func() bool) {
 
 // Each fault of a hostile or broken provider ends on the error page.
 func TestProvider_FaultsEndOnErrorPage(t *testing.T) {
-	for _, fault := range authtest.Faults() {
+	for _, fault := range hostile.Faults() {
 		if strings.Contains(fault.String(), "refresh") {
 			continue // not part of a sign-in
 		}
 		t.Run(fault.String(), func(t *testing.T) {
 			t.Parallel()
-			idp := authtest.ProviderConfig{SigningAlgorithm: "ES256", Users: []authtest.User{{Username: "alice", Name: "Alice", Email: "alice@example.com"}}}.Start(t)
+			idp := authtest.IDPConfig{SigningAlgorithm: "ES256", Users: []authtest.IDPUser{{Username: "alice", Name: "Alice", Email: "alice@example.com"}}}.Start(t)
 			idp.SetFaults(fault)
 			a := apptest.New(t, apptest.WithProviders(idp), func(cfg *apptest.Config) {
 				cfg.HTTPClient = &http.Client{Timeout: 500 * time.Millisecond}
@@ -168,9 +169,9 @@ func TestProvider_FaultsEndOnErrorPage(t *testing.T) {
 			}
 			s := a.Session()
 			switch want := fault.Outcome(); {
-			case s != nil && want == authtest.Refused:
+			case s != nil && want == hostile.Refused:
 				t.Errorf("signed in as %+v", s)
-			case s == nil && want == authtest.Accepted:
+			case s == nil && want == hostile.Accepted:
 				t.Errorf("not signed in: redirected to %s", to)
 			}
 			if s != nil {

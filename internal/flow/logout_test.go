@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
@@ -407,19 +408,19 @@ func TestLogoutToken_ProviderDown(t *testing.T) {
 
 func TestLogoutToken_ProviderFaults(t *testing.T) {
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
-		idp := authtest.ProviderConfig{SigningAlgorithm: alg}.Start(t)
+		idp := authtest.IDPConfig{SigningAlgorithm: alg}.Start(t)
 		f := flow.New(idp.AsProvider("idp"), flow.Config{})
 		token, err := f.VerifyLogoutToken(t.Context(), idp.LogoutToken(t, "user-alice", "s1"))
 		if err != nil || token.Subject != "user-alice" || token.Session != "s1" || token.ID == "" {
 			t.Fatalf("%s: %+v, %v", alg, token, err)
 		}
-		for _, fault := range authtest.LogoutFaults() {
+		for _, fault := range hostile.LogoutFaults() {
 			t.Run(alg+" "+fault.String(), func(t *testing.T) {
 				token, err := f.VerifyLogoutToken(t.Context(), idp.LogoutToken(t, "user-alice", "s1", fault))
-				if fault.Outcome() == authtest.Accepted && err != nil {
+				if fault.Outcome() == hostile.Accepted && err != nil {
 					t.Errorf("rejected: %v", err)
 				}
-				if fault.Outcome() == authtest.Refused {
+				if fault.Outcome() == hostile.Refused {
 					wantNoLogout(t, token, err)
 				}
 			})
@@ -428,7 +429,7 @@ func TestLogoutToken_ProviderFaults(t *testing.T) {
 }
 
 func TestEndSessionURL_EndsProviderSession(t *testing.T) {
-	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256"}.Start(t)
+	idp := authtest.IDPConfig{SigningAlgorithm: "ES256"}.Start(t)
 	f := flow.New(idp.AsProvider("idp"), flow.Config{})
 	address, check, err := f.Start(t.Context(), redirectURI, nil)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
@@ -357,15 +358,15 @@ func TestRefresh_TimeoutAndRedirect(t *testing.T) {
 }
 
 func TestRefresh_ProviderFaults(t *testing.T) {
-	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256"}.Start(t)
+	idp := authtest.IDPConfig{SigningAlgorithm: "ES256"}.Start(t)
 	p := idp.AsProvider("idp")
 	p.Scopes = []string{"openid", "offline_access"}
-	wants := map[authtest.Fault]error{
-		authtest.RefreshInvalidGrant: flow.ErrInvalidGrant,
-		authtest.RefreshWrongIssuer:  flow.ErrInvalidIDToken,
-		authtest.RefreshWrongSubject: flow.ErrInvalidIDToken,
+	wants := map[hostile.Fault]error{
+		hostile.RefreshInvalidGrant: flow.ErrInvalidGrant,
+		hostile.RefreshWrongIssuer:  flow.ErrInvalidIDToken,
+		hostile.RefreshWrongSubject: flow.ErrInvalidIDToken,
 	}
-	for _, fault := range authtest.Faults() {
+	for _, fault := range hostile.Faults() {
 		if !strings.Contains(fault.String(), "refresh") {
 			continue
 		}
@@ -387,14 +388,14 @@ func TestRefresh_ProviderFaults(t *testing.T) {
 			}
 
 			ctx := t.Context()
-			if fault == authtest.RefreshSlow {
+			if fault == hostile.RefreshSlow {
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithTimeout(ctx, 50*time.Millisecond)
 				defer cancel()
 			}
 			r := flow.Refresh{RefreshToken: result.Account.RefreshToken, Subject: result.Subject}
 			account, err := f.Refresh(ctx, r)
-			if fault.Outcome() == authtest.Accepted {
+			if fault.Outcome() == hostile.Accepted {
 				if err != nil || account.AccessToken == result.Account.AccessToken {
 					t.Errorf("account %+v, %v", account, err)
 				}
@@ -413,7 +414,7 @@ func TestRefresh_ProviderFaults(t *testing.T) {
 }
 
 func TestRefresh_RotatedTokenWorksOnce(t *testing.T) {
-	idp := authtest.ProviderConfig{SigningAlgorithm: "ES256"}.Start(t)
+	idp := authtest.IDPConfig{SigningAlgorithm: "ES256"}.Start(t)
 	p := idp.AsProvider("idp")
 	p.Scopes = []string{"openid", "offline_access"}
 	f := flow.New(p, flow.Config{})

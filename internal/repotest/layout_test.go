@@ -42,11 +42,12 @@ func TestLayout_Imports(t *testing.T) {
 			"provider", "store", "token"},
 		"internal/api": {"internal/clientip", "internal/cookie", "internal/flow", "internal/guard", "internal/origin", "internal/page",
 			"internal/session", "provider", "store", "token"},
-		"authtest":        {"provider"},
-		"store":           nil,
-		"store/storetest": {"store"},
-		"store/ginstore":  {"store"},
-		"store/sqlstore":  {"store"},
+		"authtest":         {"authtest/hostile", "provider"},
+		"authtest/hostile": nil,
+		"store":            nil,
+		"store/storetest":  {"store"},
+		"store/ginstore":   {"store"},
+		"store/sqlstore":   {"store"},
 
 		"internal/docblock": nil, // for tests alone
 	}

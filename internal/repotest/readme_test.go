@@ -17,6 +17,7 @@ import (
 // these are compiled.
 var goBlocks = map[string]string{
 	"README.md":        "testdata/docs/readme",
+	"docs/testing.md":  "testdata/docs/testing",
 	"docs/sessions.md": "store/integration/testdata/docs/sessions", // by the tests of that module, which requires the drivers
 }
 

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/nuxtauth/nuxtauth"
-	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/store"
 )
@@ -43,7 +43,7 @@ func TestRefresh_InvalidGrantEndsSession(t *testing.T) {
 			a.SignIn()
 			before := a.Copy()
 			a.Clock.Advance(6 * time.Minute)
-			a.IDP.SetFaults(authtest.RefreshInvalidGrant)
+			a.IDP.SetFaults(hostile.RefreshInvalidGrant)
 			res := a.Get("/api/auth/session")
 			if a.SessionIn(res) != nil || !slices.Contains(res.SetCookies(), apptest.SessionCookie+"-") {
 				t.Errorf("session data: %s, cookies %v", res.Text, res.SetCookies())
@@ -61,22 +61,22 @@ func TestRefresh_InvalidGrantEndsSession(t *testing.T) {
 }
 
 func TestRefresh_ProviderFaultEndsNoSession(t *testing.T) {
-	for _, fault := range []authtest.Fault{
-		authtest.RefreshServerError, authtest.RefreshInvalidClient, authtest.RefreshGarbage,
-		authtest.RefreshWrongIssuer, authtest.RefreshWrongSubject, authtest.RefreshSlow,
+	for _, fault := range []hostile.Fault{
+		hostile.RefreshServerError, hostile.RefreshInvalidClient, hostile.RefreshGarbage,
+		hostile.RefreshWrongIssuer, hostile.RefreshWrongSubject, hostile.RefreshSlow,
 	} {
 		for name, storage := range apptest.OpenIDStorages {
 			t.Run(fault.String()+" "+name, func(t *testing.T) {
 				t.Parallel() // RefreshSlow takes long
 				a := apptest.NewOpenIDApp(t, storage, func(c *apptest.OpenIDConfig) {
 					c.HTTPClient = &http.Client{Timeout: 2 * time.Second}
-					if fault == authtest.RefreshSlow {
+					if fault == hostile.RefreshSlow {
 						c.HTTPClient.Timeout = 200 * time.Millisecond
 					}
 				})
 				a.SignIn()
 				token := a.AccessToken()
-				a.IDP.SetFaults(fault, authtest.RefreshNotRotated) // after a refused answer the refresh token is valid
+				a.IDP.SetFaults(fault, hostile.RefreshNotRotated) // after a refused answer the refresh token is valid
 
 				a.Clock.Advance(4*time.Minute + 50*time.Second)
 				if got := a.AccessToken(); got != token {
@@ -107,7 +107,7 @@ func TestRefresh_FaultPausesRequests(t *testing.T) {
 	a := apptest.NewOpenIDApp(t)
 	a.SignIn()
 	a.Clock.Advance(6 * time.Minute)
-	a.IDP.SetFaults(authtest.RefreshServerError)
+	a.IDP.SetFaults(hostile.RefreshServerError)
 	for range 10 {
 		a.Get("/me")
 	}
@@ -128,7 +128,7 @@ func TestRefresh_StaleTokenEndsNoSession(t *testing.T) {
 		})
 		a.SignIn()
 		a.Clock.Advance(6 * time.Minute)
-		a.IDP.SetFaults(authtest.RefreshServerError)
+		a.IDP.SetFaults(hostile.RefreshServerError)
 		if res := a.Get("/private"); res.StatusCode != http.StatusServiceUnavailable || len(res.SetCookies()) != 0 {
 			t.Errorf("meanwhile: %d, cookies %v", res.StatusCode, res.SetCookies())
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/nuxtauth/nuxtauth"
-	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 )
 
@@ -58,8 +58,8 @@ func TestRefresh_SavedAlthoughCallbackOvergrows(t *testing.T) {
 // time alone.
 func TestRefresh_KeptTokenIsUsedAgain(t *testing.T) {
 	a := apptest.NewOpenIDApp(t)
-	a.IDP.SetFaults(authtest.RefreshNotRotated)
-	a.IDP.SetAccessTokenLife(time.Minute)
+	a.IDP.SetFaults(hostile.RefreshNotRotated)
+	a.IDP.SetAccessTokenLifetime(time.Minute)
 	a.SignIn()
 	late := a.Copy()
 	a.Clock.Advance(2 * time.Minute)
@@ -130,7 +130,7 @@ func TestAccessToken_RevokedDuringRequest(t *testing.T) {
 		for _, query := range []string{"", "?body=begun"} {
 			t.Run(name+query, func(t *testing.T) {
 				a, result := lateApp(t, storage)
-				a.IDP.SetFaults(authtest.RefreshInvalidGrant)
+				a.IDP.SetFaults(hostile.RefreshInvalidGrant)
 				a.Post("/late"+query, nil)
 				if token, err := result(); token != "" || !errors.Is(err, nuxtauth.ErrNoAccessToken) && !errors.Is(err, nuxtauth.ErrSignedOut) {
 					t.Errorf("AccessToken returns %q, %v", token, err)

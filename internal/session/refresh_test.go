@@ -15,6 +15,7 @@ import (
 
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/authtest"
+	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/store"
 )
@@ -125,7 +126,7 @@ func TestRefresh_OldCookieIsServed(t *testing.T) {
 func TestRefresh_TokenNotRotated(t *testing.T) {
 	apptest.EachOpenIDStorage(t, func(t *testing.T, storage func(*apptest.OpenIDConfig)) {
 		a := apptest.NewOpenIDApp(t, storage)
-		a.IDP.SetFaults(authtest.RefreshNotRotated)
+		a.IDP.SetFaults(hostile.RefreshNotRotated)
 		a.SignIn()
 		last := a.AccessToken()
 		for round := 1; round <= 3; round++ {
@@ -219,7 +220,7 @@ func TestRefresh_CompletesWhenClientLeaves(t *testing.T) {
 func TestRefresh_ExpiredResultIsRefreshed(t *testing.T) {
 	apptest.EachOpenIDStorage(t, func(t *testing.T, storage func(*apptest.OpenIDConfig)) {
 		c := apptest.NewClock()
-		idp := authtest.ProviderConfig{Users: authtest.DefaultUsers(), AccessTokenLife: time.Minute, Now: c.Now}.Start(t)
+		idp := authtest.IDPConfig{Users: authtest.DefaultUsers(), AccessTokenLifetime: time.Minute, Now: c.Now}.Start(t)
 		a := apptest.NewReplica(t, idp, c, storage, func(cfg *apptest.OpenIDConfig) {
 			cfg.Callbacks.Session = func(_ context.Context, p nuxtauth.SessionParams[apptest.OpenIDToken, apptest.Session]) (*apptest.Session, error) {
 				if !p.Token.AccessTokenExpires.Time().After(c.Now()) {

@@ -110,7 +110,7 @@ func get(app http.Handler, path string, cookies ...*http.Cookie) *httptest.Respo
 
 // signInAt signs in through the provider, as a browser does, and returns the
 // session's cookie.
-func signInAt(t *testing.T, app http.Handler, idp *authtest.Provider, username string) *http.Cookie {
+func signInAt(t *testing.T, app http.Handler, idp *authtest.IDP, username string) *http.Cookie {
 	t.Helper()
 	w := get(app, "/api/auth/csrf")
 	csrf, _, _ := strings.Cut(strings.TrimPrefix(w.Body.String(), `{"csrfToken":"`), `"`)

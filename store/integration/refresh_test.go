@@ -45,7 +45,7 @@ func inEachStore(t *testing.T, test func(t *testing.T, p setup)) {
 // same, one would end the session.
 func TestRefresh_OnceForTwoProcesses(t *testing.T) {
 	inEachStore(t, func(t *testing.T, p setup) {
-		idp := authtest.ProviderConfig{Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256", AccessTokenLife: time.Second}.Start(t)
+		idp := authtest.IDPConfig{Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256", AccessTokenLifetime: time.Second}.Start(t)
 		p.Issuer, p.ClientID, p.ClientSecret = idp.Issuer(), idp.ClientID(), idp.ClientSecret()
 		s, done, err := p.open()
 		if err != nil {
@@ -57,7 +57,7 @@ func TestRefresh_OnceForTwoProcesses(t *testing.T) {
 			t.Fatal(err)
 		}
 		cookie := signInAt(t, app, idp, "alice")
-		idp.SetAccessTokenLife(time.Hour)
+		idp.SetAccessTokenLifetime(time.Hour)
 
 		input, err := json.Marshal(job{p, cookie.Value})
 		if err != nil {

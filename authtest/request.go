@@ -2,6 +2,7 @@ package authtest
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -10,22 +11,41 @@ import (
 	"testing"
 )
 
-// Issuer issues the cookies of a session with a token. *nuxtauth.Auth implements it.
-type Issuer[T any] interface {
+// SessionIssuer issues the cookies of a session with a token. *nuxtauth.Auth implements
+// it, for the token type of the application.
+type SessionIssuer[T any] interface {
 	Issue(ctx context.Context, token *T) ([]*http.Cookie, error)
 }
 
 // Request returns a request of a user who is signed in with token, for the ServeHTTP
 // method of the application. target is a path or an absolute URL, as in
-// httptest.NewRequest; body may be nil. Use [Jar] for requests over a network.
-func Request[T any](t testing.TB, auth Issuer[T], token *T, method, target string, body io.Reader) *http.Request {
+// httptest.NewRequest; body may be nil. Use [Jar] for requests over a network, and
+// httptest.NewRequest for a user who is signed out.
+//
+// The session is a new one, and its callbacks run when the request is served. Request
+// fails the test if the token has no Subject or the store returns an error.
+func Request[T any](t testing.TB, auth SessionIssuer[T], token *T, method, target string, body io.Reader) *http.Request {
 	t.Helper()
-	if _, err := url.ParseRequestURI(target); err != nil {
-		t.Fatalf("authtest: target: %v", err)
-	}
-	r := httptest.NewRequestWithContext(t.Context(), method, target, body)
+	r := newRequest(t, method, target, body)
 	for _, c := range issue(t, auth, token) {
 		r.AddCookie(c)
+	}
+	return r
+}
+
+// newRequest is httptest.NewRequest, but fails the test where that panics.
+func newRequest(t testing.TB, method, target string, body io.Reader) *http.Request {
+	t.Helper()
+	r, err := func() (r *http.Request, err error) {
+		defer func() {
+			if reason := recover(); reason != nil {
+				err = fmt.Errorf("%v", reason)
+			}
+		}()
+		return httptest.NewRequestWithContext(t.Context(), method, target, body), nil
+	}()
+	if err != nil {
+		t.Fatalf("authtest: %s %q: %v", method, target, err)
 	}
 	return r
 }
@@ -38,7 +58,7 @@ func Request[T any](t testing.TB, auth Issuer[T], token *T, method, target strin
 //
 // It fails the test if a client would not send the cookies to baseURL: for example, the
 // cookies of an application whose URL is https are not sent over http.
-func Jar[T any](t testing.TB, auth Issuer[T], token *T, baseURL string) http.CookieJar {
+func Jar[T any](t testing.TB, auth SessionIssuer[T], token *T, baseURL string) http.CookieJar {
 	t.Helper()
 	base, err := url.Parse(baseURL)
 	if err != nil || base.Host == "" {
@@ -64,7 +84,7 @@ func Jar[T any](t testing.TB, auth Issuer[T], token *T, baseURL string) http.Coo
 }
 
 // issue returns the cookies of a new session, without those that clear others.
-func issue[T any](t testing.TB, auth Issuer[T], token *T) []*http.Cookie {
+func issue[T any](t testing.TB, auth SessionIssuer[T], token *T) []*http.Cookie {
 	t.Helper()
 	if token == nil {
 		t.Fatal("authtest: the token is nil: use httptest.NewRequest for a request without a session")

@@ -1,9 +1,11 @@
 package authtest_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -15,13 +17,13 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-func TestNewProvider_JoinsProblems(t *testing.T) {
-	_, err := authtest.NewProvider(authtest.ProviderConfig{
+func TestNewIDP_JoinsProblems(t *testing.T) {
+	_, err := authtest.NewIDP(authtest.IDPConfig{
 		Issuer:                 "ftp://idp.example",
 		RedirectURIs:           []string{"/callback"},
-		PostLogoutRedirectURIs: []string{"/signed-out"}, AccessTokenLife: -time.Minute,
+		PostLogoutRedirectURIs: []string{"/signed-out"}, AccessTokenLifetime: -time.Minute,
 		AuthMethods:   []provider.AuthMethod{"unknown-method", provider.PrivateKeyJWT},
-		Users:         []authtest.User{{Username: "a"}, {Username: "a"}, {}, {Username: "b", Claims: map[string]any{"f": func() {}}}},
+		Users:         []authtest.IDPUser{{Username: "a"}, {Username: "a"}, {}, {Username: "b", Claims: map[string]any{"f": func() {}}}},
 		TokenLifetime: -time.Second,
 	})
 	if err == nil {
@@ -34,9 +36,9 @@ func TestNewProvider_JoinsProblems(t *testing.T) {
 	}
 }
 
-func TestNewProvider_Problems(t *testing.T) {
+func TestNewIDP_Problems(t *testing.T) {
 	users := authtest.DefaultUsers()
-	for name, cfg := range map[string]authtest.ProviderConfig{
+	for name, cfg := range map[string]authtest.IDPConfig{
 		"no users":           {Issuer: "https://idp.example"},
 		"no issuer":          {Users: users},
 		"issuer with query":  {Issuer: "https://idp.example/?x", Users: users},
@@ -44,22 +46,22 @@ func TestNewProvider_Problems(t *testing.T) {
 		"relative issuer":    {Issuer: "/idp", Users: users},
 		"unknown algorithm":  {Issuer: "https://idp.example", Users: users, SigningAlgorithm: "HS256"},
 		"unsupported key":    {Issuer: "https://idp.example", Users: users, ClientKey: []byte("secret")},
-		"the same subject":   {Issuer: "https://idp.example", Users: []authtest.User{{Username: "a", Subject: "1"}, {Username: "b", Subject: "1"}}},
+		"the same subject":   {Issuer: "https://idp.example", Users: []authtest.IDPUser{{Username: "a", Subject: "1"}, {Username: "b", Subject: "1"}}},
 		"key method, no key": {Issuer: "https://idp.example", Users: users, AuthMethods: []provider.AuthMethod{provider.PrivateKeyJWT}},
 	} {
-		if _, err := authtest.NewProvider(cfg); err == nil || !strings.HasPrefix(err.Error(), "authtest: ") {
+		if _, err := authtest.NewIDP(cfg); err == nil || !strings.HasPrefix(err.Error(), "authtest: ") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
 }
 
-func TestNewProvider_RandomSecrets(t *testing.T) {
-	cfg := authtest.ProviderConfig{Issuer: "https://idp.example", Users: []authtest.User{{Username: "a"}}, SigningAlgorithm: "ES256"}
-	one, err := authtest.NewProvider(cfg)
+func TestNewIDP_RandomSecrets(t *testing.T) {
+	cfg := authtest.IDPConfig{Issuer: "https://idp.example", Users: []authtest.IDPUser{{Username: "a"}}, SigningAlgorithm: "ES256"}
+	one, err := authtest.NewIDP(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := authtest.NewProvider(cfg)
+	two, err := authtest.NewIDP(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,8 +79,8 @@ func TestNewProvider_RandomSecrets(t *testing.T) {
 	}
 }
 
-func TestStartProvider_Defaults(t *testing.T) {
-	idp := authtest.StartProvider(t)
+func TestStartIDP_Defaults(t *testing.T) {
+	idp := authtest.StartIDP(t)
 	rp := newRelyingParty(t, idp)
 	rp.algorithm = "RS256"
 	for _, username := range []string{"alice", "bob"} {
@@ -90,23 +92,23 @@ func TestStartProvider_Defaults(t *testing.T) {
 		t.Error("the client secret has no character that must be encoded")
 	}
 
-	other := authtest.StartProvider(t, authtest.User{Username: "carol"})
+	other := authtest.StartIDP(t, authtest.IDPUser{Username: "carol"})
 	if users := other.Users(); len(users) != 1 || users[0].Username != "carol" {
 		t.Errorf("users %v", users)
 	}
 }
 
-func TestProvider_IssuerWithPath(t *testing.T) {
+func TestIDP_IssuerWithPath(t *testing.T) {
 	for _, path := range []string{"", "/", "/idp", "/idp/", "/a/b"} {
 		t.Run("path "+path, func(t *testing.T) {
-			var idp *authtest.Provider
+			var idp *authtest.IDP
 			mux := http.NewServeMux()
 			mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { idp.ServeHTTP(w, r) })
 			server := httptest.NewServer(mux)
 			defer server.Close()
 
 			var err error
-			idp, err = authtest.NewProvider(authtest.ProviderConfig{Issuer: server.URL + path, Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256"})
+			idp, err = authtest.NewIDP(authtest.IDPConfig{Issuer: server.URL + path, Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,9 +130,9 @@ func TestProvider_IssuerWithPath(t *testing.T) {
 	}
 }
 
-func TestProvider_InGin(t *testing.T) {
+func TestIDP_InGin(t *testing.T) {
 	gin.SetMode(gin.TestMode)
-	idp, err := authtest.NewProvider(authtest.ProviderConfig{Issuer: "http://app.test/idp", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256"})
+	idp, err := authtest.NewIDP(authtest.IDPConfig{Issuer: "http://app.test/idp", Users: authtest.DefaultUsers(), SigningAlgorithm: "ES256"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +175,7 @@ func TestAsProvider_Fields(t *testing.T) {
 		entry.ClientID != idp.ClientID() || entry.ClientSecret != idp.ClientSecret() || entry.AuthMethod != provider.ClientSecretBasic {
 		t.Errorf("got %+v", entry)
 	}
-	public := authtest.ProviderConfig{SigningAlgorithm: "ES256", AuthMethods: []provider.AuthMethod{provider.NoClientAuth}}.Start(t)
+	public := authtest.IDPConfig{SigningAlgorithm: "ES256", AuthMethods: []provider.AuthMethod{provider.NoClientAuth}}.Start(t)
 	if entry := public.AsProvider("test"); entry.ClientSecret != "" || entry.AuthMethod != provider.NoClientAuth {
 		t.Errorf("public client: got %+v", entry)
 	}
@@ -202,7 +204,7 @@ func TestRequests_Recorded(t *testing.T) {
 	}
 }
 
-func TestProvider_BodyTooLarge(t *testing.T) {
+func TestIDP_BodyTooLarge(t *testing.T) {
 	idp := fastProvider(t)
 	r := httptest.NewRequest(http.MethodPost, "/token", strings.NewReader("code="+strings.Repeat("x", 1<<20)))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -210,5 +212,40 @@ func TestProvider_BodyTooLarge(t *testing.T) {
 	idp.ServeHTTP(w, r)
 	if w.Code != http.StatusBadRequest {
 		t.Errorf("status %d", w.Code)
+	}
+}
+
+func TestConfig_NotComparable(t *testing.T) {
+	for _, typ := range []reflect.Type{
+		reflect.TypeFor[authtest.IDPConfig](), reflect.TypeFor[authtest.IDPUser](), reflect.TypeFor[authtest.IDPSession](),
+	} {
+		if first := typ.Field(0); typ.Comparable() || first.Name != "_" || first.Type.Size() != 0 {
+			t.Errorf("the first field of %v is %s %v", typ, first.Name, first.Type)
+		}
+	}
+}
+
+// A sign-in at an application with a base path.
+func TestBeginSignIn_Paths(t *testing.T) {
+	for _, base := range []string{"/api/auth", "/auth", "/a/b/c"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch r.Method + " " + r.URL.Path {
+			case "GET " + base + "/csrf":
+				http.SetCookie(w, &http.Cookie{Name: "csrf", Value: "of-the-browser", Path: "/"})
+				io.WriteString(w, `{"csrfToken":"c1"}`)
+			case "POST " + base + "/signin/test":
+				c, err := r.Cookie("csrf")
+				if err != nil || c.Value != "of-the-browser" || r.FormValue("csrfToken") != "c1" || r.FormValue("json") != "true" {
+					w.WriteHeader(http.StatusBadRequest)
+				}
+				io.WriteString(w, `{"url":"https://idp.example/authorize?x=1"}`)
+			default:
+				http.NotFound(w, r)
+			}
+		}))
+		t.Cleanup(server.Close)
+		if got := authtest.BeginSignIn(t, newClient(), server.URL+base+"/signin/test"); got != "https://idp.example/authorize?x=1" {
+			t.Errorf("%s: got %q", base, got)
+		}
 	}
 }

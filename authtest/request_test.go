@@ -142,13 +142,24 @@ func TestHelpers_FatalMessages(t *testing.T) {
 		"issue fails":              {func(t testing.TB) { authtest.Request(t, broken, token, "GET", "/", nil) }, "the store is down"},
 		"no cookies":               {func(t testing.TB) { authtest.Request(t, empty, token, "GET", "/", nil) }, "no cookie"},
 		"nil token":                {func(t testing.TB) { authtest.Request(t, newAuth(false), nil, "GET", "/", nil) }, "token is nil"},
-		"no target":                {func(t testing.TB) { authtest.Request(t, newAuth(false), token, "GET", "", nil) }, "target"},
+		"no target":                {func(t testing.TB) { authtest.Request(t, newAuth(false), token, "GET", "", nil) }, `GET ""`},
+		"target with a space":      {func(t testing.TB) { authtest.Request(t, newAuth(false), token, "GET", "/a b", nil) }, `GET "/a b"`},
+		"method with a space":      {func(t testing.TB) { authtest.Request(t, newAuth(false), token, "GE T", "/", nil) }, `GE T "/"`},
 		"unknown user":             {func(t testing.TB) { idp.SignIn(t, authorizationURL(idp), "mallory") }, `no user "mallory"`},
 		"foreign URL":              {func(t testing.TB) { idp.SignIn(t, "https://other.example/authorize?x", "alice") }, "not an authorization URL"},
 		"unknown client": {func(t testing.TB) {
 			idp.SignIn(t, authorizationURL(idp, "client_id", "other"), "alice")
 		}, "has no form"},
-		"issuer given to Start": {func(t testing.TB) { authtest.ProviderConfig{Issuer: "https://idp.example"}.Start(t) }, "leave Issuer empty"},
+		"sign-in without a jar": {func(t testing.TB) {
+			authtest.BeginSignIn(t, &http.Client{}, idp.Issuer()+"/api/auth/signin/test")
+		}, "no cookie jar"},
+		"sign-in without an application": {func(t testing.TB) {
+			authtest.BeginSignIn(t, newClient(), idp.Issuer()+"/api/auth/signin/test")
+		}, "/api/auth/csrf: status 404"},
+		"sign-in with a relative URL": {func(t testing.TB) {
+			authtest.BeginSignIn(t, newClient(), "/api/auth/signin/test")
+		}, "unsupported protocol scheme"},
+		"issuer given to Start": {func(t testing.TB) { authtest.IDPConfig{Issuer: "https://idp.example"}.Start(t) }, "leave Issuer empty"},
 	} {
 		if got := failure(t, tc.run); !strings.Contains(got, tc.want) {
 			t.Errorf("%s: message %q, want %q", name, got, tc.want)
