@@ -7,7 +7,7 @@ GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2
 # npm writes this file into node_modules at the end of an installation.
 INSTALLED = node_modules/.package-lock.json
 
-.PHONY: all help test race lint modules fuzz bench deps nuxt e2e fmt tidy
+.PHONY: all help test race jsonv2 lint modules fuzz bench deps nuxt e2e fmt tidy
 
 all: lint test ## lint and test
 
@@ -19,6 +19,9 @@ test: ## all tests of all modules; FLAGS='-run TestRefresh' goes to go test
 
 race: ## the same with the race detector, in random order
 	@CGO_ENABLED=1 .ci/each go test -race -shuffle=on $(FLAGS) ./...
+
+jsonv2: ## the tests of packages that read claims, with encoding/json/v2 of Go 1.26; builds the standard library
+	@GOEXPERIMENT=jsonv2 go test $(FLAGS) . ./token ./provider ./internal/claims ./internal/flow ./internal/session ./internal/conformance
 
 lint: ## gofmt, go vet, golangci-lint, the words, the lock files
 	@.ci/check-files

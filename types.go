@@ -72,8 +72,14 @@ type DefaultJWT struct {
 	Origin Origin `json:"nuxtauth,omitzero"`
 
 	// Extra holds the claims that no field declares, such as those of a Node
-	// server that shares the session: they are written back as they came.
-	Extra jsontext.Value `json:",embed"`
+	// server that shares the session: they are written back as they came, after the
+	// claims of the fields. A callback can change it: it is a JSON object, or empty. A
+	// token whose Extra is anything else, or has a claim that a field declares, is
+	// not written.
+	//
+	// The library reads and writes it whenever it reads or writes a token; other uses
+	// of a JSON library, and a token that is a field of another type, leave it out.
+	Extra jsontext.Value `json:"-"`
 }
 
 // Origin identifies the sign-in that started a session. It is the same in all its

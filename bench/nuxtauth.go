@@ -209,7 +209,7 @@ func getToken(o nuxtauth.TokenOptions) func() (http.Handler, *http.Request, erro
 }
 
 func getTokenWithCodec() (http.Handler, *http.Request, error) {
-	codec, err := token.NextAuth("", secret)
+	codec, err := token.NewNextAuth("", secret)
 	if err != nil {
 		return nil, nil, err
 	}

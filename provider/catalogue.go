@@ -9,11 +9,11 @@ import (
 // address, the verified primary address is fetched; an address that GitHub has not
 // verified is left out.
 //
-// For GitHub Enterprise Server, let change set AuthorizationURL, TokenURL,
-// UserinfoURL (https://<host>/api/v3/user) and Issuer
-// (https://<host>/login/oauth).
+// For GitHub Enterprise Server, set AuthorizationURL, TokenURL, UserinfoURL
+// (https://<host>/api/v3/user) and Issuer (https://<host>/login/oauth). The e-mail
+// address is then fetched from that server.
 func GitHub(change ...func(*Provider)) Provider {
-	p := build(Provider{
+	return build(Provider{
 		ID:               "github",
 		Name:             "GitHub",
 		Type:             TypeOAuth,
@@ -22,12 +22,9 @@ func GitHub(change ...func(*Provider)) Provider {
 		TokenURL:         "https://github.com/login/oauth/access_token",
 		UserinfoURL:      "https://api.github.com/user",
 		Scopes:           []string{"read:user", "user:email"},
+		Profile:          githubProfile,
 		Style:            Style{Brand: "#24292f"},
 	}, change)
-	if p.Profile == nil {
-		p.Profile = githubProfile(p.UserinfoURL + "/emails?per_page=100")
-	}
-	return p
 }
 
 // Google returns the provider of Google accounts. For a refresh token set
@@ -43,7 +40,7 @@ func Google(change ...func(*Provider)) Provider {
 	}, change)
 }
 
-// GitLab returns the provider gitlab.com. For a self-managed GitLab, let change set
+// GitLab returns the provider gitlab.com. For a self-managed GitLab, set
 // AuthorizationURL, TokenURL and UserinfoURL.
 func GitLab(change ...func(*Provider)) Provider {
 	return build(Provider{

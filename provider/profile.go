@@ -204,25 +204,29 @@ func idOf(v jsontext.Value) (string, error) {
 	}
 }
 
-// githubProfile returns a Provider.Profile that fetches the e-mail address if the profile has none.
-func githubProfile(emailsURL string) func(context.Context, ProfileRequest) (*User, error) {
-	return func(ctx context.Context, r ProfileRequest) (*User, error) {
-		user, err := githubMembers.profile(ctx, r)
-		if err != nil || user.Email != "" || r.Get == nil {
-			return user, err
-		}
-		body, err := r.Get(ctx, emailsURL)
-		if err != nil {
-			// The scope may not have been granted or requested: as in Auth.js,
-			// that is a user without an address.
-			return user, ctx.Err()
-		}
-		user.Email, err = primaryEmail(body)
-		if err != nil {
-			return nil, err
-		}
-		return user, user.Normalize()
+// githubProfile fetches the e-mail address if the profile has none.
+func githubProfile(ctx context.Context, r ProfileRequest) (*User, error) {
+	user, err := githubMembers.profile(ctx, r)
+	if err != nil || user.Email != "" || r.Get == nil || r.UserinfoURL == "" {
+		return user, err
 	}
+	emails, err := url.Parse(r.UserinfoURL)
+	if err != nil {
+		return nil, fmt.Errorf("provider: UserinfoURL: %w", err)
+	}
+	emails = emails.JoinPath("emails")
+	emails.RawQuery = "per_page=100"
+	body, err := r.Get(ctx, emails.String())
+	if err != nil {
+		// The scope may not have been granted or requested: as in Auth.js,
+		// that is a user without an address.
+		return user, ctx.Err()
+	}
+	user.Email, err = primaryEmail(body)
+	if err != nil {
+		return nil, err
+	}
+	return user, user.Normalize()
 }
 
 // primaryEmail returns the primary address of GitHub's list if it is verified, or else "".

@@ -92,24 +92,32 @@ func TestProfile_WithoutID(t *testing.T) {
 	}
 }
 
-func TestGitHub_EnterpriseEmail(t *testing.T) {
-	p := provider.GitHub(func(p *provider.Provider) { p.UserinfoURL = "https://ghe.example/api/v3/user" })
-	r := request(`{"id":1,"login":"ada"}`)
-	r.Get = func(_ context.Context, url string) ([]byte, error) {
-		if url != "https://ghe.example/api/v3/user/emails?per_page=100" {
-			t.Errorf("request for %s", url)
+// The access token of one server is not sent to another.
+func TestGitHub_EmailURL(t *testing.T) {
+	for userinfoURL, want := range map[string]string{
+		"https://api.github.com/user":          "https://api.github.com/user/emails?per_page=100",
+		"https://ghe.example/api/v3/user":      "https://ghe.example/api/v3/user/emails?per_page=100",
+		"https://ghe.example/api/v3/user/?a=b": "https://ghe.example/api/v3/user/emails?per_page=100",
+		"":                                     "",
+	} {
+		r := request(`{"id":1,"login":"ada"}`)
+		r.UserinfoURL = userinfoURL
+		var asked string
+		r.Get = func(_ context.Context, url string) ([]byte, error) {
+			asked = url
+			return []byte(`[{"email":"Ada@Example.com","primary":true,"verified":true}]`), nil
 		}
-		return []byte(`[{"email":"Ada@Example.com","primary":true,"verified":true}]`), nil
-	}
-	user, err := p.Profile(context.Background(), r)
-	if err != nil || user.Email != "ada@example.com" {
-		t.Errorf("user %+v, %v", user, err)
+		user, err := provider.GitHub().Profile(context.Background(), r)
+		if err != nil || asked != want || (user.Email == "ada@example.com") != (want != "") {
+			t.Errorf("%q: request for %q, want %q; user %+v, %v", userinfoURL, asked, want, user, err)
+		}
 	}
 }
 
 func TestGitHub_CanceledEmailRequest(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := request(`{"id":1,"login":"ada"}`)
+	r.UserinfoURL = "https://api.github.com/user"
 	r.Get = func(context.Context, string) ([]byte, error) {
 		cancel()
 		return nil, context.Canceled

@@ -157,10 +157,12 @@ type Provider struct {
 	// be safe for concurrent use.
 	Profile func(ctx context.Context, p ProfileRequest) (*User, error)
 
-	// Authorize checks the form of a credentials provider, see [Credentials].
+	// Authorize checks the form of a credentials provider, see [Credentials]. Other
+	// providers have none.
 	Authorize func(ctx context.Context, form url.Values) (*User, error)
 
-	// Fields are the inputs of the credentials form on the built-in page.
+	// Fields are the inputs of the credentials form on the built-in page. Other
+	// providers have none.
 	Fields []Field
 
 	// Style is the look of the button on the built-in page.
@@ -220,6 +222,11 @@ type ProfileRequest struct {
 	Profile Profile  // the provider's data of the user
 	Account *Account // the tokens; ProviderAccountID is still empty
 
+	// UserinfoURL is the userinfo endpoint of this sign-in, configured or discovered,
+	// from which the URLs of other resources of the same API can be made. Empty means
+	// that an OpenID provider has none.
+	UserinfoURL string
+
 	// Params are the other parameters of the authorization response, such as
 	// Apple's "user". They come from the browser, unsigned: use them for a display
 	// name, never for an ID or an e-mail address.
@@ -227,7 +234,8 @@ type ProfileRequest struct {
 
 	// Get fetches another resource of the provider's API with the access token,
 	// within the deadline of the sign-in and at most 1 MB. Any status but 200 is
-	// an error.
+	// an error. The token goes to the host of the URL: make it from UserinfoURL if
+	// the provider has more than one server.
 	Get func(ctx context.Context, url string) ([]byte, error)
 }
 
@@ -244,9 +252,10 @@ type Account struct {
 	Scope             string `json:"scope,omitzero"`
 	ExpiresAt         int64  `json:"expires_at,omitzero"` // of the access token, in seconds since 1970; 0 means unknown
 
-	// Extra contains all other members of the token response as they were sent,
-	// except expires_in, from which ExpiresAt is computed.
-	Extra jsontext.Value `json:",embed"`
+	// Extra is a JSON object with all other members of the token response as they
+	// were sent, except expires_in, from which ExpiresAt is computed. It is empty if
+	// there are none. In the JSON of an Account it is one member.
+	Extra jsontext.Value `json:"extra,omitzero"`
 }
 
 // Error is a failed sign-in with the code that the browser gets.

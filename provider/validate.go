@@ -44,6 +44,7 @@ func (p Provider) Validate() error {
 	}
 	switch p.Type {
 	case TypeOAuth:
+		p.validateNoForm(&v)
 		p.validateClient(&v)
 		p.validateRequest(&v)
 		p.validateURLs(&v)
@@ -51,6 +52,7 @@ func (p Provider) Validate() error {
 		if p.Issuer == "" {
 			v.add("no issuer: set Issuer or the environment variable %s to the \"issuer\" of the provider's metadata", p.env("ISSUER"))
 		}
+		p.validateNoForm(&v)
 		p.validateClient(&v)
 		p.validateRequest(&v)
 		p.validateURLs(&v)
@@ -224,6 +226,16 @@ func (v *problems) parse(field, value string) *url.URL {
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// validateNoForm reports fields of a credentials provider in another one.
+func (p Provider) validateNoForm(v *problems) {
+	if len(p.Fields) > 0 {
+		v.add("Fields are the inputs of a credentials form, which this provider does not have: remove them, or make the provider with Credentials")
+	}
+	if p.Authorize != nil {
+		v.add("Authorize checks a credentials form, which this provider does not have: remove it, or make the provider with Credentials")
+	}
 }
 
 // validateForm checks a credentials provider.

@@ -147,6 +147,9 @@ func TestValidate_Problems(t *testing.T) {
 		"field without name":           {withFields(provider.Field{Label: "x"}), "a field has no Name"},
 		"field of the form":            {withFields(provider.Field{Name: "csrfToken"}), "which the sign-in form uses itself"},
 		"two fields, a name":           {withFields(provider.Field{Name: "a"}, provider.Field{Name: "a"}), "make it unique"},
+		"form of OpenID":               {oidc(func(p *provider.Provider) { p.Fields = []provider.Field{{Name: "tenant"}} }), "Fields are the inputs of a credentials form"},
+		"form of OAuth 2":              {oauth(func(p *provider.Provider) { p.Fields = []provider.Field{{Name: "tenant"}} }), "make the provider with Credentials"},
+		"Authorize of OpenID":          {oidc(func(p *provider.Provider) { p.Authorize = withFields().Authorize }), "Authorize checks a credentials form"},
 		"no type":                      {provider.Provider{ID: "acme"}, "make the provider with OIDC, OAuth2"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,16 +8,12 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/nuxtauth/nuxtauth/internal/validity"
 )
 
-const (
-	// leeway is the tolerated difference of clocks, in seconds, as in next-auth
-	// and Auth.js.
-	leeway = 15
-
-	// maxDate is the largest integer that JSON numbers carry exactly everywhere.
-	maxDate = 1<<53 - 1
-)
+// maxDate is the largest integer that JSON numbers carry exactly everywhere.
+const maxDate = 1<<53 - 1
 
 // A NumericDate is a time in seconds since 1970-01-01 UTC, as JWTs write it
 // (RFC 7519 §2). Zero means that there is none: a claim that is absent, and with
@@ -26,6 +22,14 @@ const (
 // In JSON it is a number between -(2^53-1) and 2^53-1, whose fraction is cut
 // off. Everything else is refused, null and strings too.
 type NumericDate int64
+
+// DateOf returns t in whole seconds, and zero for the zero [time.Time].
+func DateOf(t time.Time) NumericDate {
+	if t.IsZero() {
+		return 0
+	}
+	return NumericDate(t.Unix())
+}
 
 // Time returns the time in UTC, and the zero [time.Time] for a zero d.
 func (d NumericDate) Time() time.Time {
@@ -61,30 +65,14 @@ func (d *NumericDate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// Validate checks the times of a token. It needs both iat and exp; a missing one
-// is an error that wraps [ErrInvalid]. With 15 seconds of leeway for clocks that
-// differ, it returns [ErrExpired] from exp on, and [ErrNotYetValid] until nbf, if
-// there is one (RFC 7519 §4.1.4, §4.1.5).
+// Verify checks the times of claims, as [Codec.Open] returns them. It needs both
+// "iat" and "exp". With 15 seconds of leeway for clocks that differ, it returns
+// [ErrExpired] from exp on, and [ErrNotYetValid] until "nbf", if there is one
+// (RFC 7519 §4.1.4, §4.1.5). An iat in the future is no error, as in next-auth and
+// Auth.js.
 //
-// An iat in the future is no error, as in next-auth and Auth.js.
-func Validate(iat, exp, nbf NumericDate, now time.Time) error {
-	seconds := now.Unix()
-	switch {
-	case exp == 0:
-		return fmt.Errorf(`%w: no "exp"`, ErrInvalid)
-	case iat == 0:
-		return fmt.Errorf(`%w: no "iat"`, ErrInvalid)
-	case int64(exp) <= seconds-leeway:
-		return ErrExpired
-	case int64(nbf) > seconds+leeway:
-		return ErrNotYetValid
-	}
-	return nil
-}
-
-// Verify is [Validate] for raw claims, as [Codec.Open] returns them. Claims that
-// are not one well-formed JSON object, name a member twice or have a time of the
-// wrong type are an error that wraps [ErrInvalid].
+// Claims that are not one well-formed JSON object, name a member twice, lack a time or
+// have one of the wrong type are an error that wraps [ErrInvalid].
 //
 // Verify checks no other claim: "sub" and the claims of the application are for
 // the caller to check.
@@ -97,5 +85,5 @@ func Verify(claims []byte, now time.Time) error {
 	if err := json.Unmarshal(claims, &times); err != nil {
 		return fmt.Errorf("%w: claims: %w", ErrInvalid, err)
 	}
-	return Validate(times.IssuedAt, times.Expires, times.NotBefore, now)
+	return validity.Times{IssuedAt: int64(times.IssuedAt), ExpiresAt: int64(times.Expires), NotBefore: int64(times.NotBefore)}.Check(now)
 }

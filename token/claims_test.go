@@ -3,7 +3,6 @@ package token_test
 import (
 	"errors"
 	"fmt"
-	"math"
 	"testing"
 	"time"
 
@@ -12,47 +11,6 @@ import (
 )
 
 var now = time.Unix(1_800_000_000, 0)
-
-func TestValidate(t *testing.T) {
-	n := token.NumericDate(now.Unix())
-	for _, test := range []struct {
-		name          string
-		iat, exp, nbf token.NumericDate
-		want          error
-	}{
-		{"in the middle", n - 60, n + 60, 0, nil},
-		{"expires now", n - 60, n, 0, nil},
-		{"expired within the leeway", n - 60, n - 14, 0, nil},
-		{"expired", n - 60, n - 15, 0, token.ErrExpired},
-		{"expired long ago", 1, 2, 0, token.ErrExpired},
-		{"expired before 1970", n, -1, 0, token.ErrExpired},
-		{"begins now", n, n + 60, n, nil},
-		{"begins within the leeway", n, n + 60, n + 15, nil},
-		{"begins later", n, n + 60, n + 16, token.ErrNotYetValid},
-		{"began before 1970", n, n + 60, -1, nil},
-		{"both expired and not begun", n, n - 60, n + 60, token.ErrExpired},
-		{"issued by a clock that is ahead", n + 3600, n + 7200, 0, nil},
-		{"the last times there are", math.MaxInt64, math.MaxInt64, 0, nil},
-		{"the first times there are", math.MinInt64, math.MinInt64, math.MinInt64, token.ErrExpired},
-		{"begins at the last time there is", n, n + 60, math.MaxInt64, token.ErrNotYetValid},
-		{"no exp", n, 0, 0, token.ErrInvalid},
-		{"no iat", 0, n + 60, 0, token.ErrInvalid},
-		{"no times", 0, 0, 0, token.ErrInvalid},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			if err := token.Validate(test.iat, test.exp, test.nbf, now); !errors.Is(err, test.want) {
-				t.Errorf("error %v, want %v", err, test.want)
-			}
-		})
-	}
-}
-
-func TestValidate_FractionOfASecond(t *testing.T) {
-	n := token.NumericDate(now.Unix())
-	if err := token.Validate(n-60, n-14, 0, now.Add(999*time.Millisecond)); err != nil {
-		t.Error(err)
-	}
-}
 
 func TestVerify(t *testing.T) {
 	n := now.Unix()

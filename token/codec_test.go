@@ -1,26 +1,35 @@
 package token_test
 
 import (
-	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
-func TestOpenString(t *testing.T) {
-	codecs := map[string]token.Codec{"Signed": signed(t, token.SignedConfig{Secrets: []string{newSecret}})}
-	for _, f := range formats {
-		codecs[f.name] = f.codec(t, newSecret)
+// openString opens a token as package session does.
+func openString(t testing.TB, codec token.Codec, sealed string) (string, error) {
+	t.Helper()
+	c, ok := codec.(interface {
+		OpenString(sealed string) (string, error)
+	})
+	if !ok {
+		t.Fatalf("%T has no method OpenString", codec)
 	}
-	for name, codec := range codecs {
-		t.Run(name, func(t *testing.T) {
+	return c.OpenString(sealed)
+}
+
+func TestOpenString(t *testing.T) {
+	for _, f := range formats {
+		t.Run(f.name, func(t *testing.T) {
+			codec := f.codec(t, newSecret)
 			sealed := mustSeal(t, codec, session)
-			if got, err := token.OpenString(t.Context(), codec, sealed); got != session || err != nil {
+			if got, err := openString(t, codec, sealed); got != session || err != nil {
 				t.Errorf("got %s, %v", got, err)
 			}
 			for _, forged := range []string{"", "x", sealed[1:], sealed[:len(sealed)-1]} {
-				if got, err := token.OpenString(t.Context(), codec, forged); got != "" || !errors.Is(err, token.ErrInvalid) {
+				if got, err := openString(t, codec, forged); got != "" || !errors.Is(err, token.ErrInvalid) {
 					t.Errorf("%q: got %s, %v", forged, got, err)
 				}
 			}
@@ -28,32 +37,29 @@ func TestOpenString(t *testing.T) {
 	}
 }
 
-// A remote is a codec of an application, with keys in another process.
-type remote struct{ err error }
-
-func (r remote) Seal(ctx context.Context, claims []byte) (string, error) {
-	return string(claims), errors.Join(r.err, ctx.Err())
+func TestSigned_ZeroHasNoKey(t *testing.T) {
+	var zero token.Signed
+	if sealed, err := zero.Seal(t.Context(), []byte(session)); err == nil {
+		t.Errorf("sealed as %s", sealed)
+	}
+	sealed := mustSeal(t, signed(t, token.SignedConfig{Secrets: []string{newSecret}}), session)
+	if claims, err := zero.Open(t.Context(), sealed); !errors.Is(err, token.ErrInvalid) {
+		t.Errorf("opened as %s, %v", claims, err)
+	}
 }
 
-func (r remote) Open(ctx context.Context, token string) ([]byte, error) {
-	if err := errors.Join(r.err, ctx.Err()); err != nil {
-		return nil, err
-	}
-	return []byte(token), nil
-}
-
-// A fault of a codec is not ErrInvalid: the session has not ended.
-func TestOpenString_Fault(t *testing.T) {
-	if got, err := token.OpenString(t.Context(), remote{}, session); got != session || err != nil {
-		t.Errorf("got %s, %v", got, err)
-	}
-	fault := errors.New("no response")
-	if got, err := token.OpenString(t.Context(), remote{fault}, session); got != "" || !errors.Is(err, fault) || errors.Is(err, token.ErrInvalid) {
-		t.Errorf("got %s, %v, want the fault", got, err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := token.OpenString(ctx, remote{}, session); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want the error of the context", err)
+func TestDateOf(t *testing.T) {
+	for _, tt := range []struct {
+		in   time.Time
+		want token.NumericDate
+	}{
+		{time.Time{}, 0},
+		{time.Unix(1_800_000_000, 999_999_999), 1_800_000_000},
+		{time.Unix(1_800_000_000, 0).In(time.FixedZone("", 3600)), 1_800_000_000},
+		{time.Unix(-1, 0), -1},
+	} {
+		if got := token.DateOf(tt.in); got != tt.want {
+			t.Errorf("%v is %d, want %d", tt.in, got, tt.want)
+		}
 	}
 }

@@ -40,8 +40,8 @@ type format struct {
 }
 
 var formats = []format{
-	{"NextAuth", token.NextAuth, "", jose.A256GCM, "NextAuth.js Generated Encryption Key", 32},
-	{"AuthJS", token.AuthJS, "authjs.session-token", jose.A256CBC_HS512,
+	{"NextAuth", token.NewNextAuth, "", jose.A256GCM, "NextAuth.js Generated Encryption Key", 32},
+	{"AuthJS", token.NewAuthJS, "authjs.session-token", jose.A256CBC_HS512,
 		"Auth.js Generated Encryption Key (authjs.session-token)", 64},
 }
 

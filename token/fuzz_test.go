@@ -73,7 +73,7 @@ func (o *oracle) compare(t *testing.T, sealed string) {
 	if err != nil && !errors.Is(err, token.ErrInvalid) {
 		t.Fatalf("%q: error %q does not wrap ErrInvalid", sealed, err)
 	}
-	if text, errText := token.OpenString(t.Context(), o.codec, sealed); text != string(got) || errText != err {
+	if text, errText := openString(t, o.codec, sealed); text != string(got) || errText != err {
 		t.Fatalf("%q: as a string %q, %v; as bytes %q, %v", sealed, text, errText, got, err)
 	}
 	want, joseErr := o.open(sealed)

@@ -151,8 +151,9 @@ func (c *jwe) Open(_ context.Context, token string) ([]byte, error) {
 	return claims, err
 }
 
-// openString decrypts a token in a pooled buffer.
-func (c *jwe) openString(token string) (string, error) {
+// OpenString is Open for claims that are needed as a string: it decrypts in a pooled
+// buffer. Package session looks for this method.
+func (c *jwe) OpenString(token string) (string, error) {
 	buf := c.getBuffer()
 	defer c.bufPool.Put(buf)
 	var claims []byte

@@ -304,11 +304,11 @@ func TestOpen_WrongPadding(t *testing.T) {
 
 func TestNew_MissingSecretOrSalt(t *testing.T) {
 	for name, f := range map[string]func() (token.Codec, error){
-		"no secret v4":    func() (token.Codec, error) { return token.NextAuth("") },
-		"no secret v5":    func() (token.Codec, error) { return token.AuthJS("name") },
-		"empty secret v4": func() (token.Codec, error) { return token.NextAuth("", newSecret, "") },
-		"empty secret v5": func() (token.Codec, error) { return token.AuthJS("name", "", newSecret) },
-		"no salt v5":      func() (token.Codec, error) { return token.AuthJS("", newSecret) },
+		"no secret v4":    func() (token.Codec, error) { return token.NewNextAuth("") },
+		"no secret v5":    func() (token.Codec, error) { return token.NewAuthJS("name") },
+		"empty secret v4": func() (token.Codec, error) { return token.NewNextAuth("", newSecret, "") },
+		"empty secret v5": func() (token.Codec, error) { return token.NewAuthJS("name", "", newSecret) },
+		"no salt v5":      func() (token.Codec, error) { return token.NewAuthJS("", newSecret) },
 	} {
 		if c, err := f(); err == nil || c != nil {
 			t.Errorf("%s: got %v, %v", name, c, err)
@@ -349,7 +349,7 @@ func TestCodec_ConcurrentUse(t *testing.T) {
 					if got, err := codec.Open(t.Context(), sealed); err != nil || string(got) != claims {
 						t.Errorf("%s: got %s, %v, want %s", f.name, got, err, claims)
 					}
-					if earlier[claims], err = token.OpenString(t.Context(), codec, sealed); err != nil {
+					if earlier[claims], err = openString(t, codec, sealed); err != nil {
 						t.Error(err)
 					}
 				}

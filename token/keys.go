@@ -10,17 +10,17 @@ import (
 	"fmt"
 )
 
-// NextAuth returns the codec of next-auth v4: JWE with direct encryption and
+// NewNextAuth returns the codec of next-auth v4: JWE with direct encryption and
 // A256GCM. The salt is "" for the session cookie, and the cookie's name for
 // every other cookie, so that the value of one is not accepted in another.
 //
 // The first secret seals, and all of them open: to replace a secret without
-// ending sessions, put the new one in front. NextAuth refuses a missing or empty
+// ending sessions, put the new one in front. It refuses a missing or empty
 // secret but does not detect a weak one: use 32 random bytes, for example of
 // "openssl rand -base64 32".
 //
 // Tokens with another "enc", which next-auth tries as well, are refused.
-func NextAuth(salt string, secrets ...string) (Codec, error) {
+func NewNextAuth(salt string, secrets ...string) (Codec, error) {
 	if err := checkSecrets(secrets); err != nil {
 		return nil, err
 	}
@@ -39,17 +39,17 @@ func NextAuth(salt string, secrets ...string) (Codec, error) {
 	return newJWE(keys), nil
 }
 
-// AuthJS returns the codec of Auth.js v5: JWE with direct encryption,
+// NewAuthJS returns the codec of Auth.js v5: JWE with direct encryption,
 // A256CBC-HS512 and the thumbprint of the key as "kid". The salt is the name of
 // the cookie; the same secret gives each cookie another key.
 //
 // The first secret seals, and all of them open. A token names its key by "kid"
 // and is refused if no secret has that key; a token without "kid" is tried with
-// every secret. See [NextAuth] for the choice of a secret.
+// every secret. See [NewNextAuth] for the choice of a secret.
 //
 // Tokens with A256GCM, which Auth.js opens and never seals, are refused: their
 // key would be half of the other one.
-func AuthJS(salt string, secrets ...string) (Codec, error) {
+func NewAuthJS(salt string, secrets ...string) (Codec, error) {
 	if err := checkSecrets(secrets); err != nil {
 		return nil, err
 	}

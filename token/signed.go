@@ -21,7 +21,7 @@ const (
 	minRSABits    = 2048 // RFC 7518 §3.3
 )
 
-// SignedConfig says how [Signed] signs and verifies. Set either Secrets, or
+// SignedConfig says how [NewSigned] signs and verifies. Set either Secrets, or
 // PrivateKey and PublicKeys. The keys alone decide which algorithms are
 // accepted; a token can't choose another one.
 type SignedConfig struct {
@@ -43,16 +43,11 @@ type SignedConfig struct {
 	PublicKeys map[string]crypto.PublicKey
 }
 
-// Signed returns a codec for signed JWTs in compact serialization (RFC 7515
-// §7.1), the common format of APIs and mobile apps. Unlike the tokens of
-// [NextAuth] and [AuthJS], they are not encrypted, and their keys do not depend
-// on the name of a cookie.
-//
-// A token with a "kid" is verified with the key of that name alone, and refused
-// if there is none. A token without "kid" is tried with every key of its
-// algorithm. Tokens with a "crit" header, or a "typ" other than JWT, are refused.
-func Signed(cfg SignedConfig) (Codec, error) {
-	c := &signed{}
+// NewSigned returns the codec of cfg. It returns an error for a key or a secret that is
+// too short or of another kind, and for keys that exclude each other. Later changes of
+// cfg have no effect.
+func NewSigned(cfg SignedConfig) (*Signed, error) {
+	c := &Signed{}
 	var err error
 	if len(cfg.Secrets) > 0 {
 		if cfg.PrivateKey != nil || cfg.KeyID != "" || len(cfg.PublicKeys) > 0 {
@@ -78,8 +73,18 @@ func Signed(cfg SignedConfig) (Codec, error) {
 	return c, nil
 }
 
-// signed is a Codec for JWS. Signing methods and parser are golang-jwt's.
-type signed struct {
+// Signed is a [Codec] for signed JWTs in compact serialization (RFC 7515 §7.1), the
+// common format of APIs and mobile apps. Unlike the tokens of [NewNextAuth] and
+// [NewAuthJS], they are not encrypted: who has one can read its claims. Their keys do
+// not depend on the name of a cookie.
+//
+// A token with a "kid" is verified with the key of that name alone, and refused
+// if there is none. A token without "kid" is tried with every key of its
+// algorithm. Tokens with a "crit" header, or a "typ" other than JWT, are refused.
+//
+// The zero Signed has no key: it seals and opens nothing. A Signed is safe for
+// concurrent use.
+type Signed struct {
 	keys   []verifyKey
 	parser *jwt.Parser
 
@@ -95,7 +100,7 @@ type verifyKey struct {
 	key    any
 }
 
-func (c *signed) useSecrets(secrets []string) error {
+func (c *Signed) useSecrets(secrets []string) error {
 	for i, secret := range secrets {
 		if len(secret) < minHMACSecret {
 			return fmt.Errorf("token: secret %d of %d is shorter than %d bytes", i+1, len(secrets), minHMACSecret)
@@ -105,7 +110,7 @@ func (c *signed) useSecrets(secrets []string) error {
 	return c.signWith(c.keys[0].method, c.keys[0].key, "")
 }
 
-func (c *signed) useKeys(private crypto.Signer, kid string, public map[string]crypto.PublicKey) error {
+func (c *Signed) useKeys(private crypto.Signer, kid string, public map[string]crypto.PublicKey) error {
 	if private == nil && kid != "" {
 		return errors.New("token: KeyID without a PrivateKey")
 	}
@@ -140,7 +145,7 @@ func (c *signed) useKeys(private crypto.Signer, kid string, public map[string]cr
 	return c.signWith(method, private, kid)
 }
 
-func (c *signed) signWith(method jwt.SigningMethod, key any, kid string) error {
+func (c *Signed) signWith(method jwt.SigningMethod, key any, kid string) error {
 	header, err := json.Marshal(struct {
 		Algorithm string `json:"alg"`
 		KeyID     string `json:"kid,omitempty"`
@@ -195,8 +200,9 @@ func methodOf(public crypto.PublicKey) (jwt.SigningMethod, error) {
 	return nil, fmt.Errorf("%T is not supported", public)
 }
 
-// Seal signs the claims as they are.
-func (c *signed) Seal(_ context.Context, claims []byte) (string, error) {
+// Seal signs the claims as they are; see [Codec]. Without a key that signs it returns
+// an error.
+func (c *Signed) Seal(_ context.Context, claims []byte) (string, error) {
 	if c.signKey == nil {
 		return "", errors.New("token: no private key to sign with")
 	}
@@ -215,13 +221,17 @@ func (c *signed) Seal(_ context.Context, claims []byte) (string, error) {
 	return token, nil
 }
 
-// Open verifies the signature with a key of the configuration.
-func (c *signed) Open(_ context.Context, token string) ([]byte, error) {
+// Open verifies the signature with a key of the configuration, and returns the claims;
+// see [Codec].
+func (c *Signed) Open(_ context.Context, token string) ([]byte, error) {
 	if err := checkToken(token); err != nil {
 		return nil, err
 	}
 	if strings.IndexByte(token, '.') > maxHeader {
 		return nil, errFormat
+	}
+	if len(c.keys) == 0 {
+		return nil, errKey
 	}
 	var claims rawClaims
 	if _, err := c.parser.ParseWithClaims(token, &claims, c.keysFor); err != nil {
@@ -235,7 +245,7 @@ func (c *signed) Open(_ context.Context, token string) ([]byte, error) {
 
 // keysFor picks the keys for a token by its algorithm and "kid". The parser has
 // already refused algorithms that no key has.
-func (c *signed) keysFor(t *jwt.Token) (any, error) {
+func (c *Signed) keysFor(t *jwt.Token) (any, error) {
 	if _, ok := t.Header["crit"]; ok {
 		return nil, errors.New("critical header")
 	}

@@ -39,7 +39,7 @@ var keys = sync.OnceValue(func() (k struct {
 
 func signed(t testing.TB, cfg token.SignedConfig) token.Codec {
 	t.Helper()
-	c, err := token.Signed(cfg)
+	c, err := token.NewSigned(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +341,7 @@ func TestSigned_RefusesKeys(t *testing.T) {
 		"other kind of signer":          {PrivateKey: signerOf{k.rsa}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := token.Signed(cfg); err == nil {
+			if _, err := token.NewSigned(cfg); err == nil {
 				t.Error("accepted")
 			}
 		})

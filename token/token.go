@@ -1,9 +1,9 @@
 // Package token seals session tokens and opens them again, in the formats of
-// next-auth v4 ([NextAuth]) and Auth.js v5 ([AuthJS]), and as signed JWTs
+// next-auth v4 ([NewNextAuth]) and Auth.js v5 ([NewAuthJS]), and as signed JWTs
 // ([Signed]). A Node service with the same secret reads what this package
 // seals, and the other way round.
 //
-//	codec, err := token.AuthJS("authjs.session-token", os.Getenv("AUTH_SECRET"))
+//	codec, err := token.NewAuthJS("authjs.session-token", os.Getenv("AUTH_SECRET"))
 //	…
 //	claims, err := codec.Open(ctx, cookie.Value)
 //	if err == nil {
@@ -14,7 +14,7 @@
 //	}
 //
 // A [Codec] proves that a token was sealed with one of its keys, and nothing
-// else. [Verify] and [Validate] check whether it may be used at this time.
+// else. [Verify] checks whether it may be used at this time.
 //
 // Nothing in this package reads the environment, the clock or the network.
 package token
@@ -24,6 +24,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/nuxtauth/nuxtauth/internal/validity"
 )
 
 // MaxSize is the length of the longest token, in bytes: longer ones are neither
@@ -52,28 +54,18 @@ type Codec interface {
 	Open(ctx context.Context, token string) (claims []byte, err error)
 }
 
-// OpenString is [Codec.Open] for claims that are needed as a string. The
-// encrypted codecs of this package take less memory for it.
-func OpenString(ctx context.Context, c Codec, token string) (string, error) {
-	if c, ok := c.(*jwe); ok {
-		return c.openString(token)
-	}
-	claims, err := c.Open(ctx, token)
-	return string(claims), err
-}
-
-// [Codec.Open] returns ErrInvalid, [Codec.Seal] ErrTooLarge, and [Verify] and
-// [Validate] any of the first three.
+// [Codec.Open] returns ErrInvalid, [Codec.Seal] ErrTooLarge, and [Verify] any of the
+// first three.
 var (
 	// ErrInvalid means that a token was not sealed with a key of the codec, or
 	// that its claims are malformed.
-	ErrInvalid = errors.New("token: invalid")
+	ErrInvalid = validity.ErrInvalid
 
 	// ErrExpired means that the time in "exp" has passed.
-	ErrExpired = errors.New("token: expired")
+	ErrExpired = validity.ErrExpired
 
 	// ErrNotYetValid means that the time in "nbf" has not come.
-	ErrNotYetValid = errors.New("token: not yet valid")
+	ErrNotYetValid = validity.ErrNotYetValid
 
 	// ErrTooLarge means that claims do not fit into a token of [MaxSize] bytes.
 	ErrTooLarge = fmt.Errorf("token: longer than %d bytes", MaxSize)

@@ -84,8 +84,8 @@ var stricter = map[string]map[string]string{
 
 func TestOpen_NodeVectors(t *testing.T) {
 	for file, newCodec := range map[string]func(string, ...string) (token.Codec, error){
-		"v4-jwe.json": token.NextAuth,
-		"v5-jwe.json": token.AuthJS,
+		"v4-jwe.json": token.NewNextAuth,
+		"v5-jwe.json": token.NewAuthJS,
 	} {
 		used := 0
 		for _, v := range readVectors[vector](t, file) {
@@ -153,8 +153,8 @@ func decodeAny(t *testing.T, b []byte) any {
 
 func TestVerify_NodeVectors(t *testing.T) {
 	for file, newCodec := range map[string]func(string, ...string) (token.Codec, error){
-		"v4-jwe.json": token.NextAuth,
-		"v5-jwe.json": token.AuthJS,
+		"v4-jwe.json": token.NewNextAuth,
+		"v5-jwe.json": token.NewAuthJS,
 	} {
 		expired := 0
 		for _, v := range readVectors[vector](t, file) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
+	"github.com/nuxtauth/nuxtauth/internal/validity"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/token"
 )
@@ -41,7 +42,7 @@ type signInState struct {
 // those of the oldest ones that were never finished.
 func (c *Call) setCheckCookie(s signInState) error {
 	now := c.cfg.Now()
-	s.IssuedAt, s.ExpiresAt = token.NumericDate(now.Unix()), token.NumericDate(now.Add(checkTTL).Unix())
+	s.IssuedAt, s.ExpiresAt = token.DateOf(now), token.DateOf(now.Add(checkTTL))
 	claims, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -108,7 +109,7 @@ func (c *Call) openCheckCookie(sealed string) (*signInState, error) {
 	if err := json.Unmarshal(claims, s); err != nil {
 		return nil, err
 	}
-	return s, token.Validate(s.IssuedAt, s.ExpiresAt, 0, c.cfg.Now())
+	return s, validity.Times{IssuedAt: int64(s.IssuedAt), ExpiresAt: int64(s.ExpiresAt)}.Check(c.cfg.Now())
 }
 
 // pruneCheckCookies clears the check cookies of the oldest sign-ins that were

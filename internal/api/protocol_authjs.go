@@ -18,11 +18,11 @@ func (authJS) Prefix() string { return "authjs" }
 func (authJS) ChunkSize() int { return cookie.AuthJSSize }
 
 func (authJS) SessionCodec(cookieName string, secrets []string) (token.Codec, error) {
-	return token.AuthJS(cookieName, secrets...)
+	return token.NewAuthJS(cookieName, secrets...)
 }
 
 func (authJS) CheckCodec(cookieName string, secrets []string) (token.Codec, error) {
-	return token.AuthJS(cookieName, secrets...)
+	return token.NewAuthJS(cookieName, secrets...)
 }
 
 // acceptsPath takes a provider's ID with the routes that have one, and nothing after

@@ -20,11 +20,11 @@ func (nextAuth) ChunkSize() int { return cookie.NextAuthSize }
 
 // SessionCodec has no salt: next-auth encrypts every session cookie with the same key.
 func (nextAuth) SessionCodec(_ string, secrets []string) (token.Codec, error) {
-	return token.NextAuth("", secrets...)
+	return token.NewNextAuth("", secrets...)
 }
 
 func (nextAuth) CheckCodec(cookieName string, secrets []string) (token.Codec, error) {
-	return token.NextAuth(cookieName, secrets...)
+	return token.NewNextAuth(cookieName, secrets...)
 }
 
 // acceptsPath takes any path, also with segments that no route has.

@@ -79,7 +79,7 @@ func (c *Call) endSessionURL(ended *session.Session) string {
 // name no end_session_endpoint. The error says that the metadata did not arrive in
 // time, or that the state can't be sealed.
 func (c *Call) logoutRequest(p *authProvider, ended *session.Session) (string, error) {
-	back := logoutState{Provider: p.ID, CallbackURL: c.callbackURL, ExpiresAt: token.NumericDate(c.cfg.Now().Add(logoutStateTTL).Unix())}
+	back := logoutState{Provider: p.ID, CallbackURL: c.callbackURL, ExpiresAt: token.DateOf(c.cfg.Now().Add(logoutStateTTL))}
 	if len(back.CallbackURL) > maxLogoutReturn {
 		back.CallbackURL = c.base.Origin
 	}

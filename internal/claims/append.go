@@ -23,10 +23,7 @@ func (c *Type) append(b []byte, v reflect.Value) ([]byte, bool) {
 	for i := range c.claims {
 		k := &c.claims[i]
 		f := v.FieldByIndex(k.index)
-		switch {
-		case k.raw && f.Len() > 0:
-			return b, false
-		case k.raw, k.omitzero && f.IsZero():
+		if k.omitzero && f.IsZero() {
 			continue
 		}
 		before := len(b)

@@ -14,7 +14,7 @@ func (c *Type) clone(v reflect.Value) {
 	for i := range c.claims {
 		k := &c.claims[i]
 		switch {
-		case k.excluded, k.raw:
+		case k.excluded:
 		case k.kind == reflect.Struct:
 			k.object.clone(v.FieldByIndex(k.index))
 		case k.kind == reflect.Slice:

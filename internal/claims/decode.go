@@ -44,7 +44,7 @@ func (c *Type) find(s *scanner, next int) int {
 		if i >= len(c.claims) {
 			i -= len(c.claims)
 		}
-		if k := &c.claims[i]; !k.raw && s.take(k.name) {
+		if s.take(c.claims[i].name) {
 			return i
 		}
 	}

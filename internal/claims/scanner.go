@@ -28,6 +28,24 @@ func (s *scanner) text() (string, bool) {
 	return text, isPlain(text)
 }
 
+// skip reads white space.
+func (s *scanner) skip() { *s = scanner(strings.TrimLeft(string(*s), whiteSpace)) }
+
+// quoted reads a string, with its quotes and escapes, that is valid JSON.
+func (s *scanner) quoted() string {
+	for i := 1; i < len(*s); i++ {
+		switch (*s)[i] {
+		case '\\':
+			i++
+		case '"':
+			text := string((*s)[:i+1])
+			*s = (*s)[i+1:]
+			return text
+		}
+	}
+	return ""
+}
+
 // list reads a list of such strings.
 func (s *scanner) list() ([]string, bool) {
 	list := []string{}

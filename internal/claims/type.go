@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/nuxtauth/nuxtauth/token"
 )
@@ -39,7 +38,6 @@ type claim struct {
 	omitempty bool
 	text      bool // of a type that writes itself, as a string
 	viaJSON   bool // read by the JSON library, and written by it unless text is set
-	raw       bool // not a member: the members that no field declares
 	excluded  bool // a field of the type that NewType excludes
 }
 
@@ -86,8 +84,6 @@ func (c *Type) add(t reflect.Type, index []int, exclude reflect.Type, excluded b
 		switch {
 		case tag == "-", !f.IsExported() && !f.Anonymous:
 			continue
-		case f.Type == reflect.TypeFor[jsontext.Value]() && tag == ",embed" && (excluded || exclude == nil):
-			k.raw = true
 		case f.Anonymous && tag == "" && k.kind == reflect.Struct:
 			if !c.add(f.Type, k.index, exclude, excluded || f.Type == exclude) {
 				return false
@@ -100,7 +96,7 @@ func (c *Type) add(t reflect.Type, index []int, exclude reflect.Type, excluded b
 		}
 		for option := range strings.SplitSeq(options, ",") {
 			switch {
-			case option == "", k.raw:
+			case option == "":
 			case option == "omitempty":
 				k.omitempty = true
 			case option == "omitzero" && !implements(f.Type, zeroMethod):
@@ -127,11 +123,10 @@ func (c *Type) add(t reflect.Type, index []int, exclude reflect.Type, excluded b
 
 // inspect sets how the JSON of a field's type is read and written.
 func (k *claim) inspect(t reflect.Type) {
-	isRaw := func(k claim) bool { return k.raw }
 	switch k.kind {
 	case reflect.Struct:
 		k.object = NewType(t, nil)
-		k.viaJSON = k.object == nil || slices.ContainsFunc(k.object.claims, isRaw)
+		k.viaJSON = k.object == nil
 	case reflect.Slice:
 		k.viaJSON = t != reflect.TypeFor[[]string]()
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:

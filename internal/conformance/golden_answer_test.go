@@ -194,12 +194,12 @@ func (p *player) cookieValue(name, value string) string {
 // depends on its name.
 func (p *player) open(name, value string) ([]byte, error) {
 	salt := flowCookie.ReplaceAllString(name, "$1")
-	codec, err := token.AuthJS(salt, p.rec.meta.Secret)
+	codec, err := token.NewAuthJS(salt, p.rec.meta.Secret)
 	if p.protocol == nuxtauth.NextAuth {
 		if strings.Contains(name, "session-token") {
 			salt = ""
 		}
-		codec, err = token.NextAuth(salt, p.rec.meta.Secret)
+		codec, err = token.NewNextAuth(salt, p.rec.meta.Secret)
 	}
 	if err != nil {
 		return nil, err

@@ -257,7 +257,7 @@ func TestCookie_ThousandsCostLittle(t *testing.T) {
 // without a subject or a time, not yet valid, or with members of wrong types.
 func TestToken_IncompleteIsNoSession(t *testing.T) {
 	a := apptest.New(t)
-	codec, err := token.NextAuth("", apptest.Secret)
+	codec, err := token.NewNextAuth("", apptest.Secret)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -327,6 +327,9 @@ func TestProfile_Request(t *testing.T) {
 	if got.Account.AccessToken != "the access token" || params.Get("code") == "" {
 		t.Errorf("account %+v, params %v", got.Account, params)
 	}
+	if got.UserinfoURL != issuer+"/userinfo" {
+		t.Errorf("UserinfoURL %q is not that of the metadata", got.UserinfoURL)
+	}
 	if more != nil || missing == nil || moved == nil {
 		t.Errorf("Get: %v, %v, %v", more, missing, moved)
 	}

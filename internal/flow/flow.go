@@ -189,7 +189,7 @@ func (f *Flow) finish(ctx context.Context, check *Check, params url.Values) (*Re
 	if err != nil {
 		return nil, err
 	}
-	user, err := f.user(ctx, profile, account, params)
+	user, err := f.user(ctx, m, profile, account, params)
 	if err != nil {
 		return nil, err
 	}

@@ -144,7 +144,7 @@ func (f *Flow) logoutToken(ctx context.Context, raw string) (*LogoutToken, error
 }
 
 // checkLogout checks the claims by the rules for logout tokens alone.
-func (f *Flow) checkLogout(c *claims) error {
+func (f *Flow) checkLogout(c *tokenClaims) error {
 	if !c.hasLogoutEvent() {
 		return errors.New("there is no logout event")
 	}
@@ -168,7 +168,7 @@ func (f *Flow) checkLogout(c *claims) error {
 }
 
 // hasLogoutEvent reports whether events has the logout event, as an object.
-func (c *claims) hasLogoutEvent() bool {
+func (c *tokenClaims) hasLogoutEvent() bool {
 	var events map[string]jsontext.Value
 	if json.Unmarshal(c.Events, &events) != nil {
 		return false

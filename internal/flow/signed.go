@@ -20,9 +20,9 @@ const (
 	skew      = 60       // seconds of tolerated clock skew
 )
 
-// claims are the claims by which a token of the provider is checked (OpenID Connect
+// tokenClaims are the claims by which a token of the provider is checked (OpenID Connect
 // Core §2, Back-Channel Logout §2.4). A nil pointer is an absent claim.
-type claims struct {
+type tokenClaims struct {
 	Issuer          string   `json:"iss"`
 	Subject         string   `json:"sub"`
 	Audience        audience `json:"aud"`
@@ -110,12 +110,12 @@ func readHeader(raw string) (*header, error) {
 // verifySigned checks the signature, issuer, audience and times of a token of the
 // provider, and returns its claims, decoded and as they were sent. The caller checks
 // the header and the claims of the kind of token. pause is that of keySet.verify.
-func (f *Flow) verifySigned(ctx context.Context, m *metadata, raw string, pause time.Duration) (*claims, jsontext.Value, error) {
+func (f *Flow) verifySigned(ctx context.Context, m *metadata, raw string, pause time.Duration) (*tokenClaims, jsontext.Value, error) {
 	payload, err := m.keys.verify(ctx, raw, pause)
 	if err != nil {
 		return nil, nil, err
 	}
-	var c claims
+	var c tokenClaims
 	if err := json.Unmarshal(payload, &c); err != nil {
 		return nil, nil, err
 	}
@@ -125,7 +125,7 @@ func (f *Flow) verifySigned(ctx context.Context, m *metadata, raw string, pause 
 	return &c, payload, nil
 }
 
-func (f *Flow) checkClaims(m *metadata, c *claims) error {
+func (f *Flow) checkClaims(m *metadata, c *tokenClaims) error {
 	expected, err := m.issuerOf(c)
 	if err != nil {
 		return err
@@ -146,7 +146,7 @@ func (f *Flow) checkClaims(m *metadata, c *claims) error {
 }
 
 // issuerOf returns the issuer that c must have.
-func (m *metadata) issuerOf(c *claims) (string, error) {
+func (m *metadata) issuerOf(c *tokenClaims) (string, error) {
 	if !m.tenants {
 		return m.Issuer, nil
 	}
@@ -156,7 +156,7 @@ func (m *metadata) issuerOf(c *claims) (string, error) {
 	return strings.Replace(m.Issuer, tenantPlaceholder, c.TenantID, 1), nil
 }
 
-func (f *Flow) checkTimes(c *claims) error {
+func (f *Flow) checkTimes(c *tokenClaims) error {
 	if c.Expiry == nil || c.IssuedAt == nil {
 		return errors.New("there is no exp or no iat")
 	}

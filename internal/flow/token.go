@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/nuxtauth/nuxtauth/internal/claims"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
@@ -87,18 +88,18 @@ type tokenResponse struct {
 	ExpiresIn    jsontext.Value `json:"expires_in"`
 	ExpiresAt    jsontext.Value `json:"expires_at"`
 
-	// Members of an account that a provider must not set through Extra.
+	// Members of an Auth.js account that a provider must not set through Extra.
 	Provider          jsontext.Value `json:"provider"`
 	Type              jsontext.Value `json:"type"`
 	ProviderAccountID jsontext.Value `json:"providerAccountId"`
 
-	Extra jsontext.Value `json:",embed"`
+	extra jsontext.Value // all others
 }
 
 // account returns the account of a response of the token endpoint.
 func (f *Flow) account(body []byte) (*provider.Account, error) {
 	var r tokenResponse
-	if err := json.Unmarshal(body, &r); err != nil {
+	if err := claims.Unmarshal(string(body), &r, &r.extra); err != nil {
 		return nil, err
 	}
 	if r.AccessToken == "" {
@@ -115,7 +116,7 @@ func (f *Flow) account(body []byte) (*provider.Account, error) {
 		IDToken:      r.IDToken,
 		TokenType:    r.TokenType,
 		Scope:        scope(r.Scope),
-		Extra:        r.Extra,
+		Extra:        r.extra,
 	}
 	lifetime, err := seconds(r.ExpiresIn)
 	if err != nil {

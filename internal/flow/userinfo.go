@@ -17,10 +17,10 @@ import (
 // with those of the userinfo endpoint, or for OAuth 2 the latter alone. It also
 // returns the claims of the ID token, empty for OAuth 2. iss is that of the
 // authorization response, if any.
-func (f *Flow) profile(ctx context.Context, m *metadata, check *Check, account *provider.Account, iss string) (provider.Profile, *claims, error) {
+func (f *Flow) profile(ctx context.Context, m *metadata, check *Check, account *provider.Account, iss string) (provider.Profile, *tokenClaims, error) {
 	if f.provider.Type != provider.TypeOIDC {
 		info, err := f.userinfo(ctx, m, account)
-		return provider.Profile(info), &claims{}, err
+		return provider.Profile(info), &tokenClaims{}, err
 	}
 
 	if account.IDToken == "" {
@@ -94,7 +94,7 @@ func merge(claims, info jsontext.Value) (provider.Profile, error) {
 }
 
 // user returns the user of the profile.
-func (f *Flow) user(ctx context.Context, profile provider.Profile, account *provider.Account, params url.Values) (*provider.User, error) {
+func (f *Flow) user(ctx context.Context, m *metadata, profile provider.Profile, account *provider.Account, params url.Values) (*provider.User, error) {
 	profileOf := f.provider.Profile
 	if profileOf == nil {
 		profileOf = provider.DefaultProfile
@@ -104,9 +104,10 @@ func (f *Flow) user(ctx context.Context, profile provider.Profile, account *prov
 		others.Del(name)
 	}
 	result, err := profileOf(ctx, provider.ProfileRequest{
-		Profile: profile,
-		Account: account,
-		Params:  others,
+		Profile:     profile,
+		Account:     account,
+		UserinfoURL: m.UserinfoURL,
+		Params:      others,
 		Get: func(ctx context.Context, url string) ([]byte, error) {
 			ctx, cancel := context.WithTimeout(ctx, f.timeout)
 			defer cancel()

@@ -13,12 +13,13 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// github returns the GitHub of the catalogue with the endpoints of the idp.
+// github returns the GitHub of the catalogue with the endpoints of the idp, changed
+// after its constructor has run.
 func github(i *idp) provider.Provider {
-	return provider.GitHub(func(p *provider.Provider) {
-		p.ClientID, p.ClientSecret = clientID, secret
-		p.TokenURL, p.UserinfoURL = i.issuer+"/token", i.issuer+"/user"
-	})
+	p := provider.GitHub()
+	p.ClientID, p.ClientSecret = clientID, secret
+	p.TokenURL, p.UserinfoURL = i.issuer+"/token", i.issuer+"/user"
+	return p
 }
 
 func TestGitHub_PrimaryEmail(t *testing.T) {
@@ -52,6 +53,9 @@ func TestGitHub_PrimaryEmail(t *testing.T) {
 				t.Errorf("user %+v", result.User)
 			}
 			for _, r := range i.seen("/user/emails") {
+				if got := "https://" + r.Host; got != i.issuer {
+					t.Errorf("the token of %s is sent to %s", i.issuer, got)
+				}
 				if r.Header.Get("Authorization") != "Bearer the access token" {
 					t.Error("a request for the addresses without the token")
 				}

@@ -33,12 +33,6 @@ type knownToken struct {
 	Hidden int      `json:"-"`
 }
 
-// extraToken has a field for the claims that no other field declares.
-type extraToken struct {
-	nuxtauth.DefaultJWT
-	More jsontext.Value `json:",embed"`
-}
-
 type names struct {
 	Names []string `json:"names"`
 }
@@ -158,9 +152,6 @@ func TestToken_EachChangeIsSaved(t *testing.T) {
 		"nil for an empty list": func(t *knownToken) { t.List = nil },
 		"an empty list":         func(t *knownToken) { t.List = []string{} },
 	})
-	testChanges(t, extraToken{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}, More: jsontext.Value(`{"node":"says"}`)}, map[string]func(*extraToken){
-		"more": func(t *extraToken) { t.More = jsontext.Value(`{"node":"asks"}`) },
-	}, map[string]func(*extraToken){})
 	testChanges(t, plainToken{
 		DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: "Ada", Extra: jsontext.Value(`{"node":"says"}`)},
 		At:         time.Unix(1_700_000_000, 0).UTC(), Pair: [2]int{1, 2}, Inner: inner{1, "x"},

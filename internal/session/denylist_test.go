@@ -117,7 +117,7 @@ func TestDenyList_SignOutWithClockBehind(t *testing.T) {
 // Tokens of another issuer may have neither a jti nor a sid.
 func TestDenyList_TokensWithoutIDEndApart(t *testing.T) {
 	a := apptest.New(t, apptest.NewStore().UseAsDenyList)
-	codec, err := token.NextAuth("", apptest.Secret)
+	codec, err := token.NewNextAuth("", apptest.Secret)
 	if err != nil {
 		t.Fatal(err)
 	}

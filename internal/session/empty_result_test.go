@@ -111,7 +111,7 @@ func (c *sealCodec) Open(ctx context.Context, sealed string) ([]byte, error) {
 
 // newCodecApp starts an application with a sealCodec.
 func newCodecApp(t *testing.T) (*apptest.App, *sealCodec) {
-	inner, err := token.NextAuth("", apptest.Secret)
+	inner, err := token.NewNextAuth("", apptest.Secret)
 	if err != nil {
 		t.Fatal(err)
 	}

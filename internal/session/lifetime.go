@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"github.com/nuxtauth/nuxtauth/internal/validity"
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
@@ -50,7 +51,8 @@ func earliest(first time.Time, more ...time.Time) time.Time {
 // check returns an error if a session has ended at this time. It wraps
 // token.ErrExpired, token.ErrNotYetValid or token.ErrInvalid.
 func (l *Lifetime) check(c *Claims, now time.Time) error {
-	if err := token.Validate(c.IssuedAt, c.ExpiresAt, c.NotBefore, now); err != nil {
+	times := validity.Times{IssuedAt: int64(c.IssuedAt), ExpiresAt: int64(c.ExpiresAt), NotBefore: int64(c.NotBefore)}
+	if err := times.Check(now); err != nil {
 		return err
 	}
 	if l.MaxAge > 0 && !now.Before(c.IssuedAt.Time().Add(l.MaxAge)) || !now.Before(l.latest(c)) {

@@ -179,7 +179,7 @@ func TestCodec_PanicIsFault(t *testing.T) {
 	} {
 		for _, name := range tt.requests {
 			t.Run(tt.name+" during "+name, func(t *testing.T) {
-				inner, err := token.NextAuth("", apptest.Secret)
+				inner, err := token.NewNextAuth("", apptest.Secret)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -232,7 +232,7 @@ func TestCache_PanicIsLogged(t *testing.T) {
 				a = newPanicApp(t, s.Use, cached)
 				s.RunBefore("FindSession", func() { panic(boom) })
 			} else {
-				inner, err := token.NextAuth("", apptest.Secret)
+				inner, err := token.NewNextAuth("", apptest.Secret)
 				if err != nil {
 					t.Fatal(err)
 				}

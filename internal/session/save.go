@@ -58,7 +58,7 @@ func (m *Manager) write(ctx context.Context, cs *CookieSet, s *Session, from cli
 func (m *Manager) stamp(s *Session) {
 	c, now := s.Claims, m.now()
 	if c.Origin.AuthTime == 0 {
-		c.Origin.AuthTime = cmp.Or(c.IssuedAt, token.NumericDate(now.Unix()))
+		c.Origin.AuthTime = cmp.Or(c.IssuedAt, token.DateOf(now))
 		c.Origin.Since = s.latest
 	}
 	if c.Origin.SessionID == "" && m.denyList.marks != nil {
@@ -67,7 +67,7 @@ func (m *Manager) stamp(s *Session) {
 		}
 	}
 	expires := m.lifetime.expiry(c, now)
-	c.IssuedAt, c.ExpiresAt, c.NotBefore, c.ID = token.NumericDate(now.Unix()), token.NumericDate(expires.Unix()), 0, ""
+	c.IssuedAt, c.ExpiresAt, c.NotBefore, c.ID = token.DateOf(now), token.DateOf(expires), 0, ""
 	if m.store == nil {
 		c.ID = rand.Text()
 	}

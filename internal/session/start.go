@@ -64,7 +64,7 @@ func (m *Manager) newSession(ctx context.Context, in SignIn) (*Session, error) {
 	c := s.Claims
 	c.Name, c.Email, c.Picture, c.Subject = in.User.Name, in.User.Email, in.User.Image, in.User.ID
 	c.Origin = in.Origin
-	c.Origin.AuthTime = token.NumericDate(m.now().Unix())
+	c.Origin.AuthTime = token.DateOf(m.now())
 	if s.ProviderTokens != nil {
 		s.ProviderTokens.set(in.Account, in.KeepIDToken)
 	}

@@ -21,7 +21,7 @@ import (
 // seal is a token of a Node server with the secret of the applications here.
 func seal(t *testing.T, claims string) string {
 	t.Helper()
-	codec, err := token.NextAuth("", apptest.Secret)
+	codec, err := token.NewNextAuth("", apptest.Secret)
 	if err != nil {
 		t.Fatal(err)
 	}
