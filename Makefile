@@ -29,9 +29,9 @@ lint: ## gofmt, go vet, golangci-lint, the words, the lock files
 	@.ci/each $(GOLANGCI_LINT) run ./...
 	@go test -run '^TestWords' ./internal/repotest
 
-modules: ## each module as its users get it, without the workspace
-	@GOWORK=off .ci/each go vet ./...
-	@GOWORK=off .ci/each go mod tidy -diff
+modules: ## each module without the workspace
+	@.ci/each "$$PWD/.ci/standalone" vet ./...
+	@.ci/each "$$PWD/.ci/standalone" mod tidy -diff
 
 fuzz: ## each fuzz target for FUZZTIME, a number of runs such as 5000x
 	@.ci/each "$$PWD/.ci/fuzz" $(FUZZTIME)
@@ -54,7 +54,7 @@ fmt: ## format all Go files
 	@find . -name '*.go' ! -path '*/node_modules/*' -exec gofmt -l -w {} +
 
 tidy: ## go mod tidy in all modules
-	@GOWORK=off .ci/each go mod tidy
+	@.ci/each "$$PWD/.ci/standalone" mod tidy
 
 example/nuxt/$(INSTALLED): example/nuxt/package-lock.json
 	@npm --prefix example/nuxt ci --ignore-scripts --no-audit --no-fund

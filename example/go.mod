@@ -9,7 +9,7 @@ require (
 	github.com/gin-gonic/gin v1.12.0
 	github.com/go-json-experiment/json v1.27.2
 	github.com/jackc/pgx/v5 v5.12.0
-	github.com/nuxtauth/nuxtauth v0.0.0
+	github.com/nuxtauth/nuxtauth v0.1.0
 	github.com/nuxtauth/nuxtauth/store/redisstore v0.0.0
 	github.com/redis/go-redis/v9 v9.23.0
 )

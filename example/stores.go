@@ -108,7 +108,7 @@ func (p storage) open(ctx context.Context) (sessions nuxtauth.SessionConfig, rel
 	switch {
 	case p.redis != nil:
 		client := redis.NewUniversalClient(p.redis)
-		sessions.Store, err = redisstore.New(client, redisstore.Options{Prefix: "nuxtauth-example:"})
+		sessions.Store, err = redisstore.New(ctx, client, redisstore.Options{Prefix: "nuxtauth-example:"})
 		release = client.Close
 
 	case p.postgres != nil:

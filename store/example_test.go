@@ -9,6 +9,48 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
+// A service of one process, with few users: a session takes about 400 bytes, and
+// its strings and claims.
+func ExampleNewMemory() {
+	sessions := store.NewMemory(store.MemoryOptions{MaxSessions: 10_000, MaxBytes: 16 << 20})
+
+	// It is for Config.Session.Store, where nuxtauth finds its other abilities too.
+	var _ store.Sessions = sessions
+
+	// With sessions in cookies it is for Config.Session.DenyList, so that a copied cookie
+	// stops working after a sign-out.
+	var _ store.Marks = sessions
+}
+
+// Of all processes that share the store, one at a time sends the report. The lease ends by
+// itself if that process stops. Work that takes longer extends its lease, and ends when
+// the lease is lost: another process may have it then.
+func ExampleLocker() {
+	var locker store.Locker = store.NewMemory(store.MemoryOptions{})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // for the wait
+	defer cancel()
+
+	const ttl = 30 * time.Second
+	lease, err := locker.Lock(ctx, "report", ttl)
+	if err != nil {
+		log.Fatal(err) // no other process has released it within a minute
+	}
+	defer lease.Release()
+	for _, part := range []string{"first", "second"} {
+		if err := lease.Extend(ctx, ttl); err != nil {
+			log.Fatal(err) // store.ErrLeaseLost, or the store does not answer
+		}
+		fmt.Println("sends the", part, "part")
+	}
+
+	lease.Release()
+	fmt.Println(lease.Extend(ctx, ttl))
+	// Output:
+	// sends the first part
+	// sends the second part
+	// store: the lease is lost
+}
+
 // A limit of three attempts to sign in within a quarter of an hour. With a store that
 // several processes share it holds for all of them together. A sign-in that succeeds
 // resets the counter.

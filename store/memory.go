@@ -6,8 +6,11 @@ import (
 	"time"
 )
 
-// MemoryOptions are the bounds of a [Memory]. The zero value is usable.
+// MemoryOptions are the bounds of a [Memory] and its clock. The zero value is usable. A
+// negative bound counts as 0.
 type MemoryOptions struct {
+	_ [0]func() // no == and no literal without names: a field of any type can be added
+
 	// MaxSessions is the largest number of sessions; 0 means 1,000,000.
 	MaxSessions int
 	// MaxBytes is about how much memory the sessions may take; 0 means 1 GiB.
@@ -34,7 +37,7 @@ type MemoryOptions struct {
 // client that signs in often sign out all others. Counters are the exception: a new
 // one replaces the one that expires first.
 //
-// A Memory starts no goroutine and needs no closing.
+// A Memory is safe for concurrent use. It starts no goroutine and needs no closing.
 type Memory struct {
 	now      func() time.Time
 	sessions sessionTable

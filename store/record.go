@@ -12,8 +12,11 @@ import (
 	"unicode/utf8"
 )
 
-// A Record is one session.
+// A Record is one session, as a [Sessions] stores it. It is plain data: its zero value is
+// no session, and concurrent use of one Record is the caller's to avoid.
 type Record struct {
+	_ [0]func() // no == and no literal without names: a field of any type can be added
+
 	// ID names the session in lists. It is no secret and opens nothing.
 	// CreateSession sets it.
 	ID string
@@ -90,7 +93,7 @@ type Key [sha256.Size]byte
 // handleSize is the length of a handle: 256 random bits in base64url.
 const handleSize = 43
 
-// NewHandle returns a handle of 256 random bits and its key.
+// NewHandle returns a handle, 256 random bits in base64url, 43 characters, and its key.
 func NewHandle() (string, Key) {
 	var b [32]byte
 	rand.Read(b[:])
@@ -109,5 +112,6 @@ func KeyOf(handle string) (Key, bool) {
 	return sha256.Sum256(b[:]), true
 }
 
-// NewID returns an ID for a [Record].
+// NewID returns an ID for a [Record]: at least 128 random bits, in letters and
+// digits.
 func NewID() string { return rand.Text() }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,21 @@ func TestUserAgent(t *testing.T) {
 		if err := r.Check(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Fields of any type can be added later, and the field that ensures it takes no memory.
+func TestRecord_CanGrow(t *testing.T) {
+	r := reflect.TypeFor[store.Record]()
+	if r.Comparable() || r.Field(0).Name != "_" {
+		t.Errorf("Record is comparable, or may be written without the names of its fields")
+	}
+	fields := uintptr(0)
+	for i := range r.NumField() {
+		fields += r.Field(i).Type.Size()
+	}
+	if r.Size() != fields {
+		t.Errorf("a Record has %d bytes, its fields %d", r.Size(), fields)
 	}
 }
 

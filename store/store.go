@@ -4,7 +4,8 @@
 // A store is a value that implements [Sessions] and as many of the other
 // abilities as it can: [Index], [Marks], [Locker] and [Counter]. [As] finds an
 // ability of a store, also behind a decorator. Package storetest has a conformance
-// suite for each.
+// suite for each. The stores that need a server also have a method Check for
+// readiness probes.
 //
 // With a store the browser's cookie holds a random handle and nothing else. The
 // store keeps the SHA-256 of the handle, see [KeyOf], and never the handle.
@@ -29,7 +30,7 @@ var (
 	// ErrUnsupported means that this kind of store never does this: it lacks an
 	// ability, or can't end a session that is kept in its cookie alone.
 	ErrUnsupported = errors.New("store: not supported by this store")
-	// ErrFull means that a bounded store is full.
+	// ErrFull means that a bounded store is full, and that the write was not done.
 	ErrFull = errors.New("store: full")
 	// ErrLeaseLost means that a [Lease] has expired or was released.
 	ErrLeaseLost = errors.New("store: the lease is lost")
@@ -38,7 +39,9 @@ var (
 // Sessions stores sessions on the server. Its methods are safe for concurrent use,
 // and each is atomic, also towards other processes that share the store. Once
 // its context has ended a method changes nothing and returns the context's error. The
-// library gives each call one second.
+// library gives each call one second. [ErrNotFound], [ErrConflict] and
+// [ErrUnsupported] are answers. After any other error it is unknown whether the
+// session exists; a write may have been done.
 // Records and slices are not retained: the caller and the store may change theirs.
 // Methods are never added to this interface.
 type Sessions interface {
@@ -57,8 +60,8 @@ type Sessions interface {
 	// session that still exists and has the version r.Version, and increments
 	// r.Version. The other fields stay as they were created, whatever r says. What
 	// [Record.Check] reports is an error. An ended session is ErrNotFound and does
-	// not come back; another version is ErrConflict. After an error the session and
-	// r.Version are as they were. ReplaceSession returns the handle to use from now
+	// not come back; another version is ErrConflict. After an error r.Version is as
+	// it was. ReplaceSession returns the handle to use from now
 	// on, which most stores leave as it is.
 	ReplaceSession(ctx context.Context, handle string, r *Record) (newHandle string, err error)
 	// DeleteSession ends the session of a handle. Ending a session that does not

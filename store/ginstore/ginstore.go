@@ -40,6 +40,8 @@ import (
 
 // Options of a [Store]. The zero value is usable.
 type Options struct {
+	_ [0]func() // no == and no literal without names: a field of any type can be added
+
 	// Name is the name of the cookie that the store signs; empty means "nuxtauth". No
 	// browser receives it. Sessions that the application has in the same store need
 	// another name.

@@ -66,11 +66,12 @@ func TestGinStore_New(t *testing.T) {
 
 func TestGinStore_HasNoOtherAbility(t *testing.T) {
 	s := newStore(t, cookie.NewStore(signKey), ginstore.Options{})
-	if _, ok := store.As[store.Index](s); ok {
-		t.Error("it is a store.Index")
-	}
-	if _, ok := store.As[store.Marks](s); ok {
-		t.Error("it is a store.Marks")
+	_, isIndex := store.As[store.Index](s)
+	_, isMarks := store.As[store.Marks](s)
+	_, isLocker := store.As[store.Locker](s)
+	_, isCounter := store.As[store.Counter](s)
+	if isIndex || isMarks || isLocker || isCounter {
+		t.Errorf("it is a store.Index: %v, Marks: %v, Locker: %v, Counter: %v", isIndex, isMarks, isLocker, isCounter)
 	}
 }
 

@@ -48,7 +48,7 @@ type setup struct {
 func (p setup) open() (s store.Sessions, done func() error, err error) {
 	if p.Driver == "redis" {
 		client := redis.NewClient(&redis.Options{Network: "unix", Addr: p.Name, ContextTimeoutEnabled: true})
-		s, err := redisstore.New(client, redisstore.Options{})
+		s, err := redisstore.New(background(), client, redisstore.Options{})
 		return s, client.Close, err
 	}
 	db, err := sql.Open(p.Driver, p.Name)

@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -95,6 +96,9 @@ func outages(t *testing.T, p setup, all ...outage) {
 		t.Fatal(err)
 	}
 	defer done()
+	ready := s.(interface {
+		Check(ctx context.Context) error
+	})
 	app, auth, err := p.newApp(s, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -140,9 +144,15 @@ func outages(t *testing.T, p setup, all ...outage) {
 			t.Fatalf("%s: %v", o.name, err)
 		}
 		forAll(func(r reader) { r.signedOut(t) })
+		if err := ready.Check(t.Context()); err == nil {
+			t.Errorf("%s: Check succeeds", o.name)
+		}
 		if err := o.up(); err != nil {
 			t.Fatalf("%s: %v", o.name, err)
 		}
 		forAll(func(r reader) { r.signedIn(t) })
+		if err := ready.Check(t.Context()); err != nil {
+			t.Errorf("%s is over, Check: %v", o.name, err)
+		}
 	}
 }

@@ -11,6 +11,9 @@ import (
 	"github.com/nuxtauth/nuxtauth/store/redisstore"
 )
 
+// unasked are the options with which New sends nothing to the server.
+var unasked = redisstore.Options{DangerouslyAllowEviction: true}
+
 func TestRedis_NewRefusesUnfitClients(t *testing.T) {
 	node := func(change func(o *redis.Options)) redis.UniversalClient {
 		o := &redis.Options{ContextTimeoutEnabled: true}
@@ -54,7 +57,7 @@ func TestRedis_NewRefusesUnfitClients(t *testing.T) {
 			if c.client != nil {
 				defer c.client.Close()
 			}
-			s, err := redisstore.New(c.client, redisstore.Options{})
+			s, err := redisstore.New(t.Context(), c.client, unasked)
 			if len(c.want) == 0 {
 				if s == nil || err != nil {
 					t.Errorf("New: %v", err)
@@ -76,7 +79,7 @@ func TestRedis_NewRefusesUnfitClients(t *testing.T) {
 func TestRedis_NewRefusesNegativeTimeouts(t *testing.T) {
 	client := redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})
 	defer client.Close()
-	if _, err := redisstore.New(client, redisstore.Options{Timeout: -time.Second}); err == nil {
+	if _, err := redisstore.New(t.Context(), client, redisstore.Options{Timeout: -time.Second, DangerouslyAllowEviction: true}); err == nil {
 		t.Error("New succeeds")
 	}
 }
@@ -110,7 +113,7 @@ func TestParseURL(t *testing.T) {
 			t.Errorf("ParseURL(%q) (-want +got):\n%s", url, diff)
 		}
 		client := redis.NewUniversalClient(o)
-		if _, err := redisstore.New(client, redisstore.Options{}); err != nil {
+		if _, err := redisstore.New(t.Context(), client, unasked); err != nil {
 			t.Errorf("New refuses the client of %q: %v", url, err)
 		}
 		client.Close()

@@ -1,8 +1,10 @@
 package redisstore_test
 
 import (
+	"context"
 	"crypto/tls"
 	"log"
+	"net/http"
 	"os"
 	"time"
 
@@ -22,7 +24,7 @@ func Example() {
 	client := redis.NewUniversalClient(options)
 	defer client.Close()
 
-	sessions, err := redisstore.New(client, redisstore.Options{Prefix: "shop:"})
+	sessions, err := redisstore.New(context.Background(), client, redisstore.Options{Prefix: "shop:"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -48,11 +50,46 @@ func ExampleParseURL() {
 	client := redis.NewUniversalClient(options)
 	defer client.Close()
 
-	sessions, err := redisstore.New(client, redisstore.Options{Timeout: 2 * time.Second})
+	sessions, err := redisstore.New(context.Background(), client, redisstore.Options{Timeout: 2 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}
 	_ = sessions // for Config.Session.Store
+}
+
+// Three Sentinels, which have a password of their own, and the primary that they call
+// "main".
+func ExampleParseURL_sentinel() {
+	options, err := redisstore.ParseURL("redis://user:password@sentinel-1:26379?master_name=main&addr=sentinel-2:26379&addr=sentinel-3:26379")
+	if err != nil {
+		log.Fatal(err)
+	}
+	options.SentinelPassword = os.Getenv("SENTINEL_PASSWORD")
+	client := redis.NewUniversalClient(options)
+	defer client.Close()
+
+	sessions, err := redisstore.New(context.Background(), client, redisstore.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = sessions // for Config.Session.Store
+}
+
+// A readiness probe: a load balancer sends no requests to a process that can't reach
+// Redis.
+func ExampleStore_Check() {
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379", ContextTimeoutEnabled: true})
+	defer client.Close()
+	sessions, err := redisstore.New(context.Background(), client, redisstore.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	http.HandleFunc("GET /ready", func(w http.ResponseWriter, r *http.Request) {
+		if err := sessions.Check(r.Context()); err != nil {
+			log.Print(err)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
 }
 
 // Options that do not come from ParseURL need these five fields at least.
@@ -66,7 +103,7 @@ func ExampleNew() {
 	})
 	defer client.Close()
 
-	sessions, err := redisstore.New(client, redisstore.Options{})
+	sessions, err := redisstore.New(context.Background(), client, redisstore.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

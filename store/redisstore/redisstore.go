@@ -4,8 +4,7 @@
 //
 // It works with every client of go-redis that talks to a primary: one server, a cluster,
 // Sentinel, with or without TLS. [ParseURL] has the settings that such a client needs.
-// Nothing is connected before the first call, so that a service can start while Redis is
-// down.
+// A service can start while Redis is down.
 //
 // # Data
 //
@@ -23,7 +22,7 @@
 //
 // # Cost of a call
 //
-// In round trips to Redis: FindSession, Mark, Marked, Count, Extend and Release are one,
+// In round trips to Redis: FindSession, Mark, Marked, Count, Extend, Release and Check are one,
 // and so is Lock, each time that it asks. CreateSession and DeleteSession are two.
 // ReplaceSession is two, and one more when it prolongs the session beyond the time until
 // which its indexes have it, for a session of a month once a week. ListSessions is one, and
@@ -40,9 +39,13 @@
 //
 // # Configuration of Redis
 //
-//   - maxmemory-policy noeviction, the default. Another policy may evict the index of a
-//     user, without which the sessions of that user can't be ended. When the memory is
-//     full, CreateSession, ReplaceSession, Mark and Count return [store.ErrFull].
+//   - maxmemory-policy noeviction, the default of Redis, but not of all who operate it.
+//     With any other policy, a Redis whose memory is full deletes keys before they expire:
+//     all keys here have an expiry, so those of the volatile policies are among them. A
+//     session ends; without the index of a user, sessions of that user can't be ended;
+//     without its mark, a session that has ended is valid again; a limit of attempts begins
+//     anew; a lease has two holders. New refuses such a policy. With noeviction,
+//     CreateSession, ReplaceSession, Mark and Count return [store.ErrFull] then.
 //   - appendonly yes. Without it a restart ends all sessions, and loses marks and counters.
 //   - Redis answers before its replicas have a write. A failover may therefore undo the
 //     last moments before it: a sign-in is lost, an ended session is back, a lease has two
@@ -50,16 +53,14 @@
 //     Sessions should be short if that matters.
 //   - A user with the permissions that a store needs: ~nuxtauth:* +get +mget +set +getdel
 //     +del +pttl +pexpire +pexpireat +zadd +zrange +zrem +zremrangebyscore +time +eval
-//     +evalsha; in another database than 0 also +select, and in a cluster +cluster|slots
-//     +cluster|shards +command.
+//     +evalsha; +info, by which New asks for the policy; in another database than 0 also
+//     +select, and in a cluster +cluster|slots +cluster|shards +command.
 package redisstore
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -71,14 +72,21 @@ import (
 
 // Options of a [Store]. The zero value is usable.
 type Options struct {
+	_ [0]func() // no == and no literal without names: a field of any type can be added
+
 	// Prefix begins every key, so that several services can share a Redis; empty means
 	// "nuxtauth:". Services with the same prefix share their data.
 	Prefix string
 
 	// Timeout bounds each round trip to Redis, including the wait for a connection and
-	// the client's retries; 0 means one second. An earlier deadline of the context comes
-	// first.
+	// the client's retries; 0 means one second, and a negative one is an error. An
+	// earlier deadline of the context comes first.
 	Timeout time.Duration
+
+	// DangerouslyAllowEviction accepts a Redis that deletes keys when its memory is full,
+	// by a maxmemory-policy other than noeviction. The package documentation has what is
+	// lost then, such as the deny-list.
+	DangerouslyAllowEviction bool
 }
 
 // Store has all abilities of a store in Redis. It is safe for concurrent use.
@@ -95,58 +103,6 @@ var (
 	_ store.Locker   = (*Store)(nil)
 	_ store.Counter  = (*Store)(nil)
 )
-
-// New returns a store that uses a client, which stays the caller's to share and to close.
-//
-// It refuses clients with which a store does not work: those that do not honour contexts,
-// those that read from replicas or from a cache, which still have sessions that have
-// ended, and [redis.Ring], which looks for the sessions of a server that is down on
-// another. It can't detect a failover client with ReplicaOnly, nor check clients of other
-// types.
-func New(client redis.UniversalClient, opts Options) (*Store, error) {
-	if err := check(client); err != nil {
-		return nil, err
-	}
-	if opts.Timeout < 0 {
-		return nil, fmt.Errorf("redisstore: Options.Timeout is %v", opts.Timeout)
-	}
-	return &Store{
-		client:  client,
-		prefix:  cmp.Or(opts.Prefix, "nuxtauth:") + keyVersion,
-		timeout: cmp.Or(opts.Timeout, time.Second),
-	}, nil
-}
-
-// check reports all problems of a client.
-func check(client redis.UniversalClient) error {
-	var problems []error
-	refuseIf := func(bad bool, why string) {
-		if bad {
-			problems = append(problems, errors.New("redisstore: "+why))
-		}
-	}
-	const (
-		deadlines = "set ContextTimeoutEnabled: without it nothing bounds a call"
-		replicas  = "unset ReadOnly, RouteByLatency and RouteRandomly: replicas still have sessions that have ended"
-		cached    = "unset ClientSideCacheConfig and ClientSideCache: a cache still has sessions that have ended"
-		ring      = "a Ring does not find the sessions of a server that is down"
-	)
-	switch c := client.(type) {
-	case nil:
-		refuseIf(true, "the client is nil")
-	case *redis.Client:
-		o := c.Options()
-		refuseIf(!o.ContextTimeoutEnabled, deadlines)
-		refuseIf(o.ClientSideCacheConfig != nil || o.ClientSideCache != nil, cached)
-	case *redis.ClusterClient:
-		o := c.Options()
-		refuseIf(!o.ContextTimeoutEnabled, deadlines)
-		refuseIf(o.ReadOnly || o.RouteByLatency || o.RouteRandomly, replicas)
-	case *redis.Ring:
-		refuseIf(true, ring)
-	}
-	return errors.Join(problems...)
-}
 
 // keyVersion is that of the formats of all keys and values. A release with other formats
 // has another.

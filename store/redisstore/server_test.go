@@ -181,6 +181,24 @@ func TestRedis_ContractOnCluster(t *testing.T) {
 			nothingRefused(t, connect(t, "redis://"+addr))
 		}
 	})
+
+	t.Run("each server is asked for its policy", func(t *testing.T) {
+		for _, addr := range addrs {
+			server, cluster := connect(t, "redis://"+addr), connect(t, "redis://"+addrs[0]+"?addr="+addrs[1])
+			set := func(policy string) {
+				t.Helper()
+				if err := server.ConfigSet(t.Context(), "maxmemory-policy", policy).Err(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			set("volatile-lru")
+			if _, err := redisstore.New(t.Context(), cluster, redisstore.Options{Timeout: longTimeout}); err == nil {
+				t.Error("New succeeds")
+			}
+			set("noeviction")
+			open(t, cluster, redisstore.Options{Timeout: longTimeout})
+		}
+	})
 }
 
 func TestRedis_Failover(t *testing.T) {
@@ -272,7 +290,7 @@ func TestRedis_Permissions(t *testing.T) {
 func addUser(t *testing.T, admin redis.UniversalClient, more ...any) {
 	t.Helper()
 	permissions := append([]any{"ACL", "SETUSER", "ada", "on", ">s3cret", "~nuxtauth:*", "+get", "+mget", "+set", "+getdel",
-		"+del", "+pttl", "+pexpire", "+pexpireat", "+zadd", "+zrange", "+zrem", "+zremrangebyscore", "+time", "+eval", "+evalsha"}, more...)
+		"+del", "+pttl", "+pexpire", "+pexpireat", "+zadd", "+zrange", "+zrem", "+zremrangebyscore", "+time", "+eval", "+evalsha", "+info"}, more...)
 	if err := admin.Do(t.Context(), permissions...).Err(); err != nil {
 		t.Fatal(err)
 	}

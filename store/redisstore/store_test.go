@@ -64,7 +64,7 @@ func longOptions(t *testing.T, url string) *redis.UniversalOptions {
 
 func open(t *testing.T, client redis.UniversalClient, opts redisstore.Options) *redisstore.Store {
 	t.Helper()
-	s, err := redisstore.New(client, opts)
+	s, err := redisstore.New(t.Context(), client, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,6 +80,7 @@ func TestRedis_RoundTripsPerCall(t *testing.T) {
 		{"Lock", 1, func() (err error) { lease, err = s.Lock(ctx, "b", time.Hour); return err }},
 		{"Extend", 1, func() error { return lease.Extend(ctx, time.Hour) }},
 		{"Release", 1, func() error { lease.Release(); return nil }},
+		{"Check", 1, func() error { return s.Check(ctx) }},
 		{"Release of a released lease", 0, func() error { lease.Release(); return nil }},
 	} {
 		trips = 0

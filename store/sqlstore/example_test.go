@@ -41,6 +41,24 @@ func Example() {
 	}
 }
 
+// A service whose role may not create tables. A migration tool has run the files of
+// [sqlstore.Migrations] before, with another role, and New returns an error if not.
+func ExampleNew_skipMigrations() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	sessions, err := sqlstore.New(ctx, db, sqlstore.Options{SkipMigrations: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = sessions // for Config.Session.Store
+}
+
 // A migration tool gets the files from here.
 func ExampleMigrations() {
 	names, err := fs.Glob(sqlstore.Migrations(), "*/*.sql")

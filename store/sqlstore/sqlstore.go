@@ -24,6 +24,8 @@ const (
 
 // Options of a [Store]. The zero value is usable.
 type Options struct {
+	_ [0]func() // no == and no literal without names: a field of any type can be added
+
 	// Dialect is the kind of the database; if it is empty, New asks the database.
 	Dialect Dialect
 
@@ -32,8 +34,8 @@ type Options struct {
 	SkipMigrations bool
 
 	// Timeout bounds each statement, including the wait for a connection and retries; 0
-	// means 5 seconds. An earlier deadline of the context comes first. A call is one
-	// statement. A ReplaceSession that fails is two, a Lock two, and one more for each
+	// means 5 seconds, and a negative one is an error. An earlier deadline of the context
+	// comes first. A call is one statement. A ReplaceSession that fails is two, a Lock two, and one more for each
 	// time that the name is taken; once a minute a call that adds a row deletes expired
 	// ones with four more. New is bounded by its context alone.
 	Timeout time.Duration
@@ -67,8 +69,10 @@ var (
 // New returns a store in db and brings its tables up to date. When several replicas call
 // it at once, one migrates and the others wait. New leaves the tables of a later release
 // as they are; each release works with the tables of the next. It needs the right to
-// create tables only if they are not up to date. If the database may start later than
-// the service, call New again until it succeeds.
+// create tables only if they are not up to date. The database must run: if it may start
+// later than the service, call New again until it succeeds. A database that is neither
+// PostgreSQL nor SQLite, or has settings with which a store does not work, is an error
+// that says what to set.
 func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 	if db == nil {
 		return nil, errors.New("sqlstore: the database is nil")
@@ -89,6 +93,19 @@ func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 		return nil, failed("open", err)
 	}
 	return s, nil
+}
+
+// Check reports whether the database answers, for a readiness probe. It reads a session
+// that does not exist: one statement, which is retried as any other. An error is that of
+// FindSession: the database is down, does not answer within [Options.Timeout], lacks the
+// tables or refuses the role, or ctx has ended. Check writes nothing: it succeeds with a
+// database that is read-only.
+func (s *Store) Check(ctx context.Context) error {
+	handle, _ := store.NewHandle()
+	if _, err := s.FindSession(ctx, handle); !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return nil
 }
 
 // open determines the dialect and prepares the database.

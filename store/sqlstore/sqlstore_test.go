@@ -169,6 +169,7 @@ func TestSQL_FaultIsNotNotFound(t *testing.T) {
 					"Count":           func() error { _, err := s.Count(t.Context(), "a", 1, time.Hour); return err },
 					"Count reads":     func() error { _, err := s.Count(t.Context(), "a", 0, 0); return err },
 					"Count subtracts": func() error { _, err := s.Count(t.Context(), "a", -1, 0); return err },
+					"Check":           func() error { return s.Check(t.Context()) },
 					"Lock":            func() error { _, err := s.Lock(t.Context(), "a", time.Minute); return err },
 				}
 				for call, f := range calls {
@@ -180,14 +181,30 @@ func TestSQL_FaultIsNotNotFound(t *testing.T) {
 				if r.ID != "" || r.Version != 0 {
 					t.Errorf("CreateSession failed and left ID %q and Version %d", r.ID, r.Version)
 				}
-				if name == "no rights" && a.times("claims FROM") != 1 {
-					t.Errorf("FindSession sent a statement that is not permitted %d times", a.times("claims FROM"))
+				if name == "no rights" && a.times("claims FROM") != 2 {
+					t.Errorf("FindSession and Check sent a statement that is not permitted %d times", a.times("claims FROM"))
 				}
 				if took := time.Since(began); took > time.Duration(len(calls))*2*time.Second {
 					t.Errorf("%d calls took %v: each waits for a second or so", len(calls), took)
 				}
 			})
 		})
+	}
+}
+
+func TestSQL_Check(t *testing.T) {
+	s, a := opened(t, func(string, []driver.NamedValue) ([][]driver.Value, error) { return nil, nil })
+	before := a.times("")
+	if err := s.Check(t.Context()); err != nil {
+		t.Errorf("Check: %v", err)
+	}
+	if n := a.times("") - before; n != 1 {
+		t.Errorf("Check is %d statements, want 1", n)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Check(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("Check: %v, want %q", err, context.Canceled)
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package storetest checks that a store keeps the contracts of package store. The
+// Package storetest has the conformance suites of the contracts of package store. The
 // tests of an implementation run the suites of the abilities that it has:
 //
 //	func TestStore(t *testing.T) {

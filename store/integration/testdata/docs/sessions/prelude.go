@@ -12,6 +12,7 @@ import (
 
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/store"
+	"github.com/nuxtauth/nuxtauth/store/sqlstore"
 )
 
 type User struct {
@@ -25,7 +26,7 @@ var (
 	config   nuxtauth.Config[Token, Session]
 	auth     *nuxtauth.Auth[Token, Session]
 	r        = gin.New()
-	sessions store.Sessions
+	sessions *sqlstore.Store
 	marks    store.Marks
 	file     = "sessions.db"
 	user     struct{ ID string }
