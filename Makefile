@@ -7,7 +7,7 @@ GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2
 # npm writes this file into node_modules at the end of an installation.
 INSTALLED = node_modules/.package-lock.json
 
-.PHONY: all help test race jsonv2 lint modules fuzz bench deps nuxt e2e fmt tidy
+.PHONY: all help test race jsonv2 lint api modules fuzz bench deps nuxt e2e fmt tidy
 
 all: lint test ## lint and test
 
@@ -28,6 +28,9 @@ lint: ## gofmt, go vet, golangci-lint, the words, the lock files
 	@.ci/each go vet ./...
 	@.ci/each $(GOLANGCI_LINT) run ./...
 	@go test -run '^TestWords' ./internal/repotest
+
+api: ## write testdata/api.txt, the listing of the exported API, after a change that CHANGELOG has
+	@go test ./internal/repotest -run '^TestAPI_IsListed$$' -api
 
 modules: ## each module without the workspace
 	@.ci/each "$$PWD/.ci/standalone" vet ./...

@@ -2,48 +2,74 @@ package nuxtauth
 
 import (
 	"context"
+	"errors"
 	"net/url"
+	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/nuxtauth/nuxtauth/internal/api"
+	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/session"
+	"github.com/nuxtauth/nuxtauth/store"
 )
 
 // Callbacks are the application's functions in the life of a session. They get a
 // context that ends with the request, and after 10 seconds at the latest. A nil
 // callback does what Auth.js does without it. A panic in one is recovered and
 // counts as an error. Callbacks of different requests run at the same time.
-type Callbacks[T JWT, S Session] struct {
+type Callbacks[T TokenType, S SessionType] struct {
 	// SignIn decides whether a proven sign-in is accepted. Nil accepts all. An error
 	// rejects the sign-in: an [*Error] with its code, one of [RedirectTo] with a
-	// redirect, and any other with the code AccessDenied.
-	SignIn func(ctx context.Context, p SignInParams) error
+	// redirect, and any other with the code AccessDenied. The session that the browser
+	// had stays.
+	SignIn SignInFunc
 
 	// Redirect returns the URL to redirect to for a callback URL: a path, or an http
-	// or https URL. Anything else, and an error, mean the application's root URL. Nil
+	// or https URL. Anything else, and an error, mean the application's root URL. A URL
+	// of another origin is used as it is returned: return none that was not checked. Nil
 	// allows paths, the application's own origin and Config.TrustedOrigins.
 	Redirect func(ctx context.Context, p RedirectParams) (string, error)
 
 	// JWT puts data into the token: at sign-in, when Account is set, and again each
 	// time the session is loaded, with the token alone. It returns the token that the
-	// session has from then on. A nil token, one without a subject, or an error ends
-	// the session, unless the error is one of [Unavailable].
-	JWT func(ctx context.Context, p JWTParams[T]) (*T, error)
+	// session has from then on: a change is written to the cookie or the Store. A nil
+	// token, one without a subject, or an error ends the session, unless the error is
+	// one of [Unavailable]. At sign-in each of them makes the sign-in fail. Nil leaves
+	// the token as it is.
+	JWT JWTFunc[T]
 
 	// Session makes what handlers and the front end see of the token, each time the
 	// session is loaded. A nil session or an error ends the session, unless the error
-	// is one of [Unavailable].
-	Session func(ctx context.Context, p SessionParams[T, S]) (*S, error)
+	// is one of [Unavailable]. Nil leaves the session as it arrives in [SessionParams].
+	Session SessionFunc[T, S]
 }
 
+// SignInFunc is the type of the SignIn callback, for packages that make one or wrap one.
+type SignInFunc = func(ctx context.Context, p SignInParams) error
+
+// JWTFunc is the type of the JWT callback, for packages that make one or wrap one.
+type JWTFunc[T TokenType] = func(ctx context.Context, p JWTParams[T]) (*T, error)
+
+// SessionFunc is the type of the Session callback, for packages that make one or wrap
+// one.
+type SessionFunc[T TokenType, S SessionType] = func(ctx context.Context, p SessionParams[T, S]) (*S, error)
+
 // Events are functions of the application that run after something has happened,
-// within the request. They can't change the result. A nil event is not called; a
-// panic in one is recovered and logged.
-type Events[T JWT, S Session] struct {
-	SignIn  func(ctx context.Context, e SignInEvent)
+// within the request: the response waits for them. They can't change the result, and must
+// not change what they get. A nil event is not called; a panic in one is recovered and
+// logged. Events of different requests run at the same time, with a context as that of
+// [Callbacks].
+type Events[T TokenType, S SessionType] struct {
+	// SignIn runs after a sign-in of the API or of [Auth.SignIn].
+	SignIn func(ctx context.Context, e SignInEvent[T])
+
+	// SignOut runs after a sign-out of the API or of [Auth.SignOut], and not for a
+	// session that expires, is revoked, or is ended by a callback or a provider.
 	SignOut func(ctx context.Context, e SignOutEvent[T])
-	Session func(ctx context.Context, e SessionEvent[T, S]) // a front end got session data
+
+	// Session runs whenever a front end gets session data: often.
+	Session func(ctx context.Context, e SessionEvent[T, S])
 }
 
 // Trigger says why the JWT or Session callback runs.
@@ -56,22 +82,28 @@ const (
 	TriggerUpdate Trigger = "update" // the front end sent data to POST /api/auth/session
 )
 
-// SignInParams is a proven sign-in, for the SignIn callback.
+// SignInParams is a proven sign-in, for the SignIn callback. User and Account are never
+// nil.
 type SignInParams struct {
 	User        *User
 	Account     *Account
 	Profile     Profile    // empty for credentials, unless Authorize gave one
 	Credentials url.Values // the form, for credentials alone
+
+	IP        string // of the client, "" if it is not known; see [SignInLimit] for proxies
+	UserAgent string // of the client, cut to 256 bytes, without control characters
 }
 
 // RedirectParams is a callback URL, for the Redirect callback.
 type RedirectParams struct {
+	_ [0]func()
+
 	URL     string // as the browser sent it: do not trust it
 	BaseURL string // the application's origin
 }
 
 // JWTParams is the input of the JWT callback.
-type JWTParams[T JWT] struct {
+type JWTParams[T TokenType] struct {
 	// Token is the token so far; the callback changes and returns it. Its
 	// strings share one piece of memory: use strings.Clone for one that is stored
 	// for long.
@@ -94,18 +126,20 @@ type JWTParams[T JWT] struct {
 	// comes from the browser: take from it only fields that users may change
 	// themselves. To reject it, return the token unchanged: an error ends the session.
 	// Copying it into the token unchecked lets a user change any field.
-	Update Update
+	Update UpdateData
 }
 
-// Update is data that the front end sent to change its session, as JSON.
-type Update jsontext.Value
+// UpdateData is data that the front end sent to change its session, as JSON of any kind.
+// It is empty unless Trigger is [TriggerUpdate].
+type UpdateData jsontext.Value
 
-// Decode puts the data into v, a pointer to a struct with json tags.
-// Without data it leaves v as it is.
-func (u Update) Decode(v any) error { return Profile(u).Decode(v) }
+// Decode puts the data into v, a pointer to a struct with json tags. Members without a
+// field are ignored. Without data it leaves v as it is. An error says that the data do not
+// fit the type; v may then have some of them.
+func (u UpdateData) Decode(v any) error { return Profile(u).Decode(v) }
 
 // SessionParams is the input of the Session callback.
-type SessionParams[T JWT, S Session] struct {
+type SessionParams[T TokenType, S SessionType] struct {
 	// Session arrives with Expires set, and with name, email and image where
 	// its user has such fields; the callback changes and returns it.
 	Session *S
@@ -113,24 +147,40 @@ type SessionParams[T JWT, S Session] struct {
 	// Token is the token as the JWT callback left it. It stays on the server.
 	Token *T
 
-	Trigger Trigger // TriggerNone or TriggerUpdate
-	Update  Update
+	Trigger Trigger    // TriggerNone or TriggerUpdate
+	Update  UpdateData // as in JWTParams: it comes from the browser
 }
 
-// SignInEvent is a sign-in that has happened.
-type SignInEvent struct {
+// SignInEvent is a sign-in that has happened. Token, User and Account are never nil.
+type SignInEvent[T TokenType] struct {
+	// Token is the token of the new session, as the JWT callback left it.
+	Token *T
+
 	User      *User
 	Account   *Account
 	Profile   Profile
 	IsNewUser bool // always false: see JWTParams
+
+	IP        string // of the client, "" if it is not known; see [SignInLimit] for proxies
+	UserAgent string // of the client, cut to 256 bytes, without control characters
 }
 
 // SignOutEvent is a sign-out that has happened.
-type SignOutEvent[T JWT] struct{ Token *T }
+type SignOutEvent[T TokenType] struct {
+	_ [0]func()
+
+	// Token is the last token of the session that has ended.
+	Token *T
+
+	IP        string // of the client, "" if it is not known; see [SignInLimit] for proxies
+	UserAgent string // of the client, cut to 256 bytes, without control characters
+}
 
 // SessionEvent is session data that a front end got.
-type SessionEvent[T JWT, S Session] struct {
-	Session *S
+type SessionEvent[T TokenType, S SessionType] struct {
+	_ [0]func()
+
+	Session *S // as the Session callback returned it
 	Token   *T
 }
 
@@ -140,7 +190,62 @@ type SessionEvent[T JWT, S Session] struct {
 // [ErrUnavailable] and err; Unavailable(nil) is nil.
 func Unavailable(err error) error { return session.Transient(err) }
 
-// RedirectTo returns an error for the SignIn callback: it rejects the sign-in and
-// redirects the browser to url, a path or URL that the Redirect callback, or its
+// RedirectTo returns a [*RedirectError] for the SignIn callback: it rejects the sign-in
+// and redirects the browser to url, a path or URL that the Redirect callback, or its
 // default, allows.
-func RedirectTo(url string) error { return &api.RedirectError{URL: url} }
+func RedirectTo(url string) error { return &RedirectError{URL: url} }
+
+// RedirectError is the error of [RedirectTo]. An error that wraps it redirects too.
+type RedirectError struct {
+	_ [0]func()
+
+	URL string // a path or URL; if the Redirect rules do not allow it, it becomes the application's root URL
+}
+
+// Error describes the redirect for the log.
+func (e *RedirectError) Error() string { return "redirected to " + strconv.Quote(e.URL) }
+
+// redirectURL returns the URL of a [RedirectError].
+func redirectURL(err error) (url string, ok bool) {
+	to, ok := errors.AsType[*RedirectError](err)
+	if !ok {
+		return "", false
+	}
+	return to.URL, true
+}
+
+// apiCallbacks are the callbacks and events that package api calls.
+func apiCallbacks[T TokenType, S SessionType](c Callbacks[T, S], e Events[T, S]) (a api.Callbacks) {
+	if c.SignIn != nil {
+		a.SignIn = func(ctx context.Context, p *api.SignInParams) error { return c.SignIn(ctx, SignInParams(*p)) }
+		a.RedirectURL = redirectURL
+	}
+	if c.Redirect != nil {
+		a.Redirect = func(ctx context.Context, to, base string) (string, error) {
+			return c.Redirect(ctx, RedirectParams{URL: to, BaseURL: base})
+		}
+	}
+	if e.SignIn != nil {
+		a.SignInEvent = func(ctx context.Context, ev *api.SignInEvent) {
+			e.SignIn(ctx, SignInEvent[T]{
+				Token: ev.Session.Token.(*T), User: ev.User, Account: ev.Account, Profile: ev.Profile, IP: ev.Client.IP, UserAgent: ev.Client.UserAgent,
+			})
+		}
+	}
+	if e.Session != nil {
+		a.SessionEvent = func(ctx context.Context, s *session.Session) {
+			e.Session(ctx, SessionEvent[T, S]{Session: s.View.(*S), Token: s.Token.(*T)})
+		}
+	}
+	return a
+}
+
+// signedOutEvent is the SignOut event for package session.
+func signedOutEvent[T TokenType](f func(context.Context, SignOutEvent[T])) func(context.Context, *session.Session, clientip.Client) {
+	if f == nil {
+		return nil
+	}
+	return func(ctx context.Context, s *session.Session, from clientip.Client) {
+		f(ctx, SignOutEvent[T]{Token: s.Token.(*T), IP: from.IP, UserAgent: store.UserAgent(from.UserAgent)})
+	}
+}

@@ -71,7 +71,9 @@ func TestCallback_Parameters(t *testing.T) {
 			calls = append(calls, fmt.Sprintf("session %q update=%s nickname=%s name=%s", p.Trigger, p.Update, p.Token.Nickname, p.Session.User.Name))
 			return p.Session, nil
 		}
-		cfg.Events.SignIn = func(_ context.Context, e nuxtauth.SignInEvent) { calls = append(calls, "event signIn "+e.User.ID) }
+		cfg.Events.SignIn = func(_ context.Context, e nuxtauth.SignInEvent[apptest.Token]) {
+			calls = append(calls, "event signIn "+e.User.ID)
+		}
 		cfg.Events.SignOut = func(_ context.Context, e nuxtauth.SignOutEvent[apptest.Token]) {
 			calls = append(calls, "event signOut "+e.Token.Subject)
 		}
@@ -203,7 +205,7 @@ func TestCallback_CanceledRequestEndsNoSession(t *testing.T) {
 			return p.Session, context.Cause(ctx)
 		}
 	})
-	cookies, err := a.Auth.Issue(ctx, &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}})
+	cookies, err := apptest.Cookies(a.Auth.Issue(ctx, &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +288,9 @@ func TestCallback_PanicIsOneAnswerAndLogLine(t *testing.T) {
 		"Redirect": {func(c *apptest.Config) {
 			c.Callbacks.Redirect = func(context.Context, nuxtauth.RedirectParams) (string, error) { panic(boom) }
 		}, true},
-		"SignIn event": {func(c *apptest.Config) { c.Events.SignIn = func(context.Context, nuxtauth.SignInEvent) { panic(boom) } }, true},
+		"SignIn event": {func(c *apptest.Config) {
+			c.Events.SignIn = func(context.Context, nuxtauth.SignInEvent[apptest.Token]) { panic(boom) }
+		}, true},
 	} {
 		for where, storage := range apptest.Storages {
 			a := apptest.New(t, storage, tt.change)
@@ -358,5 +362,31 @@ func TestCallback_GetsRequestDeadline(t *testing.T) {
 		if to := rec.Header().Get("Location"); rec.Code != http.StatusFound || !strings.HasPrefix(to, a.URL+"/api/auth/error?error=") {
 			t.Errorf("%s: %d %s", name, rec.Code, to)
 		}
+	}
+}
+
+func TestEvents_HaveTheTokenAndTheClient(t *testing.T) {
+	var params, in, out string
+	a := apptest.New(t, func(cfg *apptest.Config) {
+		cfg.Callbacks.JWT = func(_ context.Context, p nuxtauth.JWTParams[apptest.Token]) (*apptest.Token, error) {
+			p.Token.Subject = "user 1"
+			return p.Token, nil
+		}
+		cfg.Callbacks.SignIn = func(_ context.Context, p nuxtauth.SignInParams) error {
+			params = p.IP + ", " + p.UserAgent
+			return nil
+		}
+		cfg.Events.SignIn = func(_ context.Context, e nuxtauth.SignInEvent[apptest.Token]) {
+			in = e.Token.Subject + ", " + e.IP + ", " + e.UserAgent
+		}
+		cfg.Events.SignOut = func(_ context.Context, e nuxtauth.SignOutEvent[apptest.Token]) {
+			out = e.Token.Subject + ", " + e.IP + ", " + e.UserAgent
+		}
+	})
+	a.SignIn()
+	a.SignOut()
+	const client = "127.0.0.1, Go-http-client/1.1"
+	if params != client || in != "user 1, "+client || out != "user 1, "+client {
+		t.Errorf("the callback got %q, the events %q and %q", params, in, out)
 	}
 }

@@ -13,9 +13,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/nuxtauth/nuxtauth/internal/api"
 	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/origin"
+	"github.com/nuxtauth/nuxtauth/internal/page"
 	"github.com/nuxtauth/nuxtauth/internal/session"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
@@ -25,7 +27,7 @@ import (
 // Config is the configuration of an [Auth]. Every field has a safe zero value; only
 // Secret and URL must be set, here or in the environment. A change to a Config after
 // [New] has no effect.
-type Config[T JWT, S Session] struct {
+type Config[T TokenType, S SessionType] struct {
 	// Secret seals the cookies: at least 32 characters of randomness
 	// (openssl rand -base64 33). Empty means AUTH_SECRET, or NEXTAUTH_SECRET.
 	// A Node server with the same secret reads these sessions, and its sessions are
@@ -41,8 +43,8 @@ type Config[T JWT, S Session] struct {
 	// Cookies are Secure, with the prefixes __Secure- and __Host-, when it is https.
 	URL string
 
-	// BasePath is where the API is mounted. Empty means the path of URL, or
-	// "/api/auth".
+	// BasePath is where the API is mounted, such as "/app/auth". Empty means the path of
+	// URL, or "/api/auth".
 	BasePath string
 
 	// TrustHost takes the origin from X-Forwarded-Host and -Proto, or from Host, when
@@ -56,14 +58,17 @@ type Config[T JWT, S Session] struct {
 	// there may call the API with credentials (CORS). No wildcards.
 	TrustedOrigins []string
 
-	// Providers are the ways to sign in, in the order of the buttons.
+	// Providers are the ways to sign in, in the order of the buttons. Nil means that users
+	// sign in by [Auth.SignIn] or [Auth.Issue] alone, or at a Node server that shares the
+	// secret. IDs, secrets and issuers that are left out come from the environment: see
+	// [provider.Provider.WithEnv].
 	Providers []provider.Provider
 
 	// Callbacks are the application's functions in the life of a session. All are
 	// optional.
 	Callbacks Callbacks[T, S]
 
-	// Events run after something has happened.
+	// Events run after something has happened. All are optional.
 	Events Events[T, S]
 
 	// Session sets the lifetimes of sessions, and where they are stored.
@@ -86,9 +91,15 @@ type Config[T JWT, S Session] struct {
 	Protocol Protocol
 
 	// Skip reports which requests the middleware leaves alone, such as those for
-	// static files; their handlers find no session at all. It is not called for the
-	// API itself. Nil skips none.
+	// static files; their handlers find no session at all, and [Auth.Require] panics
+	// there. It is not called for the API itself. Nil, and a panic, skip none.
 	Skip func(*http.Request) bool
+
+	// Refused answers the requests that [Auth.Refuse] refuses, such as those of
+	// [Auth.Require], in place of the built-in answers. The status is set before: answer
+	// with another, or with c.Writer.Status(). It runs like a handler of the route: its
+	// panics are the router's. Nil means the built-in answers.
+	Refused func(c *gin.Context, err error)
 
 	// HTTPClient makes the calls to providers, always under the library's own
 	// limits of time and size. Nil means a client of its own.
@@ -101,8 +112,11 @@ type Config[T JWT, S Session] struct {
 	Now func() time.Time
 }
 
-// SessionConfig sets the lifetimes of sessions, and where they are stored.
+// SessionConfig sets the lifetimes of sessions, and where they are stored. The zero value
+// stores each session in its cookie, for 30 days after its last use and 90 days in all.
 type SessionConfig struct {
+	_ [0]func()
+
 	// MaxAge is the idle timeout: a session expires when it has not been used for
 	// this duration. Zero means 30 days.
 	MaxAge time.Duration
@@ -159,14 +173,18 @@ type SessionConfig struct {
 // Pages are paths or URLs of the application's own pages. An empty one means
 // the built-in page.
 type Pages struct {
+	_ [0]func()
+
 	SignIn        string // gets ?callbackUrl= and, after a failure, ?error=
-	SignOut       string
+	SignOut       string // asks whether to sign out, and posts to the API
 	Error         string // gets ?error=
-	VerifyRequest string
+	VerifyRequest string // of GET /api/auth/verify-request; no sign-in of this version leads there
 }
 
 // Theme is how the built-in pages look.
 type Theme struct {
+	_ [0]func()
+
 	ColorScheme string // "light" or "dark"; empty means what the browser prefers
 	BrandColor  string // CSS colour of the main button, such as "#0f766e"
 	ButtonText  string // CSS colour of the text on it
@@ -176,6 +194,8 @@ type Theme struct {
 // Cookies changes the cookies. Their attributes are fixed: HttpOnly,
 // SameSite=Lax, Path=/, and Secure on https.
 type Cookies struct {
+	_ [0]func()
+
 	// Prefix begins every name. Empty means "next-auth", or "authjs" in that
 	// protocol. Two Auths in one application need two prefixes and two
 	// secrets: with one secret, the sessions of one are accepted by the other.
@@ -344,6 +364,16 @@ func (p Pages) check() error {
 	return errors.Join(problems...)
 }
 
+// compile returns the pages as package api has them.
+func (p Pages) compile() api.CustomPages {
+	return api.CustomPages{SignIn: p.SignIn, SignOut: p.SignOut, Error: p.Error, VerifyRequest: p.VerifyRequest}
+}
+
+// compile returns the theme as package page has it.
+func (t Theme) compile() page.Theme {
+	return page.Theme{ColorScheme: t.ColorScheme, BrandColor: t.BrandColor, ButtonText: t.ButtonText, Logo: t.Logo}
+}
+
 // check reports numbers that limit nothing.
 func (l SignInLimit) check() error {
 	if l.PerNetwork < 0 || l.PerAccount < 0 {
@@ -373,13 +403,6 @@ func (l SignInLimit) checkFields(providers []provider.Provider) error {
 		}
 	}
 	return errors.Join(problems...)
-}
-
-// recordsOrigin reports whether tokens need the provider, and the user and the session
-// there: to be found in a store or a deny-list, to be refreshed, or for a logout.
-func recordsOrigin(abilities session.Abilities, providerTokens bool, providers []provider.Provider) bool {
-	return abilities.Store != nil || abilities.DenyList != nil || providerTokens ||
-		slices.ContainsFunc(providers, func(p provider.Provider) bool { return p.FederatedLogout || p.BackchannelLogout })
 }
 
 // checkProviders fills the providers from the environment and checks them.

@@ -1,6 +1,8 @@
 package nuxtauth_test
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -59,7 +61,7 @@ type replacedSession struct {
 }
 
 // newProblem is the text of the error of New, which must return one.
-func newProblem[T nuxtauth.JWT, S nuxtauth.Session](t *testing.T, cfg nuxtauth.Config[T, S]) string {
+func newProblem[T nuxtauth.TokenType, S nuxtauth.SessionType](t *testing.T, cfg nuxtauth.Config[T, S]) string {
 	t.Helper()
 	a, err := nuxtauth.New(cfg)
 	if err == nil {
@@ -72,7 +74,7 @@ func newProblem[T nuxtauth.JWT, S nuxtauth.Session](t *testing.T, cfg nuxtauth.C
 }
 
 // newError is the error of New with a token type, and no other problem.
-func newError[T nuxtauth.JWT]() error {
+func newError[T nuxtauth.TokenType]() error {
 	_, err := nuxtauth.New(nuxtauth.Config[T, apptest.Session]{
 		Secret: apptest.Secret, URL: "http://localhost", Providers: []provider.Provider{provider.Credentials(apptest.Authorize)},
 	})
@@ -198,12 +200,12 @@ func TestConfig_SecretAndURLFromEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cookies, err := auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}})
+	cookies, err := apptest.Cookies(auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}}))
 	if err != nil || len(cookies) != 1 || cookies[0].Name != "__Secure-next-auth.session-token" {
 		t.Fatalf("got %v, %v", cookies, err)
 	}
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	req, rec := apptest.NewRequest("GET", "/auth/session", cookies)
 	r.ServeHTTP(rec, req)
 	if !strings.Contains(rec.Body.String(), "expires") {
@@ -212,7 +214,7 @@ func TestConfig_SecretAndURLFromEnvironment(t *testing.T) {
 }
 
 // configError is the error of New for these types and this configuration of sessions.
-func configError[T nuxtauth.JWT, S nuxtauth.Session](session nuxtauth.SessionConfig) error {
+func configError[T nuxtauth.TokenType, S nuxtauth.SessionType](session nuxtauth.SessionConfig) error {
 	_, err := nuxtauth.New(nuxtauth.Config[T, S]{Secret: apptest.Secret, URL: "http://localhost", Session: session})
 	return err
 }
@@ -241,7 +243,7 @@ func sessionJSON[U any](t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cookies, err := auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: "Ada", Email: "ada@example.com"}})
+	cookies, err := apptest.Cookies(auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: "Ada", Email: "ada@example.com"}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,6 +346,48 @@ func TestNew_EndlessMaxLifetimeEndsNoSession(t *testing.T) {
 		a.SignIn()
 		if a.Clock.Advance(20 * 24 * time.Hour); a.Session() == nil {
 			t.Errorf("%s: the session ended", name)
+		}
+	}
+}
+
+func TestConfigErrors_NameTheirField(t *testing.T) {
+	_, err := nuxtauth.New(apptest.Config{
+		Secret: apptest.Secret, OldSecrets: []string{"short"}, URL: "nowhere", Protocol: 7, Session: nuxtauth.SessionConfig{MaxAge: -1, AdoptCookies: true},
+		Providers: []provider.Provider{{ID: "a b"}}, Pages: nuxtauth.Pages{SignIn: "login"}, Theme: nuxtauth.Theme{ColorScheme: "blue"},
+		SignInLimit: nuxtauth.SignInLimit{PerNetwork: -1}, BasePath: "auth", TrustedOrigins: []string{"*"},
+		Cookies: nuxtauth.Cookies{Domain: "a b"},
+	})
+	fields := make(map[string]int)
+	for e := range nuxtauth.ConfigErrors(fmt.Errorf("start: %w", err)) {
+		fields[e.Field]++
+		if !strings.HasPrefix(e.Error(), "nuxtauth: ") && e.Field != "Providers" || !errors.Is(e, e.Err) || !strings.Contains(err.Error(), e.Error()) {
+			t.Errorf("%s: %v", e.Field, e)
+		}
+	}
+	for _, field := range []string{
+		"OldSecrets", "URL", "BasePath", "TrustedOrigins", "Protocol", "Session.MaxAge", "Session.AdoptCookies", "Providers", "Pages.SignIn", "Theme.ColorScheme",
+		"SignInLimit", "Cookies",
+	} {
+		if fields[field] == 0 {
+			t.Errorf("no error names %s: %v", field, err)
+		}
+	}
+	if fields["Cookies"] != 1 {
+		t.Errorf("%d mistakes in Cookies: %v", fields["Cookies"], err)
+	}
+	for range nuxtauth.ConfigErrors(err) {
+		break
+	}
+	for e := range nuxtauth.ConfigErrors(apptest.ErrDown) {
+		t.Errorf("another error has %v", e)
+	}
+	_, err = nuxtauth.New(nuxtauth.Config[struct {
+		nuxtauth.DefaultJWT
+		Sub string `json:"sub"`
+	}, apptest.Session]{Secret: apptest.Secret, URL: "http://localhost:3000"})
+	for e := range nuxtauth.ConfigErrors(err) {
+		if e.Field != "" {
+			t.Errorf("a mistake in a type has the field %q", e.Field)
 		}
 	}
 }

@@ -2,49 +2,13 @@ package nuxtauth_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/nuxtauth/nuxtauth"
 )
-
-// A frontEnd sends requests to an application as a browser does, with its cookies.
-type frontEnd struct {
-	app     http.Handler
-	cookies []*http.Cookie
-}
-
-// send returns the status and the body of the answer.
-func (f *frontEnd) send(method, path, body string) string {
-	r := httptest.NewRequest(method, "http://localhost:3000"+path, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	for _, c := range f.cookies {
-		r.AddCookie(c)
-	}
-	w := httptest.NewRecorder()
-	f.app.ServeHTTP(w, r)
-	f.cookies = append(f.cookies, w.Result().Cookies()...)
-	return fmt.Sprint(w.Code, " ", w.Body)
-}
-
-// update sends data to POST /api/auth/session, as update(data) of the front end does.
-func (f *frontEnd) update(data string) string {
-	_, answer, _ := strings.Cut(f.send("GET", "/api/auth/csrf", ""), " ")
-	var csrf struct{ CSRFToken string }
-	if err := json.Unmarshal([]byte(answer), &csrf); err != nil {
-		return err.Error()
-	}
-	return f.send("POST", "/api/auth/session", fmt.Sprintf(`{"csrfToken":%q,"data":%s}`, csrf.CSRFToken, data))
-}
-
-// midnight is the clock of the examples that print a date.
-func midnight() time.Time { return time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) }
 
 // Gin runs a middleware for the routes that are added after it. Call r.Use first.
 func ExampleMiddleware_incorrect() {
@@ -57,7 +21,7 @@ func ExampleMiddleware_incorrect() {
 		Secret: secret, URL: "http://localhost:3000",
 	}))
 
-	(&frontEnd{app: r}).send("GET", "/me", "")
+	(&frontEnd{app: r}).get("/me")
 	// Output: nuxtauth: there is no session in the gin.Context: add r.Use(nuxtauth.Middleware(cfg)) before this route, and check Config.Skip
 }
 
@@ -72,12 +36,12 @@ func ExampleAuth_Register_incorrect() {
 		return
 	}
 	incorrect := gin.New()
-	incorrect.Group("/app").Use(auth.Handler())
+	incorrect.Group("/app").Use(auth.Middleware())
 	correct := gin.New()
 	auth.Register(correct.Group("/app"))
 
-	fmt.Println((&frontEnd{app: incorrect}).send("GET", "/app/auth/session", ""))
-	fmt.Println((&frontEnd{app: correct}).send("GET", "/app/auth/session", ""))
+	fmt.Println((&frontEnd{app: incorrect}).get("/app/auth/session"))
+	fmt.Println((&frontEnd{app: correct}).get("/app/auth/session"))
 	// Output:
 	// 404 404 page not found
 	// 200 {}
@@ -106,7 +70,7 @@ func ExampleNew_incorrect() {
 
 // The data of an update are from the browser. Decoded into the token, they change
 // any field: decode them into a struct of those that users may change.
-func ExampleUpdate_incorrect() {
+func ExampleUpdateData_incorrect() {
 	type Token struct {
 		nuxtauth.DefaultJWT
 		Nickname string `json:"nickname,omitzero"`
@@ -139,8 +103,7 @@ func ExampleUpdate_incorrect() {
 	}
 
 	for _, callback := range []func(context.Context, nuxtauth.JWTParams[Token]) (*Token, error){incorrect, correct} {
-		auth, err := nuxtauth.New(nuxtauth.Config[Token, Session]{
-			Secret: secret, URL: "http://localhost:3000", Now: midnight,
+		auth, r := newApp(nuxtauth.Config[Token, Session]{
 			Callbacks: nuxtauth.Callbacks[Token, Session]{
 				JWT: callback,
 				Session: func(_ context.Context, p nuxtauth.SessionParams[Token, Session]) (*Session, error) {
@@ -149,18 +112,8 @@ func ExampleUpdate_incorrect() {
 				},
 			},
 		})
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		r := gin.New()
-		r.Use(auth.Handler())
-		cookies, err := auth.Issue(context.Background(), &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}, Role: "user"})
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		fmt.Println((&frontEnd{r, cookies}).update(`{"nickname":"Ada","role":"admin"}`))
+		browser := signedIn(auth, r, &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}, Role: "user"})
+		fmt.Println(browser.post("/api/auth/session", `{"data":{"nickname":"Ada","role":"admin"}}`))
 	}
 	// Output:
 	// 200 {"user":{"nickname":"Ada","role":"admin"},"expires":"2026-12-31T00:00:00.000Z"}
@@ -175,8 +128,7 @@ func ExampleSessionParams_incorrect() {
 		SessionToken string `json:"sessionToken"`
 	}
 	type Session = nuxtauth.DefaultSession[User]
-	auth, err := nuxtauth.New(nuxtauth.Config[Token, Session]{
-		Secret: secret, URL: "http://localhost:3000", Now: midnight,
+	auth, r := newApp(nuxtauth.Config[Token, Session]{
 		Callbacks: nuxtauth.Callbacks[Token, Session]{
 			Session: func(_ context.Context, p nuxtauth.SessionParams[Token, Session]) (*Session, error) {
 				p.Session.User.SessionToken = p.Token.SessionToken
@@ -184,20 +136,10 @@ func ExampleSessionParams_incorrect() {
 			},
 		},
 	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	r := gin.New()
-	r.Use(auth.Handler())
 
-	cookies, err := auth.Issue(context.Background(), &Token{
+	browser := signedIn(auth, r, &Token{
 		DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: "Ada"}, SessionToken: "session-token-of-the-user-api",
 	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println((&frontEnd{r, cookies}).send("GET", "/api/auth/session", ""))
+	fmt.Println(browser.get("/api/auth/session"))
 	// Output: 200 {"user":{"name":"Ada","sessionToken":"session-token-of-the-user-api"},"expires":"2026-12-31T00:00:00.000Z"}
 }

@@ -126,7 +126,7 @@ func ExampleNew() {
 		return
 	}
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 
 	r.GET("/profile", auth.Require(), showProfile)
 	r.GET("/admin", auth.Require(isAdmin), showAdmin)
@@ -173,100 +173,101 @@ func ExampleGetToken() {
 	// Output: 401
 }
 
+// While the user API does not respond, users see 503 and stay signed in.
 func ExampleUnavailable() {
-	callback := func(ctx context.Context, p nuxtauth.SessionParams[Token, Session]) (*Session, error) {
-		u, err := people.User(ctx, p.Token.SessionToken)
-		if _, ok := errors.AsType[net.Error](err); ok { // no answer
-			return nil, nuxtauth.Unavailable(err)
-		}
-		if err != nil {
-			return nil, err
-		}
-		p.Session.User = User{u.Name, u.Avatar, u.Role}
-		return p.Session, nil
-	}
-	_, err := callback(context.Background(), nuxtauth.SessionParams[Token, Session]{Token: &Token{}})
-	fmt.Println(err)
-	// Output: no such session
+	var down error = &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	auth, r := newApp(nuxtauth.Config[Token, Session]{
+		Callbacks: nuxtauth.Callbacks[Token, Session]{
+			Session: func(ctx context.Context, p nuxtauth.SessionParams[Token, Session]) (*Session, error) {
+				u, err := people.User(ctx, p.Token.SessionToken)
+				if down != nil {
+					err = down // as from an HTTP client
+				}
+				if _, ok := errors.AsType[net.Error](err); ok { // no response
+					return nil, nuxtauth.Unavailable(err)
+				}
+				if err != nil {
+					return nil, err // the session ends
+				}
+				p.Session.User = User{u.Name, u.Avatar, u.Role}
+				return p.Session, nil
+			},
+		},
+	})
+	r.GET("/profile", auth.Require(), showProfile)
+
+	browser := signedIn(auth, r, &Token{
+		DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}, SessionToken: "session-token-of-the-user-api",
+	})
+	fmt.Println(browser.get("/profile"))
+	down = nil
+	fmt.Println(browser.get("/profile"))
+	// Output:
+	// 503 {"message":"The session could not be checked. Try again soon."}
+	// 200 Hello, Ada Lovelace
 }
 
+// The page lists the devices of the user, and ends the sessions of all others.
 func ExampleAuth_ListSessions() {
-	for name, value := range map[string]string{
-		"AUTH_SECRET": secret, "AUTH_URL": "http://localhost:3000",
-		"AUTH_KEYCLOAK_ID": "id", "AUTH_KEYCLOAK_SECRET": "secret", "AUTH_KEYCLOAK_ISSUER": "https://id.example.com/realms/shop",
-	} {
-		os.Setenv(name, value)
-		defer os.Unsetenv(name)
-	}
-
-	sessions := store.NewMemory(store.MemoryOptions{})
-
-	auth, err := nuxtauth.New(nuxtauth.Config[Token, Session]{
-		Providers: []provider.Provider{provider.Keycloak()},
-		Session:   nuxtauth.SessionConfig{Store: sessions},
+	auth, r := newApp(nuxtauth.Config[Token, Session]{
+		Session: nuxtauth.SessionConfig{Store: store.NewMemory(store.MemoryOptions{Now: midnight})},
 	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	r := gin.New()
-	r.Use(auth.Handler())
-
 	r.GET("/devices", auth.Require(), func(c *gin.Context) {
-		list, err := auth.ListSessions(c, auth.Token(c).Subject)
+		list, err := auth.ListSessions(c, auth.Subject(c))
 		if err != nil {
 			c.AbortWithStatus(http.StatusServiceUnavailable)
 			return
 		}
-		c.JSON(http.StatusOK, list)
+		for _, s := range list {
+			c.String(http.StatusOK, "current: %t, until %s\n", s.Current, s.ExpiresAt)
+		}
 	})
 	r.POST("/devices/sign-out-others", auth.Require(), func(c *gin.Context) {
-		_, err := auth.RevokeOtherSessions(c)
+		ended, err := auth.RevokeOtherSessions(c)
 		if err != nil {
 			c.AbortWithStatus(http.StatusServiceUnavailable)
-		}
-	})
-
-	ctx := context.Background()
-	var cookies []*http.Cookie
-	for range 2 { // two devices
-		cookies, err = auth.Issue(ctx, &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "ada"}})
-		if err != nil {
-			fmt.Println(err)
 			return
 		}
-	}
-	request := httptest.NewRequest("POST", "http://localhost:3000/devices/sign-out-others", nil)
-	request.AddCookie(cookies[0])
-	r.ServeHTTP(httptest.NewRecorder(), request)
-	list, err := auth.ListSessions(ctx, "ada")
-	fmt.Println(len(list), err)
+		c.JSON(http.StatusOK, ended)
+	})
 
-	user := struct{ ID string }{"ada"}
-	_, err = auth.RevokeSessions(ctx, user.ID)
-	list, _ = auth.ListSessions(ctx, "ada")
-	fmt.Println(len(list), err)
+	signedIn(auth, r, &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}})
+	browser := signedIn(auth, r, &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}})
+	fmt.Println(browser.send("POST", "/devices/sign-out-others", ""))
+	fmt.Println(browser.get("/devices"))
 	// Output:
-	// 1 <nil>
-	// 0 <nil>
+	// 200 1
+	// 200 current: true, until 2026-12-31T00:00:00.000Z
 }
 
+// The support signs a user out on all devices.
+func ExampleAuth_RevokeSessions() {
+	auth, r := newApp(nuxtauth.Config[Token, Session]{
+		Session: nuxtauth.SessionConfig{Store: store.NewMemory(store.MemoryOptions{Now: midnight})},
+	})
+	browser := signedIn(auth, r, &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}})
+
+	fmt.Println(auth.RevokeSessions(context.Background(), "1"))
+	fmt.Println(browser.get("/api/auth/session"))
+	// Output:
+	// 1 <nil>
+	// 200 {}
+}
+
+// Three ways to store sessions beside the default, which needs no service.
 func ExampleSessionConfig() {
-	marks := store.NewMemory(store.MemoryOptions{})
-	sessions := store.NewMemory(store.MemoryOptions{})
-	for _, cfg := range []nuxtauth.Config[Token, Session]{
-		{
-			Session: nuxtauth.SessionConfig{DenyList: marks},
-		},
-		{
-			Session: nuxtauth.SessionConfig{Store: sessions, AdoptCookies: true},
-		},
-		{
-			Session: nuxtauth.SessionConfig{CacheFor: 5 * time.Second},
-		},
+	memory := func() *store.Memory { return store.NewMemory(store.MemoryOptions{}) }
+	for _, session := range []nuxtauth.SessionConfig{
+		// In cookies, and a sign-out ends copies of the cookie too.
+		{MaxAge: 12 * time.Hour, DenyList: memory()},
+		// In a store. The sessions that are in cookies move into it.
+		{Store: memory(), AdoptCookies: true},
+		// In cookies, and the callbacks run once in five seconds for each of them.
+		{CacheFor: 5 * time.Second},
 	} {
-		cfg.Secret, cfg.URL = secret, "http://localhost:3000"
-		_, err := nuxtauth.New(cfg)
+		_, err := nuxtauth.New(nuxtauth.Config[Token, Session]{
+			Secret: secret, URL: "http://localhost:3000", Session: session,
+		})
 		fmt.Println(err)
 	}
 	// Output:
@@ -275,6 +276,7 @@ func ExampleSessionConfig() {
 	// <nil>
 }
 
+// A store of gin-contrib/sessions stores the sessions.
 func ExampleSessionConfig_ginContrib() {
 	backend := cookie.NewStore([]byte(os.Getenv("SESSION_KEY")))
 	sessions, err := ginstore.New(backend, ginstore.Options{})
@@ -282,32 +284,21 @@ func ExampleSessionConfig_ginContrib() {
 	// Output: true <nil>
 }
 
+// With the token of the provider in the session, handlers call the provider's API for the
+// user: see Auth.AccessToken. Google gives a refresh token with access_type=offline.
 func ExampleProviderTokens() {
 	type Token struct {
 		nuxtauth.DefaultJWT
 		nuxtauth.ProviderTokens
 	}
-	auth, err := nuxtauth.New(nuxtauth.Config[Token, Session]{Secret: secret, URL: "http://localhost:3000"})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	r := gin.New()
-	r.Use(auth.Handler())
-
-	r.GET("/calendar", auth.Require(), func(c *gin.Context) {
-		token, err := auth.AccessToken(c)
-		if err != nil {
-			c.AbortWithStatus(http.StatusBadGateway)
-			return
-		}
-		showCalendar(c, token)
+	_, err := nuxtauth.New(nuxtauth.Config[Token, Session]{
+		Secret: secret, URL: "http://localhost:3000",
+		Providers: []provider.Provider{provider.Google(func(p *provider.Provider) {
+			p.ClientID, p.ClientSecret = "id", "secret"
+			p.Scopes = append(p.Scopes, "https://www.googleapis.com/auth/calendar.readonly")
+			p.AuthorizationParams = map[string]string{"access_type": "offline", "prompt": "consent"}
+		})},
 	})
-
-	w := httptest.NewRecorder()
-	r.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost:3000/calendar", nil))
-	fmt.Println(w.Code)
-	// Output: 401
+	fmt.Println(err)
+	// Output: <nil>
 }
-
-func showCalendar(c *gin.Context, accessToken string) { c.Status(http.StatusOK) }

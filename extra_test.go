@@ -36,7 +36,7 @@ type Link struct {
 }
 
 // A node is an application whose session cookie a Node server reads and writes too.
-type node[T nuxtauth.JWT] struct {
+type node[T nuxtauth.TokenType] struct {
 	*testing.T
 	auth    *nuxtauth.Auth[T, nuxtauth.DefaultSession[nuxtauth.DefaultUser]]
 	router  *gin.Engine
@@ -46,7 +46,7 @@ type node[T nuxtauth.JWT] struct {
 	inToken func(*T) // the JWT callback
 }
 
-func newNode[T nuxtauth.JWT](t *testing.T) *node[T] {
+func newNode[T nuxtauth.TokenType](t *testing.T) *node[T] {
 	n := &node[T]{T: t, router: gin.New()}
 	clock := apptest.NewClock()
 	n.now = clock.Now().Unix()
@@ -67,7 +67,7 @@ func newNode[T nuxtauth.JWT](t *testing.T) *node[T] {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.router.Use(n.auth.Handler())
+	n.router.Use(n.auth.Middleware())
 	return n
 }
 
@@ -102,7 +102,7 @@ const undeclared = `"big":9007199254740993,"nested":{"a":[1,null]},"Extra":{"x":
 
 // The claims of a Node server that no field declares reach the callback, and are
 // written back at the top level as they came.
-func testExtra[T nuxtauth.JWT](t *testing.T, extra func(*T) *jsontext.Value, setRole func(*T, string)) {
+func testExtra[T nuxtauth.TokenType](t *testing.T, extra func(*T) *jsontext.Value, setRole func(*T, string)) {
 	n := newNode[T](t)
 	times := fmt.Sprintf(`"iat":%d,"exp":%d`, n.now, n.now+3600)
 	var seen string
@@ -127,7 +127,7 @@ func testExtra[T nuxtauth.JWT](t *testing.T, extra func(*T) *jsontext.Value, set
 		t.Fatal(err)
 	}
 	*extra(tok) = jsontext.Value("{" + undeclared + "}")
-	cookies, err := n.auth.Issue(t.Context(), tok)
+	cookies, err := apptest.Cookies(n.auth.Issue(t.Context(), tok))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func testExtra[T nuxtauth.JWT](t *testing.T, extra func(*T) *jsontext.Value, set
 
 	for _, wrong := range []string{`null`, `[1]`, `{"a":1`, `{"a":1,"a":2}`, `{"a":1}}`, `{"role":"root"}`, `{"sub":"2"}`, `{"\u0073ub":"2"}`, `{"exp":1}`} {
 		*extra(tok) = jsontext.Value(wrong)
-		if cookies, err := n.auth.Issue(t.Context(), tok); err == nil {
+		if cookies, err := apptest.Cookies(n.auth.Issue(t.Context(), tok)); err == nil {
 			t.Errorf("%s is issued as %s", wrong, n.open(cookies))
 		}
 		got := n.load(`{"sub":"1",`+times+`}`, func(tok *T) { *extra(tok) = jsontext.Value(wrong) })

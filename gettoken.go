@@ -24,8 +24,8 @@ type TokenOptions struct {
 	URL        string // https looks for the Secure cookie; empty means AUTH_URL, or NEXTAUTH_URL
 	Protocol   Protocol
 	Cookies    Cookies
-	Codec      token.Codec // nil means that of the Protocol, made from the secrets at each call
-	Now        func() time.Time
+	Codec      token.Codec      // nil means that of the Protocol, made from the secrets at each call
+	Now        func() time.Time // nil means time.Now
 
 	// Store and DenyList are those of the service that signs users in, if it
 	// has one. With either, Protocol and Cookies.Prefix have to be those of that
@@ -41,13 +41,15 @@ type TokenOptions struct {
 
 // GetToken reads the token of a request in a service that does not run the
 // middleware: from the session cookie, in chunks or not, or else from
-// Authorization: Bearer. No callback runs. The error is [ErrSignedOut] if the request
-// carries no token. It wraps [token.ErrInvalid], [token.ErrExpired],
-// [token.ErrNotYetValid] or [store.ErrNotFound] if the token is no longer valid, or
-// never was, and [ErrUnavailable] if that can't be told now. Any other error is one of
-// the options. A panic of the Store, the DenyList, the Codec or a JSON method of the
-// token type is logged with slog.Default().
-func GetToken[T JWT](r *http.Request, o TokenOptions) (*T, error) {
+// Authorization: Bearer. No callback runs. The token expires at the time that is in it: a
+// MaxAge or MaxLifetime that was shortened since does not apply.
+//
+// The error is [ErrSignedOut] if the request carries no token. It wraps
+// [token.ErrInvalid], [token.ErrExpired], [token.ErrNotYetValid] or [store.ErrNotFound] if
+// the token is no longer valid, or never was, and [ErrUnavailable] if that can't be told
+// now. Any other error is one of the options. A panic of the Store, the DenyList, the
+// Codec or a JSON method of the token type is logged with slog.Default().
+func GetToken[T TokenType](r *http.Request, o TokenOptions) (*T, error) {
 	protocol, err := o.Protocol.protocol()
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -19,28 +20,38 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/session"
 )
 
-// Middleware is [New] and [Auth.Handler] in one, for a router that needs no
+// Middleware is [New] and [Auth.Middleware] in one, for a router that needs no
 // more: r.Use(nuxtauth.Middleware(cfg)). It panics when New would return an
 // error, so that a wrong configuration does not start.
-func Middleware[T JWT, S Session](cfg Config[T, S]) gin.HandlerFunc {
+func Middleware[T TokenType, S SessionType](cfg Config[T, S]) gin.HandlerFunc {
 	a, err := New(cfg)
 	if err != nil {
 		panic(err)
 	}
-	return a.Handler()
+	return a.Middleware()
 }
 
 // Auth is the compiled form of a [Config]. It is safe for concurrent use. Make one
 // with [New].
-type Auth[T JWT, S Session] struct {
+type Auth[T TokenType, S SessionType] struct {
 	api      *api.Server
 	sessions *session.Manager
 	types    *typed[T, S]
+	refused  func(*gin.Context, error) // Config.Refused
+	now      func() time.Time
 }
 
+// none is the session of requests without a credential.
+var none = new(session.Session)
+
+// refusing is the key of a request that Config.Refused is answering.
+type refusing struct{}
+
 // New checks cfg and makes an [Auth] of it. It reports every mistake of cfg at
-// once, each with what to write instead.
-func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
+// once, each with what to write instead: see [ConfigErrors]. New reads the environment
+// where cfg leaves out the secret, the URL, or the ID, secret and issuer of a provider. It
+// makes no request to a provider: that begins with the first sign-in.
+func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 	log, now := cfg.Logger, cfg.Now
 	if log == nil {
 		log = slog.Default()
@@ -49,35 +60,42 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 		now = time.Now
 	}
 	cfg = cfg.guarded(log)
-	problems := []error{checkTypes[T, S](log)}
+	var problems mistakes
+	problems.add("", checkTypes[T, S](log))
 	protocol, err := cfg.Protocol.protocol()
-	problems = append(problems, err)
+	problems.add("Protocol", err)
 	if err != nil {
 		protocol = api.NextAuth // to look for further mistakes
 	}
 	realm := cfg.Cookies.realm(protocol)
 	times := cfg.Session.withDefaults()
-	problems = append(problems, times.check())
+	problems.add("Session", times.check())
 	providerTokens := providerTokensOf(new(T)) != nil
 	abilities, err := session.NewAbilities(log, session.Storage{
 		Store: cfg.Session.Store, DenyList: cfg.Session.DenyList, Adopt: cfg.Session.AdoptCookies, ProviderTokens: providerTokens,
 	})
-	problems = append(problems, err)
+	problems.add("Session", err)
 	secrets, err := secretsOf("Config", cfg.Secret, cfg.OldSecrets)
-	problems = append(problems, err)
+	problems.add("Secret", err)
 	var plain, secure session.CookieSet
 	if len(secrets) > 0 {
-		var errPlain, errSecure error
-		plain, errPlain = api.NewCookieSet(protocol, cookie.Defaults(realm, false), cfg.Cookies.Domain, cfg.Session.Codec, secrets)
-		secure, errSecure = api.NewCookieSet(protocol, cookie.Defaults(realm, true), cfg.Cookies.Domain, cfg.Session.Codec, secrets)
-		problems = append(problems, errPlain, errSecure)
+		plain, err = api.NewCookieSet(protocol, cookie.Defaults(realm, false), cfg.Cookies.Domain, cfg.Session.Codec, secrets)
+		problems.add("Cookies", err)
+		plainErr := err
+		secure, err = api.NewCookieSet(protocol, cookie.Defaults(realm, true), cfg.Cookies.Domain, cfg.Session.Codec, secrets)
+		if plainErr == nil { // most are the same
+			problems.add("Cookies", err)
+		}
 	}
 	site, err := siteOf(cfg.URL, cfg.BasePath, cfg.TrustHost, cfg.TrustedOrigins)
-	problems = append(problems, err)
-	pages, err := page.New(page.Theme(cfg.Theme))
-	problems = append(problems, err, cfg.Pages.check(), cfg.SignInLimit.check(), cfg.SignInLimit.checkFields(cfg.Providers))
+	problems.add("URL", err)
+	pages, err := page.New(cfg.Theme.compile())
+	problems.add("Theme", err)
+	problems.add("Pages", cfg.Pages.check())
+	problems.add("SignInLimit", cfg.SignInLimit.check())
+	problems.add("Providers", cfg.SignInLimit.checkFields(cfg.Providers))
 	checked, err := checkProviders(cfg.Providers, abilities)
-	problems = append(problems, err)
+	problems.add("Providers", err)
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
@@ -93,20 +111,20 @@ func New[T JWT, S Session](cfg Config[T, S]) (*Auth[T, S], error) {
 		Lifetime: session.Lifetime{MaxAge: times.MaxAge, MaxLifetime: times.MaxLifetime, UpdateAge: times.UpdateAge},
 		CacheFor: times.CacheFor, Providers: providers, Clients: clients, Log: log, Now: now,
 	})
-	return &Auth[T, S]{types: types, sessions: sessions, api: api.New(api.Config{
+	return &Auth[T, S]{types: types, sessions: sessions, refused: cfg.Refused, now: now, api: api.New(api.Config{
 		Routes: routes, Protocol: protocol, Site: site, HTTP: &plain, HTTPS: &secure, CSRF: origin.NewCSRF(secrets...),
 		Sessions: sessions, Providers: providers, Callbacks: apiCallbacks(cfg.Callbacks, cfg.Events),
-		Limit: cfg.SignInLimit.compile(log), Counter: abilities.Counter, Pages: pages, CustomPages: api.CustomPages(cfg.Pages),
+		Limit: cfg.SignInLimit.compile(log), Counter: abilities.Counter, Pages: pages, CustomPages: cfg.Pages.compile(),
 		Skip: cfg.Skip, LogoutReplay: abilities.LogoutReplay(now),
-		RecordOrigin: recordsOrigin(abilities, providerTokens, checked), Realm: realm,
-		Clients: clients, Log: log, Now: now,
+		Realm: realm, Clients: clients, Log: log, Now: now,
 	})}, nil
 }
 
-// Handler is the middleware, for r.Use on the engine before routes are added.
+// Middleware returns the middleware, for r.Use on the engine before routes are added.
 // It serves the API below the base path, and on every other route loads the
-// session into the gin.Context.
-func (a *Auth[T, S]) Handler() gin.HandlerFunc {
+// session into the gin.Context, unless Config.Skip selects the request. It aborts no
+// request of the application: guards do.
+func (a *Auth[T, S]) Middleware() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if rest, ok := a.api.Match(c.Request.URL.Path); ok && (a.api.HasAction(rest) || !a.hasRoute(c)) {
 			a.api.Serve(c.Writer, c.Request, c, rest)
@@ -132,8 +150,9 @@ const anyAction = "*nuxtauth"
 
 // Register adds the middleware and the API to a route group. Use it where the
 // session should be loaded in that group alone: a group's Use does not see the
-// API's paths by itself. The base path must lie below the group's path, and the group
-// can have no routes of the application below the base path.
+// API's paths by itself. Call it before routes are added to the group. The base path must
+// lie below the group's path, or Register panics, and the group can have no routes of the
+// application below the base path.
 func (a *Auth[T, S]) Register(r gin.IRouter) {
 	below := ""
 	if g, ok := r.(interface{ BasePath() string }); ok {
@@ -143,70 +162,113 @@ func (a *Auth[T, S]) Register(r gin.IRouter) {
 	if !ok {
 		panic(fmt.Sprintf("nuxtauth: the base path %q is not below the group %q: set Config.BasePath to %q", a.api.Path(), below, below+"/auth"))
 	}
-	r.Use(a.Handler())
+	r.Use(a.Middleware())
 	r.Any("/"+path+"/"+anyAction, func(*gin.Context) {}) // served by the middleware
 }
 
-// SessionKey is the key of the session in the gin.Context: a *S, nil when signed
-// out.
-const SessionKey = "session"
-
-// Session returns the session of the request, nil when signed out.
-func (a *Auth[T, S]) Session(c *gin.Context) *S {
-	if s := a.session(c); s != nil {
-		view, _ := s.View.(*S)
-		return view
-	}
-	return nil
-}
-
-// Token returns the token of the request, nil when signed out. It never reaches
-// the browser, and changes to it are saved only by [Auth.Update].
-func (a *Auth[T, S]) Token(c *gin.Context) *T {
-	if s := a.session(c); s != nil && s.Active() {
-		return s.Token.(*T)
-	}
-	return nil
-}
-
-// SessionFrom returns the session that the middleware put into c, nil when
-// signed out. It panics if the middleware did not run, or has another session type.
-func SessionFrom[S Session](c *gin.Context) *S {
-	v, ok := c.Get(SessionKey)
-	if !ok {
-		panic("nuxtauth: there is no session in the gin.Context: add r.Use(nuxtauth.Middleware(cfg)) before this route, and check Config.Skip")
-	}
-	s, ok := v.(*S)
-	if !ok {
-		panic(fmt.Sprintf("nuxtauth: the gin.Context holds a session of type %T, and SessionFrom was asked for %T: use the type of your Config", v, s))
-	}
-	return s
-}
-
-// Require returns a middleware that aborts requests without a session, and those
-// for which a function of allow returns false. The response is 401, or a redirect to
-// the sign-in page if a browser opens a page; 403 if a function returned false; 503
-// if the session could not be checked ([ErrUnavailable]).
+// Require returns a middleware that aborts requests without a session, and those for
+// which a function of allow returns false, by [Auth.Refuse] with [ErrSignedOut],
+// [ErrForbidden], or [ErrUnavailable] if the session could not be checked. The functions
+// run in their order, never with nil; their panics are the router's. Without functions,
+// each signed-in user may pass. The guard panics if the middleware did not run on the
+// route.
 func (a *Auth[T, S]) Require(allow ...func(*S) bool) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		s, err := a.signedIn(c)
-		switch {
-		case errors.Is(err, ErrUnavailable):
-			c.Header("Retry-After", "5")
-			a.api.Deny(c.Writer, c.Request, http.StatusServiceUnavailable, "SessionUnavailable", "The session could not be checked. Try again soon.")
-			c.Abort()
-		case err != nil:
-			a.api.DenySignedOut(c.Writer, c.Request)
-			c.Abort()
-		default:
-			for _, ok := range allow {
-				if !ok(s.View.(*S)) {
-					a.api.Deny(c.Writer, c.Request, http.StatusForbidden, "AccessDenied", "You may not do this.")
-					c.Abort()
-					return
-				}
+		view := a.required(c)
+		for _, ok := range allow {
+			if view != nil && !ok(view) {
+				a.Refuse(c, ErrForbidden)
+				return
 			}
 		}
+	}
+}
+
+// RequireRecent returns a middleware that aborts requests without a session as
+// [Auth.Require] does, and by [Auth.Refuse] with [ErrNotRecent] those of users who signed
+// in longer ago than maxAge, such as 10*time.Minute. Use it for what a stolen session must
+// not do, such as to change the password. It panics if maxAge is below one second.
+//
+// The time is that of the sign-in here: a provider may send the user back without asking
+// for the password again, unless its AuthorizationParams have prompt=login. Never recent
+// is a session that a Node server began, one of [Auth.Issue] without Origin.Provider, and
+// one of [WithSession].
+func (a *Auth[T, S]) RequireRecent(maxAge time.Duration) gin.HandlerFunc {
+	if maxAge < time.Second { // 600 without a unit is 0.6 µs
+		panic(fmt.Sprintf("nuxtauth: RequireRecent(%v): write a duration with its unit, such as 10*time.Minute", maxAge))
+	}
+	return func(c *gin.Context) {
+		if a.required(c) == nil {
+			return
+		}
+		claims := Claims(a.Token(c))
+		if claims == nil || claims.Origin.Provider == "" || a.now().Sub(claims.Origin.AuthTime.Time()) > maxAge {
+			a.Refuse(c, ErrNotRecent)
+		}
+	}
+}
+
+// required returns the session of the request. Without one it refuses the request and
+// returns nil.
+func (a *Auth[T, S]) required(c *gin.Context) *S {
+	if view := a.Session(c); view != nil {
+		return view
+	}
+	if _, ok := sessionOfTest[S](c); !ok && a.session(c) == nil {
+		panic("nuxtauth: a guard ran without the middleware of its Auth: add r.Use(auth.Middleware()) before this route, and check Config.Skip")
+	}
+	_, err := a.signedIn(c)
+	a.Refuse(c, err)
+	return nil
+}
+
+// Refuse aborts the request, adds err to c.Errors, and answers, unless the response has
+// begun. Guards of the application end with it, so that all guards answer alike. The
+// answer depends on what err wraps:
+//
+//   - [ErrSignedOut], [ErrNotRecent]: 401, or a redirect to the sign-in page if a browser
+//     opens a page;
+//   - [ErrUnavailable]: 503;
+//   - [ErrForbidden], any other error, nil: 403.
+//
+// A browser that opens a page gets an HTML page, a program a JSON object with a message.
+// Config.Refused replaces these answers; where it calls Refuse itself, the built-in ones
+// come.
+func (a *Auth[T, S]) Refuse(c *gin.Context, err error) {
+	if err == nil {
+		err = ErrForbidden
+	}
+	_, nested := c.Get(refusing{})
+	if !nested {
+		_ = c.Error(err)
+	}
+	c.Abort()
+	if copied(c) || c.Writer.Written() {
+		return
+	}
+	status := http.StatusForbidden
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		status = http.StatusServiceUnavailable
+		c.Header("Retry-After", "5")
+	case errors.Is(err, ErrNotRecent), errors.Is(err, ErrSignedOut):
+		status = http.StatusUnauthorized
+	}
+	if a.refused != nil && !nested {
+		c.Set(refusing{}, true)
+		c.Status(status)
+		a.refused(c, err)
+		return
+	}
+	switch {
+	case status == http.StatusServiceUnavailable:
+		a.api.Deny(c.Writer, c.Request, status, "SessionUnavailable", "The session could not be checked. Try again soon.")
+	case status == http.StatusForbidden:
+		a.api.Deny(c.Writer, c.Request, status, CodeAccessDenied, "You may not do this.")
+	case errors.Is(err, ErrNotRecent):
+		a.api.DenySignedOut(c.Writer, c.Request, "Sign in again to do this.", `Bearer error="insufficient_user_authentication"`) // RFC 9470 §3
+	default:
+		a.api.DenySignedOut(c.Writer, c.Request, "Sign in first.", "")
 	}
 }
 
@@ -216,30 +278,66 @@ func (a *Auth[T, S]) Require(allow ...func(*S) bool) gin.HandlerFunc {
 func (a *Auth[T, S]) load(c *gin.Context) {
 	base, err := a.api.Base(c.Request)
 	if err != nil {
-		c.Set(SessionKey, (*S)(nil))
+		a.setNone(c)
 		return
 	}
 	r := base.SessionRequest(c.Request, c, c.Writer.Header())
 	credential, ok := session.ReadCredential(r)
 	if !ok {
-		c.Set(SessionKey, (*S)(nil))
+		a.setNone(c)
 		return
 	}
-	if a.session(c) == nil {
+	if s := a.session(c); s == nil || s == none {
 		s, _ := a.sessions.Load(r, credential, session.Options{}) // after an error s is what other requests have left
 		a.set(c, s)
 	}
 }
 
-// set makes s the session of the request.
+// set makes s the session of the request. If it has no user, the session of another
+// Auth stays what [SessionKey] has.
 func (a *Auth[T, S]) set(c *gin.Context, s *session.Session) {
-	view, _ := s.View.(*S)
+	before := a.session(c)
 	c.Set(a, s)
-	c.Set(SessionKey, view)
+	if view, ok := s.View.(*S); ok {
+		if other, ok := c.Get(SessionKey); ok {
+			c.Set(otherSession{reflect.TypeOf(other)}, other)
+		}
+		c.Set(sessionOf[S]{}, s)
+		c.Set(SessionKey, view)
+		return
+	}
+	if before != nil && before.View != nil {
+		if by, ok := c.Get(sessionOf[S]{}); ok && by == any(before) {
+			c.Set(sessionOf[S]{}, s)
+		}
+		if v, _ := c.Get(SessionKey); v == before.View {
+			c.Set(SessionKey, (*S)(nil))
+		}
+	}
+	a.setNoUser(c)
 }
 
-// session returns what was loaded for the request, nil if that is nothing: without a
-// credential, or without the middleware.
+// setNone says that the request carries nothing of a session.
+func (a *Auth[T, S]) setNone(c *gin.Context) {
+	if a.session(c) == nil {
+		c.Set(a, none)
+	}
+	a.setNoUser(c)
+}
+
+// setNoUser says what [SessionKey] has without a user, unless another Auth found one.
+func (a *Auth[T, S]) setNoUser(c *gin.Context) {
+	v, ok := c.Get(SessionKey)
+	if !ok {
+		c.Set(SessionKey, (*S)(nil))
+		return
+	}
+	if _, ok := v.(*S); !ok {
+		c.Set(otherSession{reflect.TypeFor[*S]()}, (*S)(nil))
+	}
+}
+
+// session returns what was loaded for the request, nil if the middleware did not run.
 func (a *Auth[T, S]) session(c *gin.Context) *session.Session {
 	if v, ok := c.Get(a); ok {
 		return v.(*session.Session)

@@ -2,6 +2,7 @@ package nuxtauth_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -72,7 +73,7 @@ func TestMiddleware_TwiceRunsOnce(t *testing.T) {
 		}
 	})
 	r := gin.New()
-	r.Use(auth.Handler(), auth.Handler())
+	r.Use(auth.Middleware(), auth.Middleware())
 	r.GET("/", func(*gin.Context) {})
 	req, rec := apptest.NewRequest("GET", "/", apptest.Issue(t, auth, "Ada"))
 	r.ServeHTTP(rec, req)
@@ -86,7 +87,7 @@ func TestMiddleware_SkipLeavesRequestUnchanged(t *testing.T) {
 		cfg.Skip = func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/static") }
 	})
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	r.GET("/static", func(c *gin.Context) {
 		defer func() {
 			if v, _ := recover().(string); !strings.Contains(v, "Config.Skip") {
@@ -115,7 +116,7 @@ func TestMiddleware_SkipLeavesRequestUnchanged(t *testing.T) {
 func TestMiddleware_KeepsCookiesOfOthers(t *testing.T) {
 	auth := apptest.NewAuth(t, func(cfg *apptest.Config) { cfg.Protocol = nuxtauth.AuthJS })
 	r := gin.New()
-	r.Use(func(c *gin.Context) { c.Header("Set-Cookie", "lb=1") }, auth.Handler())
+	r.Use(func(c *gin.Context) { c.Header("Set-Cookie", "lb=1") }, auth.Middleware())
 	req, rec := apptest.NewRequest("POST", "/api/auth/signout", nil)
 	r.ServeHTTP(rec, req)
 	if got := rec.Header()["Set-Cookie"]; len(got) != 1 || got[0] != "lb=1" {
@@ -131,7 +132,7 @@ func TestMiddleware_TrustHostServesListedHosts(t *testing.T) {
 		cfg.TrustedOrigins = []string{"https://app.example.com", "http://localhost:3000"}
 	})
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	r.GET("/", func(c *gin.Context) { c.JSON(200, auth.Session(c)) })
 	for _, tt := range []struct {
 		host, forwarded, proto string
@@ -167,7 +168,7 @@ func TestMiddleware_TrustHostServesListedHosts(t *testing.T) {
 func TestMiddleware_URLWinsOverHeaders(t *testing.T) {
 	auth := apptest.NewAuth(t)
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	for name, value := range map[string]string{"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https", "Forwarded": "host=evil.example", "X-Original-URL": "/evil"} {
 		req, rec := apptest.NewRequest("GET", "/api/auth/providers", nil)
 		req.Header.Set(name, value)
@@ -185,7 +186,7 @@ func TestRequire_RefusesAndRedirects(t *testing.T) {
 	auth := apptest.NewAuth(t)
 	isAda := func(s *apptest.Session) bool { return s.User.Name == "Ada" }
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	r.GET("/in", auth.Require(), func(c *gin.Context) { c.String(200, "in") })
 	r.POST("/in", auth.Require(), func(c *gin.Context) { c.String(200, "in") })
 	r.GET("/ada", auth.Require(isAda), func(c *gin.Context) { c.String(200, "in") })
@@ -256,4 +257,104 @@ func TestTrustHost_WithOneOriginRefusesOthers(t *testing.T) {
 			t.Errorf("%s: %d %s", host, rec.Code, rec.Body)
 		}
 	}
+}
+
+// A staffSession is the session type of a second Auth.
+type staffSession struct {
+	nuxtauth.DefaultSession[nuxtauth.DefaultUser]
+	Desk int `json:"desk"`
+}
+
+// Two Auths on all routes: each has its own user, whichever middleware runs first.
+func TestMiddleware_TwoAuthsOnOneRoute(t *testing.T) {
+	shop := apptest.NewAuth(t, func(cfg *apptest.Config) { cfg.BasePath, cfg.Cookies.Prefix = "/shop/auth", "shop" })
+	second := apptest.NewAuth(t, func(cfg *apptest.Config) {
+		cfg.BasePath, cfg.Cookies.Prefix, cfg.Secret = "/second/auth", "second", strings.Repeat("s", 40)
+	})
+	staff, err := nuxtauth.New(nuxtauth.Config[apptest.Token, staffSession]{
+		Secret: strings.Repeat("t", 40), URL: "http://localhost:3000", BasePath: "/staff/auth", Cookies: nuxtauth.Cookies{Prefix: "staff"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	customer, other := apptest.Issue(t, shop, "Customer"), apptest.Issue(t, second, "Other")
+	clerk, err := apptest.Cookies(staff.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "2", Name: "Clerk"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want string
+	who := func(c *gin.Context) {
+		name := func(s *apptest.Session) string {
+			if s == nil {
+				return "-"
+			}
+			return s.User.Name
+		}
+		clerk := func(s *staffSession) string {
+			if s == nil {
+				return "-"
+			}
+			return s.User.Name
+		}
+		from := name(nuxtauth.SessionFrom[apptest.Session](c))
+		got = fmt.Sprintln(name(shop.Session(c)), name(second.Session(c)), clerk(staff.Session(c)), from, clerk(nuxtauth.SessionFrom[staffSession](c)),
+			shop.Token(c) != nil, second.Token(c) != nil, staff.Token(c) != nil)
+	}
+	for order, uses := range map[string][]gin.HandlerFunc{
+		"shop, second, staff": {shop.Middleware(), second.Middleware(), staff.Middleware()},
+		"staff, second, shop": {staff.Middleware(), second.Middleware(), shop.Middleware()},
+		"second, staff, shop": {second.Middleware(), staff.Middleware(), shop.Middleware()},
+	} {
+		r := gin.New()
+		r.Use(uses...)
+		r.GET("/", who)
+		for i, guard := range []gin.HandlerFunc{shop.Require(), second.Require(), staff.Require()} {
+			r.GET(fmt.Sprintf("/guarded/%d", i), guard, func(c *gin.Context) { c.Status(http.StatusOK) })
+		}
+		for signedIn := range 8 {
+			var cookies []*http.Cookie
+			names := []string{"-", "-", "-"}
+			for i, session := range [][]*http.Cookie{customer, other, clerk} {
+				if signedIn&(1<<i) != 0 {
+					cookies = append(cookies, session...)
+					names[i] = []string{"Customer", "Other", "Clerk"}[i]
+				}
+			}
+			in := func(i int) bool { return names[i] != "-" }
+			// Two Auths have the same session type: SessionFrom has the last one that found a user.
+			last := "-"
+			for name := range strings.SplitSeq(order, ", ") {
+				if i := map[string]int{"shop": 0, "second": 1, "staff": 2}[name]; i < 2 && in(i) {
+					last = names[i]
+				}
+			}
+			want = fmt.Sprintln(names[0], names[1], names[2], last, names[2], in(0), in(1), in(2))
+			req, rec := apptest.NewRequest("GET", "/", cookies)
+			if r.ServeHTTP(rec, req); got != want {
+				t.Errorf("%s, signed in %03b:\n got %s\nwant %s", order, signedIn, got, want)
+			}
+			for i := range names {
+				req, rec := apptest.NewRequest("GET", fmt.Sprintf("/guarded/%d", i), cookies)
+				if r.ServeHTTP(rec, req); (rec.Code == http.StatusOK) != in(i) {
+					t.Errorf("%s, signed in %03b: guard %d answers %d", order, signedIn, i, rec.Code)
+				}
+			}
+		}
+	}
+}
+
+// The middleware of one Auth does not sign in a user for the guards of another.
+func TestRequire_OfAnotherAuthIsNoSession(t *testing.T) {
+	shop := apptest.NewAuth(t, func(cfg *apptest.Config) { cfg.BasePath, cfg.Cookies.Prefix = "/shop/auth", "shop" })
+	staff := apptest.NewAuth(t, func(cfg *apptest.Config) { cfg.BasePath, cfg.Cookies.Prefix = "/staff/auth", "staff" })
+	r := gin.New()
+	r.Use(shop.Middleware())
+	r.GET("/", staff.Require(), func(c *gin.Context) { c.Status(http.StatusOK) })
+	req, rec := apptest.NewRequest("GET", "/", apptest.Issue(t, shop, "Customer"))
+	defer func() {
+		if v, _ := recover().(string); !strings.Contains(v, "a guard ran without the middleware of its Auth") || rec.Body.Len() > 0 {
+			t.Errorf("it panics with %q, status %d", v, rec.Code)
+		}
+	}()
+	r.ServeHTTP(rec, req)
 }

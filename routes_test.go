@@ -19,7 +19,7 @@ import (
 func TestRoutes_OnlyBelowBasePath(t *testing.T) {
 	auth := apptest.NewAuth(t)
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	r.NoRoute(func(c *gin.Context) { c.String(404, "the application's") })
 	for path, ours := range map[string]bool{
 		"/api/auth/csrf": true, "/api/auth/csrf/": true, "/api/auth": true,
@@ -225,7 +225,7 @@ func TestRoutes_CatchAllsTakeNoUnknownPath(t *testing.T) {
 			auth.Register(r.Group("/api"))
 		},
 		"front end": func(r *gin.Engine, auth *nuxtauth.Auth[apptest.Token, apptest.Session]) {
-			r.Use(auth.Handler())
+			r.Use(auth.Middleware())
 			r.GET("/*path", func(*gin.Context) {})
 		},
 	} {

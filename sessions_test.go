@@ -31,7 +31,7 @@ func TestUpdate_AndSignOutInHandler(t *testing.T) {
 	})
 	var step func(c *gin.Context)
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	r.POST("/", func(c *gin.Context) { step(c) })
 	do := func(cookies []*http.Cookie, f func(c *gin.Context)) apptest.Response {
 		step = f
@@ -121,7 +121,7 @@ func TestIssue_StartsSeparateSession(t *testing.T) {
 	a.Router.GET("/copy", func(c *gin.Context) { tok = *a.Auth.Token(c) })
 	a.SignIn()
 	a.Get("/copy")
-	cookies, err := a.Auth.Issue(t.Context(), &tok)
+	cookies, err := apptest.Cookies(a.Auth.Issue(t.Context(), &tok))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/nuxtauth/nuxtauth/internal/api"
 	"github.com/nuxtauth/nuxtauth/internal/claims"
 	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/session"
@@ -23,7 +22,7 @@ import (
 
 // typed is the application's token and session types, for package session. No
 // other package knows them.
-type typed[T JWT, S Session] struct {
+type typed[T TokenType, S SessionType] struct {
 	jsonGuard
 	jwt     func(context.Context, JWTParams[T]) (*T, error)        // the callbacks, guarded;
 	session func(context.Context, SessionParams[T, S]) (*S, error) // nil for none
@@ -37,7 +36,7 @@ type typed[T JWT, S Session] struct {
 
 var _ session.Types = (*typed[DefaultJWT, DefaultSession[DefaultUser]])(nil)
 
-func newTyped[T JWT, S Session](log *slog.Logger, c Callbacks[T, S]) *typed[T, S] {
+func newTyped[T TokenType, S SessionType](log *slog.Logger, c Callbacks[T, S]) *typed[T, S] {
 	user, _ := sessionDefaults(new(S))
 	return &typed[T, S]{
 		jsonGuard: jsonGuard{log},
@@ -62,7 +61,7 @@ func (t *typed[T, S]) New() *session.Session {
 }
 
 // bind makes a token that of a session.
-func bind[T JWT](s *session.Session, t *T) {
+func bind[T TokenType](s *session.Session, t *T) {
 	s.Token = t
 	s.Claims = (*session.Claims)(defaultsOf(t))
 	s.ProviderTokens = (*session.ProviderTokens)(providerTokensOf(t))
@@ -71,7 +70,7 @@ func bind[T JWT](s *session.Session, t *T) {
 // Decode implements [session.Types].
 func (t *typed[T, S]) Decode(claims string, s *session.Session) error {
 	*s.Token.(*T) = *new(T)
-	err := t.decodeJSON(t.token, claims, s.Token)
+	err := t.decodeJSON(t.token, claims, s.Token, &s.Claims.Extra)
 	if err == nil {
 		return nil
 	}
@@ -84,46 +83,44 @@ func (t *typed[T, S]) Decode(claims string, s *session.Session) error {
 
 // Encode implements [session.Types].
 func (t *typed[T, S]) Encode(b []byte, s *session.Session) ([]byte, error) {
-	return t.appendJSON(b, t.token, s.Token)
+	return t.appendJSON(b, t.token, s.Token, s.Claims.Extra)
 }
 
 // EncodeView implements [session.Types].
 func (t *typed[T, S]) EncodeView(b []byte, s *session.Session) ([]byte, error) {
-	return t.appendJSON(b, t.view, s.View)
+	return t.appendJSON(b, t.view, s.View, nil)
 }
 
 // A jsonGuard reads and writes the JSON of the application's types, whose methods may
 // panic.
 type jsonGuard struct{ log *slog.Logger }
 
-// decodeJSON fills an empty token with a JSON object. Its type is known, or nil. The
-// error wraps [token.ErrInvalid], unless it is that of a panic.
-func (g jsonGuard) decodeJSON(known *claims.Type, object string, into any) (err error) {
+// decodeJSON fills an empty token with a JSON object, and extra with the members that no
+// field declares. The type of the token is known, or nil. The error wraps
+// [token.ErrInvalid], unless it is that of a panic.
+func (g jsonGuard) decodeJSON(known *claims.Type, object string, into any, extra *jsontext.Value) (err error) {
 	defer guard.Recover(context.Background(), g.log, "a method that reads the JSON of the token", &err)
 	if known.Decode(object, into) {
 		return nil
 	}
 	reflect.ValueOf(into).Elem().SetZero() // of what was read so far
-	if err := claims.Unmarshal(object, into, extraOf(into)); err != nil {
+	if err := claims.Unmarshal(object, into, extra); err != nil {
 		return fmt.Errorf("%w: the claims do not fit %v: %w", token.ErrInvalid, reflect.TypeOf(into).Elem(), err)
 	}
 	return nil
 }
 
-// appendJSON appends the JSON of a value, the same bytes every time. Its type is
-// known, or nil.
-func (g jsonGuard) appendJSON(b []byte, known *claims.Type, v any) (_ []byte, err error) {
+// appendJSON appends the JSON of a value and the members of extra, an object or empty:
+// the same bytes every time. The type of the value is known, or nil.
+func (g jsonGuard) appendJSON(b []byte, known *claims.Type, v any, extra jsontext.Value) (_ []byte, err error) {
 	defer guard.Recover(context.Background(), g.log, "a method that writes the JSON of the token or the session", &err)
-	var extra jsontext.Value
-	if e := extraOf(v); e != nil {
-		extra = *e
-	}
 	if len(extra) == 0 {
 		if b, ok := known.Append(b, v); ok {
 			return b, nil
 		}
 	}
-	return claims.Marshal(v, extra)
+	object, err := claims.Marshal(v, extra)
+	return append(b, object...), err
 }
 
 // CopyToken implements [session.Types].
@@ -150,7 +147,7 @@ func (t *typed[T, S]) JWT(ctx context.Context, s *session.Session, p *session.Pa
 	defer t.release(before)
 	params := JWTParams[T]{Token: current}
 	if p != nil {
-		params.Trigger, params.Update = Trigger(p.Trigger), Update(p.Update)
+		params.Trigger, params.Update = Trigger(p.Trigger), UpdateData(p.Update)
 		params.User, params.Account, params.Profile, params.IsNewUser = p.User, p.Account, p.Profile, p.IsNewUser
 	}
 	got, err := t.jwt(ctx, params)
@@ -174,7 +171,7 @@ func (t *typed[T, S]) json(s *session.Session) (string, error) {
 	if t.token.Comparable() || s.JSON() != "" {
 		return s.JSON(), nil
 	}
-	b, err := t.appendJSON(nil, t.token, s.Token)
+	b, err := t.appendJSON(nil, t.token, s.Token, s.Claims.Extra)
 	return string(b), err
 }
 
@@ -212,7 +209,7 @@ func (t *typed[T, S]) changed(now, before *T, beforeJSON string) bool {
 	}
 	defer t.buffers.Put(buffer)
 	buffer.Reset()
-	b, err := t.appendJSON(buffer.AvailableBuffer(), t.token, now)
+	b, err := t.appendJSON(buffer.AvailableBuffer(), t.token, now, defaultsOf(now).Extra)
 	buffer.Write(b)                              // it grows for the next token
 	return err != nil || string(b) != beforeJSON // an error comes up again, and into the log, when the token is written
 }
@@ -229,7 +226,7 @@ func (t *typed[T, S]) Session(ctx context.Context, s *session.Session, p *sessio
 	}
 	params := SessionParams[T, S]{Session: view, Token: s.Token.(*T)}
 	if p != nil {
-		params.Trigger, params.Update = Trigger(p.Trigger), Update(p.Update)
+		params.Trigger, params.Update = Trigger(p.Trigger), UpdateData(p.Update)
 	}
 	got, err := t.session(ctx, params)
 	if err == nil && got == nil {
@@ -249,172 +246,85 @@ func (t *typed[T, S]) SetExpires(s *session.Session, expires time.Time) {
 }
 
 // sessionDefaults are the user of a session, as a pointer, and its expiry.
-func sessionDefaults[S Session](s *S) (user any, expires *ISOTime) {
+func sessionDefaults[S SessionType](s *S) (user any, expires *ISOTime) {
 	return any(s).(interface{ defaultSession() (any, *ISOTime) }).defaultSession()
 }
 
-func defaultsOf[T JWT](t *T) *DefaultJWT {
+func defaultsOf[T TokenType](t *T) *DefaultJWT {
 	return any(t).(interface{ defaultJWT() *DefaultJWT }).defaultJWT()
 }
 
 // providerTokensOf returns nil for a token type that does not embed them.
-func providerTokensOf[T JWT](t *T) *ProviderTokens {
+func providerTokensOf[T TokenType](t *T) *ProviderTokens {
 	if with, ok := any(t).(interface{ providerTokens() *ProviderTokens }); ok {
 		return with.providerTokens()
 	}
 	return nil
 }
 
-// apiCallbacks are the callbacks and events that package api calls.
-func apiCallbacks[T JWT, S Session](c Callbacks[T, S], e Events[T, S]) (a api.Callbacks) {
-	if c.SignIn != nil {
-		a.SignIn = func(ctx context.Context, p *api.SignInParams) error { return c.SignIn(ctx, SignInParams(*p)) }
+// The rules for types that embed the defaults.
+var (
+	markers    = []reflect.Type{reflect.TypeFor[TokenType](), reflect.TypeFor[SessionType]()}
+	tokenRules = claims.Rules{
+		IsDefault: func(t reflect.Type) bool { return t == reflect.TypeFor[DefaultJWT]() },
+		Names:     []string{"name", "email", "picture", "sub", "iat", "exp", "nbf", "jti", "nuxtauth"},
+		Visible:   []string{"Subject"},
+		Markers:   markers,
 	}
-	if c.Redirect != nil {
-		a.Redirect = func(ctx context.Context, to, base string) (string, error) {
-			return c.Redirect(ctx, RedirectParams{URL: to, BaseURL: base})
-		}
+	sessionRules = claims.Rules{
+		IsDefault: func(t reflect.Type) bool {
+			return t.PkgPath() == reflect.TypeFor[DefaultJWT]().PkgPath() && strings.HasPrefix(t.Name(), "DefaultSession[")
+		},
+		Names:   []string{"user", "expires"},
+		Visible: []string{"User", "Expires"},
+		Markers: markers,
 	}
-	if e.SignIn != nil {
-		a.SignInEvent = func(ctx context.Context, ev *api.SignInEvent) { e.SignIn(ctx, SignInEvent(*ev)) }
+	providerTokensRules = claims.Rules{
+		IsDefault: func(t reflect.Type) bool { return t == reflect.TypeFor[ProviderTokens]() },
+		Names:     []string{"access_token", "refresh_token", "expires_at", "id_token"},
+		Optional:  true,
 	}
-	if e.Session != nil {
-		a.SessionEvent = func(ctx context.Context, s *session.Session) {
-			e.Session(ctx, SessionEvent[T, S]{Session: s.View.(*S), Token: s.Token.(*T)})
-		}
-	}
-	return a
-}
-
-// signedOutEvent is the SignOut event for package session.
-func signedOutEvent[T JWT](f func(context.Context, SignOutEvent[T])) func(context.Context, *session.Session) {
-	if f == nil {
-		return nil
-	}
-	return func(ctx context.Context, s *session.Session) { f(ctx, SignOutEvent[T]{Token: s.Token.(*T)}) }
-}
+)
 
 // checkTypes reports mistakes in the application's types that compile.
-func checkTypes[T JWT, S Session](log *slog.Logger) error {
-	t, s := reflect.TypeFor[T](), reflect.TypeFor[S]()
-	problems := []error{
-		checkEmbedding(t, reflect.TypeFor[DefaultJWT](), "name", "email", "picture", "sub", "iat", "exp", "nbf", "jti", "nuxtauth"),
-		checkShadowing(t, reflect.TypeFor[DefaultJWT](), "Subject"),
-		checkProviderTokens(t),
-		checkEmbedding(s, nil, "user", "expires"),
-		checkShadowing(s, nil, "User", "Expires"),
+func checkTypes[T TokenType, S SessionType](log *slog.Logger) error {
+	t := reflect.TypeFor[T]()
+	err := errors.Join(tokenRules.Check(t), providerTokensRules.Check(t), sessionRules.Check(reflect.TypeFor[S]()))
+	if err != nil {
+		return err
 	}
-	if errors.Join(problems...) == nil {
-		problems = append(problems, checkTokenJSON[T](log), checkSessionJSON[S](log))
-	}
-	return errors.Join(problems...)
+	return errors.Join(checkTokenJSON[T](log), checkSessionJSON[S](log))
 }
 
-// isDefault reports whether t is the embedded default of an application's type: def,
-// or any instance of DefaultSession if def is nil.
-func isDefault(t, def reflect.Type) bool {
-	if def != nil {
-		return t == def
-	}
-	return t.PkgPath() == reflect.TypeFor[DefaultJWT]().PkgPath() && strings.HasPrefix(t.Name(), "DefaultSession[")
-}
-
-// checkEmbedding reports a default that is embedded by pointer or with a JSON name,
-// and fields beside it that have one of its JSON names.
-func checkEmbedding(t, def reflect.Type, taken ...string) error {
-	if t.Kind() != reflect.Struct {
-		return fmt.Errorf("nuxtauth: %v must be a struct, not a pointer", t)
-	}
-	if isDefault(t, def) {
-		return nil
-	}
-	var problems []error
-	for f := range t.Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		inner := f.Type
-		if inner.Kind() == reflect.Pointer {
-			inner = inner.Elem()
-		}
-		switch {
-		case f.Anonymous && isDefault(inner, def):
-			if f.Type != inner {
-				problems = append(problems, fmt.Errorf("nuxtauth: %v embeds *%v by pointer: embed it by value, without the *", t, inner))
-			}
-			if name != "" {
-				problems = append(problems, fmt.Errorf("nuxtauth: %v gives the embedded %v a json tag: leave the tag out, its fields belong to the top level", t, inner))
-			}
-		case f.Anonymous && name == "" && inner.Kind() == reflect.Struct:
-			if f.Type != inner && (inner.Implements(reflect.TypeFor[JWT]()) || inner.Implements(reflect.TypeFor[Session]())) {
-				problems = append(problems, fmt.Errorf("nuxtauth: %v embeds *%v by pointer: embed it by value, without the *", t, inner))
-			}
-			problems = append(problems, checkEmbedding(inner, def, taken...))
-		case f.IsExported():
-			for _, n := range taken {
-				if n == name || name == "" && n == f.Name {
-					problems = append(problems, fmt.Errorf("nuxtauth: %v.%s has the JSON name %q, which is the library's: give it another name", t, f.Name, n))
-				}
-			}
-		}
-	}
-	return errors.Join(problems...)
-}
-
-// checkShadowing reports fields that hide one of the default, in which callbacks set
-// the user's ID, or the user that the front end sees: such code would set the field
-// that hides it.
-func checkShadowing(t, def reflect.Type, names ...string) error {
-	if t.Kind() != reflect.Struct {
-		return nil
-	}
-	var problems []error
-	for _, name := range names {
-		f, ok := t.FieldByName(name)
-		if !ok {
-			continue
-		}
-		in := t // the struct that has the field
-		for _, i := range f.Index[:len(f.Index)-1] {
-			if in = in.Field(i).Type; in.Kind() == reflect.Pointer {
-				in = in.Elem()
-			}
-		}
-		if !isDefault(in, def) {
-			problems = append(problems, fmt.Errorf("nuxtauth: %v.%s hides the field of the embedded type, so that setting it has no effect there: give it another name", in, name))
-		}
-	}
-	return errors.Join(problems...)
-}
-
-// checkProviderTokens reports ProviderTokens that are embedded by pointer, which would
-// stay empty, and fields beside them that have one of their JSON names.
-func checkProviderTokens(t reflect.Type) error {
-	tokens := reflect.TypeFor[ProviderTokens]()
-	if t.Kind() != reflect.Struct {
-		return nil
-	}
-	var problems []error
-	for f := range t.Fields() {
-		if f.Anonymous && f.Type == reflect.PointerTo(tokens) {
-			problems = append(problems, fmt.Errorf("nuxtauth: %v embeds *ProviderTokens by pointer: embed it by value, without the *", t))
-		}
-		if f.Anonymous && f.Type == tokens {
-			problems = append(problems, checkEmbedding(t, tokens, "access_token", "refresh_token", "expires_at", "id_token"))
-		}
-	}
-	return errors.Join(problems...)
-}
-
-// checkTokenJSON reports fields that JSON can't hold, tags in conflict, and methods that
-// panic, write other JSON than that of the fields, or lose undeclared claims.
-func checkTokenJSON[T JWT](log *slog.Logger) (err error) {
+// checkTokenJSON reads and writes a token twice. It reports fields that JSON can't hold,
+// tags in conflict, and methods that panic, write other JSON than that of the fields, or
+// lose the claims that no field declares.
+func checkTokenJSON[T TokenType](log *slog.Logger) (err error) {
 	t := new(T)
 	defer addType(t, &err)
 	defer guard.Recover(context.Background(), log, "a method for the JSON of the token", &err)
-	return checkRoundTrip(t)
+	doc := []byte(`{"sub":"1","nuxtauth:undeclared":1}`)
+	for range 2 {
+		*t = *new(T)
+		if err := claims.Unmarshal(string(doc), t, &defaultsOf(t).Extra); err != nil {
+			return err
+		}
+		if doc, err = claims.Marshal(t, defaultsOf(t).Extra); err != nil {
+			return err
+		}
+	}
+	var got map[string]jsontext.Value
+	if err := json.Unmarshal(doc, &got); err != nil {
+		return fmt.Errorf("%w: %w", errOwnJSON, err)
+	}
+	if defaultsOf(t).Subject != "1" || string(got["nuxtauth:undeclared"]) != "1" {
+		return errOwnJSON
+	}
+	return nil
 }
 
 // checkSessionJSON is checkTokenJSON for the session type, which is only written.
-func checkSessionJSON[S Session](log *slog.Logger) (err error) {
+func checkSessionJSON[S SessionType](log *slog.Logger) (err error) {
 	s := new(S)
 	defer addType(s, &err)
 	defer guard.Recover(context.Background(), log, "a method for the JSON of the session", &err)

@@ -100,10 +100,10 @@ func newFragileApp(t *testing.T, issued fragile, storage func(*nuxtauth.SessionC
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.router.Use(auth.Handler())
+	a.router.Use(auth.Middleware())
 	a.router.GET("/me", func(c *gin.Context) { c.String(http.StatusOK, "%t", auth.Session(c) != nil) })
 	a.router.GET("/private", auth.Require(), func(*gin.Context) {})
-	a.cookies, err = auth.Issue(t.Context(), &fragileToken{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}, Text: issued})
+	a.cookies, err = apptest.Cookies(auth.Issue(t.Context(), &fragileToken{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}, Text: issued}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +283,7 @@ func TestTokenType_PanicAfterRefreshKeepsSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	reads := int64(0) // after which one panics
 	r.GET("/me", func(c *gin.Context) { c.JSON(http.StatusOK, auth.Session(c)) })
 	r.GET("/token", func(c *gin.Context) {
@@ -365,6 +365,19 @@ func TestNew_PanicInJSONIsError(t *testing.T) {
 		Secret: apptest.Secret, URL: "http://localhost:3000", Logger: slog.New(slog.DiscardHandler),
 	})
 	if err == nil || !strings.Contains(err.Error(), "zeroPanics does not go through JSON") {
+		t.Errorf("New returns %v", err)
+	}
+}
+
+// A session that embeds the token would show it to the front end.
+type sessionWithToken struct {
+	*apptest.Token
+	nuxtauth.DefaultSession[nuxtauth.DefaultUser]
+}
+
+func TestNew_SessionTypeWithTokenByPointer(t *testing.T) {
+	_, err := nuxtauth.New(nuxtauth.Config[apptest.Token, sessionWithToken]{Secret: apptest.Secret, URL: "http://localhost:3000"})
+	if err == nil || !strings.Contains(err.Error(), "by pointer") {
 		t.Errorf("New returns %v", err)
 	}
 }

@@ -20,22 +20,60 @@
 // What is in the token is sealed in a cookie that scripts can't read; the
 // front end sees the session alone.
 //
+// # Types
+//
+// The token type T embeds [DefaultJWT] by value; its further fields are claims of the
+// application. The session type S is an alias of [DefaultSession] with the
+// application's user type, or a struct that embeds it by value: a struct is needed for
+// methods, and for fields beside "user" and "expires". The compiler rejects other types.
+// [New] and [Middleware] infer T and S from their [Config]. Type arguments have to be
+// written for Config, [Callbacks] and [Events]; an alias shortens them:
+//
+//	type Config = nuxtauth.Config[Token, Session]
+//
+// # Reading the session
+//
+// [Auth.Session] returns the session of a request, [Auth.Token] its token and
+// [Auth.Subject] the ID of the user: nil, nil and "" when signed out. Code that does not
+// have the Auth uses [SessionFrom], with the gin.Context or a context of [WithSession];
+// code that does not know T reads a token with [Claims]. [Auth.Require] and
+// [Auth.RequireRecent] guard routes, and [Auth.Refuse] ends a guard of the application.
+//
+// # Concurrency
+//
+// An [Auth] is safe for concurrent use. The functions of a Config must be too: they run for
+// several requests at the same time. Session and token belong to one request, and changes
+// to them are saved by [Auth.Update] alone; with SessionConfig.CacheFor several requests
+// share them, and must not change them. Pass a goroutine a copy of the gin.Context
+// (c.Copy()): it can read the session, and can't change it.
+//
+// # Limits
+//
+// Without a Store, the sealed token is in cookies, of 32 KB in all ([ErrTokenTooLarge]);
+// many proxies accept less. A callback may take 10 seconds, a request to a provider 10
+// seconds and 1 MB, and the body of a request to the API has 64 KB at most. This version
+// stores no users and no accounts, and has no sign-in by e-mail link or passkey.
+//
 // # Where to read on
 //
-// A request goes through [Auth.Handler] in middleware.go. Below Config.BasePath, the
+// A request goes through [Auth.Middleware] in middleware.go. Below Config.BasePath, the
 // table in routes.go says which function of internal/api answers it; a sign-in that
 // was proven ends in complete.go there. On any other path, Load in internal/session
 // finds the session, runs the callbacks of callbacks.go, and writes what follows from
 // it to the store and to the cookies of the response. The handler then finds the
 // session in the gin.Context. Sessions end in end.go and revoke.go of internal/session;
 // protocol_authjs.go of internal/api has what Auth.js v5 answers otherwise than next-auth
-// v4. config.go has what New checks, typed.go the
-// application's types for these packages, and sessions.go and gettoken.go what
-// handlers and other services call.
+// v4. config.go has what New checks, typed.go the application's types for these packages,
+// and sessions.go and gettoken.go what handlers and other services call.
 package nuxtauth
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"iter"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -49,19 +87,24 @@ import (
 
 // DefaultJWT holds the claims that every token has. Embed it by value in your
 // own token type; its further fields are the claims of your application.
-// [New] rejects a field that repeats one of the JSON names below.
+// [New] rejects a field that repeats one of the JSON names below. Claims that are zero
+// are left out of the JSON.
 type DefaultJWT struct {
+	// Name, Email and Picture are set at the sign-in, from the provider's user. They are
+	// empty if it has none.
 	Name    string `json:"name,omitzero"`
 	Email   string `json:"email,omitzero"`
 	Picture string `json:"picture,omitzero"`
 
 	// Subject is the user's ID. A session without one ends. It is the ID that the
 	// provider gave, unless the JWT callback sets another at sign-in: do that where
-	// two providers could give the same ID to two users.
+	// two providers could give the same ID to two users. [Claims] reads it from a token
+	// of any type.
 	Subject string `json:"sub,omitzero"`
 
 	// IssuedAt, ExpiresAt, NotBefore and ID are set by the library whenever it writes
-	// the token: a callback can't change them. In a Store there is no ID: see
+	// the token, in seconds since 1970: a callback can't change them (RFC 7519 §4.1). A
+	// token that was never written has none. In a Store there is no ID: see
 	// [Auth.SessionID].
 	IssuedAt  token.NumericDate `json:"iat,omitzero"`
 	ExpiresAt token.NumericDate `json:"exp,omitzero"`
@@ -82,12 +125,30 @@ type DefaultJWT struct {
 	Extra jsontext.Value `json:"-"`
 }
 
+// Claims returns the claims that all token types have, so that code which does not know
+// the type can read them; nil for nil. The result is a part of t, not a copy.
+func Claims[T TokenType](t *T) *DefaultJWT {
+	if t == nil {
+		return nil
+	}
+	return defaultsOf(t)
+}
+
+// subject returns the subject of a token, "" without one.
+func (t *DefaultJWT) subject() string {
+	if t == nil {
+		return ""
+	}
+	return t.Subject
+}
+
 // Origin identifies the sign-in that started a session. It is the same in all its
 // tokens; callbacks cannot change it.
 type Origin = token.Origin
 
-// DefaultUser is the user of Auth.js' default session. Embed it in your own
-// user type to have name, email and image filled in from the token.
+// DefaultUser is the user of Auth.js' default session. Embed it by value in your own
+// user type to have name, email and image filled in from the token. What the token
+// leaves empty is left out of the JSON.
 type DefaultUser struct {
 	Name  string `json:"name,omitzero"`
 	Email string `json:"email,omitzero"`
@@ -95,20 +156,24 @@ type DefaultUser struct {
 }
 
 // DefaultSession is a session with a user of type U: what the front end gets
-// from GET /api/auth/session. Use it as it is, or embed it by value in a struct
-// with further top-level fields.
+// from GET /api/auth/session. An alias of it is enough for a session without methods;
+// embed it by value in a struct for methods, or for further top-level fields.
 type DefaultSession[U any] struct {
-	User    U       `json:"user"`
+	// User is zero, but for name, email and image (see [DefaultUser]), until the Session
+	// callback sets it. The browser reads all of it: put no secret here.
+	User U `json:"user"`
+
+	// Expires is when the session expires if it is not used before.
 	Expires ISOTime `json:"expires"`
 }
 
-// JWT is satisfied by the structs that embed [DefaultJWT] by value, and by
-// nothing else.
-type JWT interface{ embedsDefaultJWT() }
+// TokenType is the constraint of an application's token type: a struct that embeds
+// [DefaultJWT] by value. Nothing else satisfies it.
+type TokenType interface{ embedsDefaultJWT() }
 
-// Session is satisfied by [DefaultSession] and by the structs that embed it by
-// value, and by nothing else.
-type Session interface{ embedsDefaultSession() }
+// SessionType is the constraint of an application's session type: [DefaultSession],
+// or a struct that embeds it by value. Nothing else satisfies it.
+type SessionType interface{ embedsDefaultSession() }
 
 func (DefaultJWT) embedsDefaultJWT()            {}
 func (DefaultSession[U]) embedsDefaultSession() {}
@@ -119,10 +184,13 @@ func (t *DefaultJWT) defaultJWT() *DefaultJWT                { return t }
 func (s *DefaultSession[U]) defaultSession() (any, *ISOTime) { return &s.User, &s.Expires }
 
 // ISOTime is a point in time as JavaScript writes it: UTC, always with
-// milliseconds, "2026-12-23T08:00:00.000Z".
+// milliseconds, "2026-12-23T08:00:00.000Z". The zero value is the zero time.Time.
 type ISOTime time.Time
 
 const isoLayout = "2006-01-02T15:04:05.000Z"
+
+// IsZero reports whether t is the zero time.
+func (t ISOTime) IsZero() bool { return time.Time(t).IsZero() }
 
 // Time returns t as a time.Time.
 func (t ISOTime) Time() time.Time { return time.Time(t) }
@@ -138,7 +206,7 @@ func (t ISOTime) AppendText(b []byte) ([]byte, error) {
 // MarshalText is AppendText for JSON libraries that do not know it.
 func (t ISOTime) MarshalText() ([]byte, error) { return t.AppendText(nil) }
 
-// UnmarshalText reads any RFC 3339 time.
+// UnmarshalText reads any RFC 3339 time. After an error t is as it was.
 func (t *ISOTime) UnmarshalText(b []byte) error {
 	parsed, err := time.Parse(time.RFC3339Nano, string(b))
 	if err != nil {
@@ -151,7 +219,8 @@ func (t *ISOTime) UnmarshalText(b []byte) error {
 // User is the user who signs in, in the form that all providers share.
 type User = provider.User
 
-// Account is the user's account at the provider, with the tokens of this sign-in.
+// Account is the user's account at the provider, with the tokens of this sign-in. They
+// are secrets: a JWT callback stores those that later requests need in the token.
 type Account = provider.Account
 
 // Profile is the user's profile at the provider, as JSON.
@@ -162,17 +231,111 @@ type Profile = provider.Profile
 // Err goes to the log alone.
 type Error = provider.Error
 
+// The codes of the library's own failures, which browsers get as ?error= and the built-in
+// pages explain. An [*Error] may have one of them, or one of the application's own.
+const (
+	CodeAccessDenied    = "AccessDenied"    // the SignIn callback, or a guard, denied it
+	CodeTooManyAttempts = "TooManyAttempts" // above a [SignInLimit]
+	CodeSignOut         = "SignOutError"    // the session could not be ended
+
+	CodeCredentialsSignIn = "CredentialsSignin" // the credentials are wrong
+	CodeOAuthSignIn       = "OAuthSignin"       // next-auth: the sign-in with a provider could not start
+	CodeOAuthCallback     = "OAuthCallback"     // next-auth: the answer of a provider was not accepted
+	CodeCallback          = "Callback"          // next-auth: another failure of a callback
+
+	CodeOAuthSignInError   = "OAuthSignInError"   // Auth.js: the sign-in with a provider could not start
+	CodeOAuthCallbackError = "OAuthCallbackError" // Auth.js: the answer of a provider was not accepted
+	CodeConfiguration      = "Configuration"      // Auth.js: another failure
+	CodeMissingCSRF        = "MissingCSRF"        // Auth.js: a form without the CSRF token
+)
+
+// A ConfigError is a mistake in a [Config]. [New] returns all of them, joined: see
+// [ConfigErrors].
+type ConfigError struct {
+	_ [0]func()
+
+	Field string // of Config, such as "Session.MaxAge"; "" for the token and session types
+	Err   error  // what is wrong, and what to write instead
+}
+
+// Error is the text of Err.
+func (e *ConfigError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// mistakes collects what [New] reports.
+type mistakes []error
+
+// add adds the errors of a field, joined or not, each as a [ConfigError].
+func (m *mistakes) add(field string, err error) {
+	if err == nil {
+		return
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && err.Error() == errors.Join(joined.Unwrap()...).Error() {
+		for _, inner := range joined.Unwrap() {
+			m.add(field, inner)
+		}
+		return
+	}
+	*m = append(*m, &ConfigError{Field: cmp.Or(fieldIn(err), field), Err: err})
+}
+
+var configFields = reflect.TypeFor[Config[DefaultJWT, DefaultSession[DefaultUser]]]()
+
+// fieldIn returns the field of [Config] with which the text of an error begins, such as
+// "Session.MaxAge", "" for none.
+func fieldIn(err error) string {
+	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "nuxtauth: "), "Config.")
+	field := text[:len(text)-len(strings.TrimLeft(text, ".ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))]
+	first, _, _ := strings.Cut(field, ".")
+	if _, ok := configFields.FieldByName(first); !ok {
+		return ""
+	}
+	return field
+}
+
+// ConfigErrors returns the mistakes in an error of [New], in the order of its checks.
+// It returns none for nil and for another error.
+func ConfigErrors(err error) iter.Seq[*ConfigError] {
+	return func(yield func(*ConfigError) bool) { eachConfigError(err, yield) }
+}
+
+func eachConfigError(err error, yield func(*ConfigError) bool) bool {
+	switch e := err.(type) { //nolint:errorlint // it looks at each error of the tree
+	case *ConfigError:
+		return yield(e)
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if !eachConfigError(inner, yield) {
+				return false
+			}
+		}
+	case interface{ Unwrap() error }:
+		return eachConfigError(e.Unwrap(), yield)
+	}
+	return true
+}
+
 var (
 	// ErrSignedOut says that the request carries no session, or one that has ended.
 	ErrSignedOut = session.ErrSignedOut
+
+	// ErrForbidden says that the user of the request may not make it: a function given
+	// to [Auth.Require] returned false.
+	ErrForbidden = errors.New("nuxtauth: forbidden")
+
+	// ErrNotRecent says that the user signed in longer ago than [Auth.RequireRecent]
+	// allows.
+	ErrNotRecent = errors.New("nuxtauth: the sign-in is not recent enough")
 
 	// ErrUnavailable says that it can't be told now whether the request carries a
 	// session: a store does not answer, or a callback returned [Unavailable].
 	// Respond with 503 rather than 401.
 	ErrUnavailable = session.ErrUnavailable
 
-	// ErrConflict says that other requests kept changing the session at the same
-	// time. Nothing is lost: try again.
+	// ErrConflict says that other requests kept changing the session in the Store at the
+	// same time. Nothing was written: call [Auth.Update] again, or respond with 503.
 	ErrConflict = store.ErrConflict
 
 	// ErrTokenTooLarge says that a sealed token does not fit into the cookies that
@@ -186,7 +349,8 @@ var (
 	ErrNoAccessToken = session.ErrNoAccessToken
 )
 
-// Protocol is the dialect that the front end speaks.
+// Protocol is the version of the API that the front end expects. The zero value is
+// [NextAuth].
 type Protocol int
 
 const (

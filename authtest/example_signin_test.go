@@ -41,7 +41,7 @@ func ExampleStartIDP() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	router.Use(auth.Handler())
+	router.Use(auth.Middleware())
 	router.GET("/", func(c *gin.Context) {
 		c.String(http.StatusOK, "Hello, %s", auth.Session(c).User.Name)
 	})

@@ -183,7 +183,7 @@ func newApp(url string, providers ...provider.Provider) (*nuxtauth.Auth[Token, S
 		t.Fatal(err)
 	}
 	router := gin.New()
-	router.Use(auth.Handler())
+	router.Use(auth.Middleware())
 	router.GET("/", func(c *gin.Context) {
 		name := "guest"
 		if s := auth.Session(c); s != nil {

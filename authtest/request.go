@@ -9,12 +9,14 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"testing"
+
+	"github.com/nuxtauth/nuxtauth"
 )
 
-// SessionIssuer issues the cookies of a session with a token. *nuxtauth.Auth implements
-// it, for the token type of the application.
+// SessionIssuer creates sessions. *nuxtauth.Auth implements it, for the token type of the
+// application.
 type SessionIssuer[T any] interface {
-	Issue(ctx context.Context, token *T) ([]*http.Cookie, error)
+	Issue(ctx context.Context, token *T) (*nuxtauth.Issued, error)
 }
 
 // Request returns a request of a user who is signed in with token, for the ServeHTTP
@@ -89,12 +91,12 @@ func issue[T any](t testing.TB, auth SessionIssuer[T], token *T) []*http.Cookie 
 	if token == nil {
 		t.Fatal("authtest: the token is nil: use httptest.NewRequest for a request without a session")
 	}
-	all, err := auth.Issue(t.Context(), token)
+	issued, err := auth.Issue(t.Context(), token)
 	if err != nil {
 		t.Fatalf("authtest: issue a session: %v", err)
 	}
 	var cookies []*http.Cookie
-	for _, c := range all {
+	for _, c := range issued.Cookies {
 		if c.MaxAge >= 0 {
 			cookies = append(cookies, c)
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/authtest"
 )
 
@@ -38,8 +39,9 @@ type fakeAuth[T jwtConstraint, S sessionConstraint] struct {
 	cookies func(*T) ([]*http.Cookie, error)
 }
 
-func (a *fakeAuth[T, S]) Issue(_ context.Context, token *T) ([]*http.Cookie, error) {
-	return a.cookies(token)
+func (a *fakeAuth[T, S]) Issue(_ context.Context, token *T) (*nuxtauth.Issued, error) {
+	cookies, err := a.cookies(token)
+	return &nuxtauth.Issued{Cookies: cookies}, err
 }
 
 // newAuth returns a fakeAuth that writes the token to two cookies, as is done for a long

@@ -76,7 +76,7 @@ func (c workload) run(n, atOnce int) error {
 	one := func(int) error { return signInWithOAuth(h) }
 	if !c.signIn {
 		one = func(i int) error {
-			cookies, err := auth.Issue(context.Background(), tokenOf(*userAt(i)))
+			cookies, err := issuedCookies(auth.Issue(context.Background(), tokenOf(*userAt(i))))
 			if err != nil {
 				return err
 			}

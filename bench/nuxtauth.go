@@ -90,7 +90,15 @@ func tokenOf(p user) *Token {
 }
 
 // newAuth returns an application with both callbacks, after change.
-func newAuth[T nuxtauth.JWT](change func(*nuxtauth.Config[T, Session])) (*nuxtauth.Auth[T, Session], http.Handler, error) {
+// issuedCookies returns the cookies of a session that was issued.
+func issuedCookies(issued *nuxtauth.Issued, err error) ([]*http.Cookie, error) {
+	if err != nil {
+		return nil, err
+	}
+	return issued.Cookies, nil
+}
+
+func newAuth[T nuxtauth.TokenType](change func(*nuxtauth.Config[T, Session])) (*nuxtauth.Auth[T, Session], http.Handler, error) {
 	cfg := nuxtauth.Config[T, Session]{
 		Secret: secret,
 		URL:    "http://localhost:3000",
@@ -116,7 +124,7 @@ func newAuth[T nuxtauth.JWT](change func(*nuxtauth.Config[T, Session])) (*nuxtau
 		return nil, nil, err
 	}
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	r.GET("/me", func(c *gin.Context) {
 		s := nuxtauth.SessionFrom[Session](c)
 		if s == nil {
@@ -135,7 +143,7 @@ func with(change func(*config)) func() (http.Handler, *http.Request, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		cookies, err := auth.Issue(context.Background(), tokenOf(ada))
+		cookies, err := issuedCookies(auth.Issue(context.Background(), tokenOf(ada)))
 		return h, get("/me", cookies...), err
 	}
 }
@@ -145,7 +153,7 @@ func withFloat() (http.Handler, *http.Request, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	cookies, err := auth.Issue(context.Background(), &RatedToken{Token: *tokenOf(ada), Rating: 4.5})
+	cookies, err := issuedCookies(auth.Issue(context.Background(), &RatedToken{Token: *tokenOf(ada), Rating: 4.5}))
 	return h, get("/me", cookies...), err
 }
 
@@ -164,7 +172,7 @@ func threeChunks() (http.Handler, *http.Request, error) {
 	for i := range 195 {
 		t.Groups = append(t.Groups, fmt.Sprintf("/organization/department-%03d/editors", i))
 	}
-	cookies, err := auth.Issue(context.Background(), t)
+	cookies, err := issuedCookies(auth.Issue(context.Background(), t))
 	if err == nil && len(cookies) != 3 {
 		err = fmt.Errorf("the token has %d cookies, want 3", len(cookies))
 	}
@@ -182,7 +190,7 @@ func sessionRoute() (http.Handler, *http.Request, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	cookies, err := auth.Issue(context.Background(), tokenOf(ada))
+	cookies, err := issuedCookies(auth.Issue(context.Background(), tokenOf(ada)))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -146,7 +146,7 @@ func newApp(s settings, sessions nuxtauth.SessionConfig) (http.Handler, error) {
 	r.GET("/style/:file", static("style"))
 	r.GET("/favicon.ico", func(c *gin.Context) { c.Redirect(http.StatusFound, "/style/icon.svg") })
 
-	r.Use(auth.Handler(), web.sameOrigin)
+	r.Use(auth.Middleware(), web.sameOrigin)
 	r.NoRoute(web.notFound)
 
 	r.GET("/", web.home)

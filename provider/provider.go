@@ -171,6 +171,8 @@ type Provider struct {
 
 // Field is one input of a credentials form.
 type Field struct {
+	_ [0]func()
+
 	Name         string // key in the form that Authorize gets
 	Label        string // empty means Name
 	Type         string // an HTML input type; empty means "text"
@@ -180,6 +182,8 @@ type Field struct {
 
 // Style is the look of a provider's button. The zero value is a neutral button.
 type Style struct {
+	_ [0]func()
+
 	Logo  string // URL of an image, optional
 	Brand string // a CSS colour of the vendor, such as "#24292f", optional
 }
@@ -260,6 +264,8 @@ type Account struct {
 
 // Error is a failed sign-in with the code that the browser gets.
 type Error struct {
+	_ [0]func()
+
 	// Code is the value of ?error= on the sign-in and error pages, such as
 	// "AccessDenied". It is sent to the front end unchanged: use letters and digits,
 	// and no secret.

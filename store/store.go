@@ -37,11 +37,11 @@ var (
 )
 
 // Sessions stores sessions on the server. Its methods are safe for concurrent use,
-// and each is atomic, also towards other processes that share the store. Once
-// its context has ended a method changes nothing and returns the context's error. The
-// library gives each call one second. [ErrNotFound], [ErrConflict] and
-// [ErrUnsupported] are answers. After any other error it is unknown whether the
-// session exists; a write may have been done.
+// and each is atomic, also towards other processes that share the store. A method that
+// is called with a context that has ended changes nothing, and returns its error. The
+// library gives each call one second. [ErrNotFound], [ErrConflict], [ErrUnsupported] and
+// [ErrFull] are answers. After any other error, also that of a context that ended during
+// the call, it is unknown whether the session exists; a write may have been done.
 // Records and slices are not retained: the caller and the store may change theirs.
 // Methods are never added to this interface.
 type Sessions interface {

@@ -1,16 +1,27 @@
 package token
 
-// An Origin is the sign-in that a session comes from. All tokens of the session
-// have the same one. Claims that the configuration does not need are left out:
-// the session's id is for a deny-list, and the provider is for a store, a
-// deny-list, refreshing the provider's tokens and federated logout. The zero
-// Origin is that of a token from another server. It is comparable.
+// An Origin identifies the sign-in that a session comes from. All tokens of the
+// session have the same one. The zero Origin is that of a token from another server.
+// Origins can't be compared with ==, so that fields of any type can be added.
 type Origin struct {
-	AuthTime        NumericDate `json:"auth_time,omitzero"`
-	SessionID       string      `json:"sid,omitzero"`
-	Provider        string      `json:"idp,omitzero"`     // Provider.ID, such as "keycloak"
-	ProviderSubject string      `json:"idp_sub,omitzero"` // the user at the provider, by the ID token
-	ProviderSession string      `json:"idp_sid,omitzero"` // the session at the provider, by the ID token
+	_ [0]func()
+
+	// AuthTime is when the user signed in.
+	AuthTime NumericDate `json:"auth_time,omitzero"`
+
+	// SessionID is the ID of the session. It is empty unless there is a deny-list.
+	SessionID string `json:"sid,omitzero"`
+
+	// Provider is the ID of the provider, such as "keycloak", and ProviderSubject the
+	// ID of the user there: the sub of the ID token, or else the
+	// Account.ProviderAccountID. Both are empty in a session that a Node server began,
+	// and in one of Auth.Issue unless they were given.
+	Provider        string `json:"idp,omitzero"`
+	ProviderSubject string `json:"idp_sub,omitzero"`
+
+	// ProviderSession is the session at the provider: the sid of the ID token, "" if it
+	// has none.
+	ProviderSession string `json:"idp_sid,omitzero"`
 
 	// Since is the latest revocation that was known at the sign-in, in the unit
 	// of store.Marks. A later one revokes the session.

@@ -98,7 +98,7 @@ func (c *Call) countState(state string) error {
 }
 
 // invalidResponse is the error of an answer that belongs to no sign-in of the browser.
-func invalidResponse(err error) error { return &provider.Error{Code: codeOAuthCallback, Err: err} }
+func invalidResponse(err error) error { return &provider.Error{Code: CodeOAuthCallback, Err: err} }
 
 func (c *Call) openCheckCookie(sealed string) (*signInState, error) {
 	claims, err := c.base.Cookies.CheckCodec.Open(c.r.Context(), sealed)

@@ -1,13 +1,15 @@
 package api
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 
+	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/session"
 	"github.com/nuxtauth/nuxtauth/provider"
+	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
@@ -19,39 +21,77 @@ type proof struct {
 	credentials url.Values // of credentials alone
 	origin      token.Origin
 
-	previous  string // the session that the browser had when it left for the provider
-	crossSite bool   // the request comes from the provider's site, without the session's cookies
+	keepIDToken bool   // for the sign-out at the provider
+	previous    string // the session that the browser had when it left for the provider
+	crossSite   bool   // the request comes from the provider's site, without the session's cookies
 }
 
 // complete asks the SignIn callback, begins the session and redirects the browser to
-// the callback URL: every sign-in ends here. It reports whether the session has begun.
+// the callback URL: every sign-in of the API ends here. It reports whether the session
+// has begun.
 func (c *Call) complete(p proof) bool {
-	ctx := c.r.Context()
-	if accept := c.cfg.Callbacks.SignIn; accept != nil {
-		err := accept(ctx, &SignInParams{User: p.user, Account: p.account, Profile: p.profile, Credentials: p.credentials})
-		if elsewhere, ok := errors.AsType[*RedirectError](err); ok {
-			c.redirect(http.StatusForbidden, c.safeURL(elsewhere.URL))
+	p.keepIDToken = c.provider.FederatedLogout
+	r := c.request()
+	client := c.client(r)
+	if err := c.accept(r.Context(), p, client); err != nil {
+		if to, ok := c.cfg.Callbacks.RedirectURL(err); ok {
+			c.redirect(http.StatusForbidden, c.safeURL(to))
 			return false
 		}
-		if err != nil {
-			c.fail(err, codeAccessDenied, http.StatusForbidden)
-			return false
-		}
-	}
-	if !c.cfg.RecordOrigin {
-		p.origin = token.Origin{}
-	}
-	_, err := c.cfg.Sessions.Start(c.request(), session.SignIn{
-		User: p.user, Account: p.account, Profile: p.profile, Origin: p.origin,
-		KeepIDToken: c.provider.FederatedLogout, Previous: p.previous, CrossSite: p.crossSite,
-	})
-	if err != nil {
-		c.fail(fmt.Errorf("the session of the sign-in: %w", err), codeCallback, http.StatusUnauthorized)
+		c.fail(err, CodeAccessDenied, http.StatusForbidden)
 		return false
 	}
-	if event := c.cfg.Callbacks.SignInEvent; event != nil {
-		event(ctx, &SignInEvent{User: p.user, Account: p.account, Profile: p.profile})
+	if err := c.begin(r, p, client); err != nil {
+		c.fail(fmt.Errorf("the session of the sign-in: %w", err), CodeCallback, http.StatusUnauthorized)
+		return false
 	}
 	c.redirect(http.StatusOK, c.callbackURL)
 	return true
+}
+
+// SignIn begins the session of a user whom the application has identified by itself,
+// and writes its cookies to the response of r. The error is that of the SignIn
+// callback, or of [session.Manager.Start].
+func (s *Server) SignIn(r session.Request, u *provider.User, a *provider.Account) error {
+	p := proof{
+		user: u, account: a, profile: u.Profile, origin: token.Origin{Provider: a.Provider, ProviderSubject: a.ProviderAccountID},
+		keepIDToken: s.cfg.Providers.byID[a.Provider].endsSession(),
+	}
+	client := s.client(r)
+	if err := s.accept(r.Context(), p, client); err != nil {
+		return err
+	}
+	return s.begin(r, p, client)
+}
+
+// client is that of a request, for callbacks and events.
+func (s *Server) client(r session.Request) clientip.Client {
+	client := s.cfg.Clients.Of(r.Source, r.Header)
+	client.UserAgent = store.UserAgent(client.UserAgent)
+	return client
+}
+
+// accept asks the SignIn callback.
+func (s *Server) accept(ctx context.Context, p proof, client clientip.Client) error {
+	if s.cfg.Callbacks.SignIn == nil {
+		return nil
+	}
+	return s.cfg.Callbacks.SignIn(ctx, &SignInParams{
+		User: p.user, Account: p.account, Profile: p.profile, Credentials: p.credentials, IP: client.IP, UserAgent: client.UserAgent,
+	})
+}
+
+// begin begins the session of a sign-in that was accepted, and calls the SignIn event.
+func (s *Server) begin(r session.Request, p proof, client clientip.Client) error {
+	begun, err := s.cfg.Sessions.Start(r, session.SignIn{
+		User: p.user, Account: p.account, Profile: p.profile, Origin: p.origin,
+		KeepIDToken: p.keepIDToken, Previous: p.previous, CrossSite: p.crossSite,
+	})
+	if err != nil {
+		return err
+	}
+	if event := s.cfg.Callbacks.SignInEvent; event != nil {
+		event(r.Context(), &SignInEvent{Session: begun, User: p.user, Account: p.account, Profile: p.profile, Client: client})
+	}
+	return nil
 }

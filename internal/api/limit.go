@@ -136,7 +136,7 @@ func (c *Call) tooManyAttempts(a attempt) {
 	c.cfg.Log.WarnContext(c.r.Context(), "nuxtauth: too many attempts to sign in", "provider", c.providerID, "network", c.network())
 	c.cfg.Protocol.tooManyAttempts(c)
 	c.h.Set("Retry-After", strconv.Itoa(int(a.rejectedFor/time.Second)))
-	to := withQuery(c.absolute(c.cfg.CustomPages.Error, "error"), "error", codeTooManyAttempts)
+	to := withQuery(c.absolute(c.cfg.CustomPages.Error, "error"), "error", CodeTooManyAttempts)
 	if c.asJSON() {
 		c.json(http.StatusTooManyRequests, map[string]string{"url": to})
 		return

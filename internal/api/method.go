@@ -26,7 +26,7 @@ type method interface {
 	// or "callback".
 	formAction() string
 
-	// callbackCode is the code of Auth.js v5 for codeCallback.
+	// callbackCode is the code of Auth.js v5 for CodeCallback.
 	callbackCode() string
 }
 

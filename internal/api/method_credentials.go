@@ -17,7 +17,7 @@ func newCredentials(provider.Provider, flow.Config) method { return credentials{
 
 func (credentials) formAction() string { return "callback" }
 
-func (credentials) callbackCode() string { return codeConfiguration }
+func (credentials) callbackCode() string { return CodeConfiguration }
 
 // start redirects to the page with the form.
 func (credentials) start(c *Call) { c.redirect(http.StatusOK, c.base.URL("signin")) }
@@ -35,7 +35,7 @@ func (credentials) callback(c *Call) {
 	form := c.body.credentials()
 	attempt, err := c.limiter.countAttempt(c, form)
 	if err != nil {
-		c.fail(err, codeCallback, http.StatusUnauthorized)
+		c.fail(err, CodeCallback, http.StatusUnauthorized)
 		return
 	}
 	if attempt.rejectedFor > 0 {
@@ -53,7 +53,7 @@ func (credentials) callback(c *Call) {
 		return
 	}
 	if err != nil {
-		c.fail(err, codeCallback, http.StatusUnauthorized)
+		c.fail(err, CodeCallback, http.StatusUnauthorized)
 		return
 	}
 	if user == nil {
@@ -65,7 +65,7 @@ func (credentials) callback(c *Call) {
 		account:     &provider.Account{Provider: p.ID, Type: p.Type, ProviderAccountID: user.ID, AccessToken: user.AccessToken},
 		profile:     user.Profile,
 		credentials: form,
-		origin:      token.Origin{Provider: p.ID},
+		origin:      token.Origin{Provider: p.ID, ProviderSubject: user.ID},
 	}) {
 		attempt.succeeded(c.r.Context())
 	}

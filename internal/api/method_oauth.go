@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/nuxtauth/nuxtauth/internal/flow"
@@ -15,7 +16,7 @@ func newOAuth(p provider.Provider, cfg flow.Config) method { return oauth{flow.N
 
 func (oauth) formAction() string { return "signin" }
 
-func (oauth) callbackCode() string { return codeOAuthCallbackError }
+func (oauth) callbackCode() string { return CodeOAuthCallbackError }
 
 // start sends the browser to the provider.
 func (o oauth) start(c *Call) {
@@ -24,7 +25,7 @@ func (o oauth) start(c *Call) {
 		err = c.setCheckCookie(signInState{Check: *check, CallbackURL: c.callbackURL, Session: c.cfg.Sessions.PreviousRef(c.request())})
 	}
 	if err != nil {
-		c.fail(err, codeOAuthSignIn, http.StatusOK)
+		c.fail(err, CodeOAuthSignIn, http.StatusOK)
 		return
 	}
 	c.redirect(http.StatusOK, to)
@@ -44,7 +45,7 @@ func (o oauth) callback(c *Call) {
 		err = o.flow.CheckResponse(&state.Check, redirectURI, params)
 	}
 	if err != nil {
-		c.fail(err, codeOAuthCallback, http.StatusOK)
+		c.fail(err, CodeOAuthCallback, http.StatusOK)
 		return
 	}
 	// Only an answer with a code is counted: all others cost nothing, and end here.
@@ -54,18 +55,18 @@ func (o oauth) callback(c *Call) {
 		return
 	}
 	if err := c.countState(state.State); err != nil {
-		c.fail(err, codeOAuthCallback, http.StatusOK)
+		c.fail(err, CodeOAuthCallback, http.StatusOK)
 		return
 	}
 	result, err := o.flow.Finish(c.r.Context(), &state.Check, redirectURI, params)
 	if err != nil {
-		c.fail(err, codeOAuthCallback, http.StatusOK)
+		c.fail(err, CodeOAuthCallback, http.StatusOK)
 		return
 	}
 	c.callbackURL = state.CallbackURL
 	if c.complete(proof{
 		user: result.User, account: result.Account, profile: result.Profile,
-		origin:   token.Origin{Provider: c.providerID, ProviderSubject: result.Subject, ProviderSession: result.Session},
+		origin:   token.Origin{Provider: c.providerID, ProviderSubject: cmp.Or(result.Subject, result.Account.ProviderAccountID), ProviderSession: result.Session},
 		previous: state.Session, crossSite: c.r.Method == http.MethodPost,
 	}) {
 		attempt.succeeded(c.r.Context())

@@ -42,7 +42,7 @@ func (c *Call) pageProvider(p *authProvider) page.Provider {
 		Logo: p.Style.Logo, Brand: p.Style.Brand,
 	}
 	for _, f := range p.Fields {
-		shown.Fields = append(shown.Fields, page.Field(f))
+		shown.Fields = append(shown.Fields, page.Field{Name: f.Name, Label: f.Label, Type: f.Type, Placeholder: f.Placeholder, Autocomplete: f.Autocomplete})
 	}
 	return shown
 }

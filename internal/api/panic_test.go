@@ -210,7 +210,7 @@ func TestEvents_PanicIsLogged(t *testing.T) {
 	idp := authtest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp), func(c *apptest.Config) {
 		c.Events = nuxtauth.Events[apptest.Token, apptest.Session]{
-			SignIn:  func(context.Context, nuxtauth.SignInEvent) { panic(boom) },
+			SignIn:  func(context.Context, nuxtauth.SignInEvent[apptest.Token]) { panic(boom) },
 			SignOut: func(context.Context, nuxtauth.SignOutEvent[apptest.Token]) { panic(boom) },
 			Session: func(context.Context, nuxtauth.SessionEvent[apptest.Token, apptest.Session]) { panic(boom) },
 		}

@@ -11,13 +11,13 @@ import (
 
 // The codes of the library's own failures, which are those of next-auth v4.
 const (
-	codeOAuthSignIn       = "OAuthSignin"       // the sign-in with a provider could not start
-	codeOAuthCallback     = "OAuthCallback"     // the answer of a provider was not accepted
-	codeCallback          = "Callback"          // another failure of a callback
-	codeAccessDenied      = "AccessDenied"      // the SignIn callback denied the sign-in
-	codeCredentialsSignIn = "CredentialsSignin" // the credentials are wrong
-	codeSignOut           = "SignOutError"      // the session could not be ended
-	codeTooManyAttempts   = "TooManyAttempts"   // above a limit; the library's own
+	CodeOAuthSignIn       = "OAuthSignin"       // the sign-in with a provider could not start
+	CodeOAuthCallback     = "OAuthCallback"     // the answer of a provider was not accepted
+	CodeCallback          = "Callback"          // another failure of a callback
+	CodeAccessDenied      = "AccessDenied"      // the SignIn callback denied the sign-in
+	CodeCredentialsSignIn = "CredentialsSignin" // the credentials are wrong
+	CodeSignOut           = "SignOutError"      // the session could not be ended
+	CodeTooManyAttempts   = "TooManyAttempts"   // above a limit; the library's own
 )
 
 // A Protocol is what differs between the answers of next-auth v4 and Auth.js v5:
@@ -86,10 +86,10 @@ func NewCookieSet(p Protocol, names cookie.Names, domain string, codec token.Cod
 		Session:     cookie.Chunked{Cookie: names.Session, Size: p.ChunkSize()},
 		CallbackURL: names.CallbackURL, CSRF: names.CSRF, Check: names.Check, Codec: codec,
 	}
-	err := names.Validate()
-	if err != nil {
-		return set, fmt.Errorf("nuxtauth: Config.Cookies: %w", err)
+	if err := names.Validate(); err != nil {
+		return set, fmt.Errorf("nuxtauth: Cookies: %w", err)
 	}
+	var err error
 	if set.CheckCodec, err = p.CheckCodec(names.Check.Name, secrets); err == nil && codec == nil {
 		set.Codec, err = p.SessionCodec(names.Session.Name, secrets)
 	}

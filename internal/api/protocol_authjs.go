@@ -54,7 +54,7 @@ func (p authJS) missingCSRF(c *Call) {
 		c.signedOut(http.StatusBadRequest)
 		return
 	}
-	p.fail(c, codeMissingCSRF, http.StatusOK)
+	p.fail(c, CodeMissingCSRF, http.StatusOK)
 }
 
 func (p authJS) unknownProvider(c *Call) {
@@ -62,21 +62,21 @@ func (p authJS) unknownProvider(c *Call) {
 		c.redirect(http.StatusOK, c.base.URL("signin"))
 		return
 	}
-	p.fail(c, codeConfiguration, http.StatusOK)
+	p.fail(c, CodeConfiguration, http.StatusOK)
 }
 
 // The codes with which only Auth.js v5 fails.
 const (
-	codeOAuthSignInError   = "OAuthSignInError"
-	codeOAuthCallbackError = "OAuthCallbackError"
-	codeConfiguration      = "Configuration"
-	codeMissingCSRF        = "MissingCSRF"
+	CodeOAuthSignInError   = "OAuthSignInError"
+	CodeOAuthCallbackError = "OAuthCallbackError"
+	CodeConfiguration      = "Configuration"
+	CodeMissingCSRF        = "MissingCSRF"
 )
 
 // failsOnSignInPage are the codes with which Auth.js redirects to the sign-in page.
 var failsOnSignInPage = map[string]bool{
-	codeCredentialsSignIn: true, "OAuthAccountNotLinked": true, codeOAuthCallbackError: true, codeMissingCSRF: true,
-	"AccountNotLinked": true, codeOAuthSignInError: true, "EmailSignInError": true,
+	CodeCredentialsSignIn: true, "OAuthAccountNotLinked": true, CodeOAuthCallbackError: true, CodeMissingCSRF: true,
+	"AccountNotLinked": true, CodeOAuthSignInError: true, "EmailSignInError": true,
 }
 
 // fail sets none of the cookies that the request would have got.
@@ -93,11 +93,11 @@ func (p authJS) fail(c *Call, code string, _ int) {
 // code translates a code of next-auth v4.
 func (authJS) code(c *Call, code string) string {
 	switch {
-	case code == codeOAuthSignIn:
-		return codeOAuthSignInError
-	case code == codeOAuthCallback:
-		return codeOAuthCallbackError
-	case code == codeCallback && c.provider != nil:
+	case code == CodeOAuthSignIn:
+		return CodeOAuthSignInError
+	case code == CodeOAuthCallback:
+		return CodeOAuthCallbackError
+	case code == CodeCallback && c.provider != nil:
 		return c.provider.method.callbackCode()
 	}
 	return code
@@ -108,7 +108,7 @@ func (p authJS) wrongCredentials(c *Call) { p.deniedCredentials(c, "credentials"
 // deniedCredentials gives the code of the application a parameter of its own.
 func (authJS) deniedCredentials(c *Call, code string) {
 	c.discardCookies()
-	to := withQuery(c.absolute(c.cfg.CustomPages.SignIn, "signin"), "error", codeCredentialsSignIn)
+	to := withQuery(c.absolute(c.cfg.CustomPages.SignIn, "signin"), "error", CodeCredentialsSignIn)
 	c.redirect(http.StatusOK, withQuery(to, "code", code))
 }
 
@@ -116,7 +116,7 @@ func (authJS) tooManyAttempts(c *Call) { c.discardCookies() }
 
 func (p authJS) showsSignInPage(c *Call) bool {
 	if c.providerID != "" {
-		p.fail(c, codeConfiguration, http.StatusOK)
+		p.fail(c, CodeConfiguration, http.StatusOK)
 		return false
 	}
 	return true

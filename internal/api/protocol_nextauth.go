@@ -76,12 +76,12 @@ func (nextAuth) fail(c *Call, code string, status int) {
 }
 
 func (nextAuth) wrongCredentials(c *Call) {
-	to := withQuery(c.base.URL("error"), "error", codeCredentialsSignIn)
+	to := withQuery(c.base.URL("error"), "error", CodeCredentialsSignIn)
 	c.redirect(http.StatusUnauthorized, withQuery(to, "provider", c.providerID))
 }
 
 func (p nextAuth) deniedCredentials(c *Call, code string) {
-	p.fail(c, cmp.Or(code, codeCallback), http.StatusUnauthorized)
+	p.fail(c, cmp.Or(code, CodeCallback), http.StatusUnauthorized)
 }
 
 func (nextAuth) tooManyAttempts(*Call) {}
@@ -90,8 +90,8 @@ func (nextAuth) showsSignInPage(*Call) bool { return true }
 
 // shownOnSignInPage are the codes that next-auth shows on the sign-in page.
 var shownOnSignInPage = map[string]bool{
-	"Signin": true, codeOAuthSignIn: true, codeOAuthCallback: true, "OAuthCreateAccount": true, "EmailCreateAccount": true,
-	codeCallback: true, "OAuthAccountNotLinked": true, "EmailSignin": true, codeCredentialsSignIn: true, "SessionRequired": true,
+	"Signin": true, CodeOAuthSignIn: true, CodeOAuthCallback: true, "OAuthCreateAccount": true, "EmailCreateAccount": true,
+	CodeCallback: true, "OAuthAccountNotLinked": true, "EmailSignin": true, CodeCredentialsSignIn: true, "SessionRequired": true,
 }
 
 // errorCode takes the code from the path too, where there is no other.

@@ -26,11 +26,14 @@ func (s *Server) Deny(w http.ResponseWriter, r *http.Request, status int, code, 
 
 // DenySignedOut answers a request to the application that needs a session: a browser
 // that opens a page is redirected to the sign-in page, a program gets 401 and a message
-// in JSON.
-func (s *Server) DenySignedOut(w http.ResponseWriter, r *http.Request) {
+// in JSON, with a challenge (WWW-Authenticate, RFC 9110 §11.6.1) unless that is "".
+func (s *Server) DenySignedOut(w http.ResponseWriter, r *http.Request, message, challenge string) {
 	base, err := s.Base(r)
 	if err != nil || !wantsPage(r) {
-		deny(w, http.StatusUnauthorized, "Sign in first.")
+		if challenge != "" {
+			w.Header().Set("WWW-Authenticate", challenge)
+		}
+		deny(w, http.StatusUnauthorized, message)
 		return
 	}
 	to := cmp.Or(s.cfg.CustomPages.SignIn, base.URL("signin"))

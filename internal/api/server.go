@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -45,9 +44,6 @@ type Config struct {
 	CustomPages CustomPages
 	Skip        func(*http.Request) bool // requests to the application that the middleware leaves alone; nil for none
 
-	// RecordOrigin puts the provider, and the user and session there, into tokens.
-	RecordOrigin bool
-
 	// LogoutReplay remembers the logout tokens that were used.
 	LogoutReplay store.Marks
 
@@ -62,8 +58,9 @@ type Config struct {
 // Callbacks are the application's functions that need no token and no session of
 // its own types, and the events. Those that are nil do nothing.
 type Callbacks struct {
-	SignIn   func(ctx context.Context, p *SignInParams) error
-	Redirect func(ctx context.Context, to, base string) (string, error)
+	SignIn      func(ctx context.Context, p *SignInParams) error
+	RedirectURL func(err error) (to string, ok bool) // of an error of SignIn that redirects; set with SignIn
+	Redirect    func(ctx context.Context, to, base string) (string, error)
 
 	SignInEvent  func(ctx context.Context, e *SignInEvent)
 	SessionEvent func(ctx context.Context, s *session.Session)
@@ -76,26 +73,21 @@ type SignInParams struct {
 	Account     *provider.Account
 	Profile     provider.Profile
 	Credentials url.Values
+	IP          string
+	UserAgent   string
 }
 
-// SignInEvent is a sign-in that has happened. The public type of the same name has
-// the same underlying type.
+// SignInEvent is a sign-in that has happened.
 type SignInEvent struct {
-	User      *provider.User
-	Account   *provider.Account
-	Profile   provider.Profile
-	IsNewUser bool // always false: no accounts are kept
+	Session *session.Session
+	User    *provider.User
+	Account *provider.Account
+	Profile provider.Profile
+	Client  clientip.Client
 }
 
 // CustomPages are the application's own pages, "" for the built-in ones.
 type CustomPages struct{ SignIn, SignOut, Error, VerifyRequest string }
-
-// RedirectError is an error of the SignIn callback that refuses the sign-in and
-// redirects the browser to URL.
-type RedirectError struct{ URL string }
-
-// Error describes the redirect for the log.
-func (e *RedirectError) Error() string { return "redirected to " + strconv.Quote(e.URL) }
 
 // A Server answers the requests to the API. It is safe for concurrent use. Make
 // one with [New].

@@ -47,13 +47,13 @@ func TestSession_ViewWithoutJSON(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				cookies, err := auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}})
+				cookies, err := apptest.Cookies(auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}}))
 				if err != nil {
 					t.Fatal(err)
 				}
 				clock.Advance(age)
 				r := gin.New()
-				r.Use(auth.Handler())
+				r.Use(auth.Middleware())
 				get := func() apptest.Response {
 					req, rec := apptest.NewRequest("GET", "/api/auth/session", cookies)
 					r.ServeHTTP(rec, req)

@@ -39,7 +39,7 @@ func SignOut(c *Call) {
 	ended, err := c.cfg.Sessions.SignOut(c.request(), nil)
 	if err != nil {
 		c.cfg.Log.ErrorContext(c.r.Context(), "nuxtauth: the session could not be ended", "error", err)
-		c.cfg.Protocol.fail(c, codeSignOut, http.StatusServiceUnavailable)
+		c.cfg.Protocol.fail(c, CodeSignOut, http.StatusServiceUnavailable)
 		return
 	}
 	if to := c.endSessionURL(ended); to != "" {

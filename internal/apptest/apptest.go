@@ -114,7 +114,7 @@ func New(t *testing.T, change ...func(*Config)) *App {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Router.Use(auth.Handler())
+	s.Router.Use(auth.Middleware())
 	s.serveMe()
 	srv.Start()
 	return &App{Site: s, Auth: auth}
@@ -184,7 +184,7 @@ func NewAuth(t *testing.T, change ...func(*Config)) *nuxtauth.Auth[Token, Sessio
 // NewRouter returns a router with the middleware of auth.
 func NewRouter(auth *nuxtauth.Auth[Token, Session]) *gin.Engine {
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	return r
 }
 
@@ -197,10 +197,18 @@ func NewRequest(method, path string, cookies []*http.Cookie) (*http.Request, *ht
 	return req, httptest.NewRecorder()
 }
 
+// Cookies returns the cookies of a session that was issued.
+func Cookies(issued *nuxtauth.Issued, err error) ([]*http.Cookie, error) {
+	if err != nil {
+		return nil, err
+	}
+	return issued.Cookies, nil
+}
+
 // Issue returns the cookies of a session of the subject "1" with a name.
 func Issue(t *testing.T, auth *nuxtauth.Auth[Token, Session], name string) []*http.Cookie {
 	t.Helper()
-	cookies, err := auth.Issue(t.Context(), &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: name}})
+	cookies, err := Cookies(auth.Issue(t.Context(), &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: name}}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func NewReplica(t *testing.T, idp *authtest.IDP, c *Clock, change ...func(*OpenI
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Router.Use(auth.Handler())
+	s.Router.Use(auth.Middleware())
 	s.serveMe()
 	s.Router.GET("/private", auth.Require(), func(c *gin.Context) {})
 	s.Router.GET("/api", func(c *gin.Context) {

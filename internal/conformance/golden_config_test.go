@@ -221,7 +221,7 @@ func (p *player) session(config string) func(context.Context, nuxtauth.SessionPa
 
 func (p *player) events() nuxtauth.Events[goldenToken, goldenSession] {
 	return nuxtauth.Events[goldenToken, goldenSession]{
-		SignIn: func(_ context.Context, e nuxtauth.SignInEvent) {
+		SignIn: func(_ context.Context, e nuxtauth.SignInEvent[goldenToken]) {
 			args := p.signInArgs(e.User, e.Account, e.Profile)
 			args["isNewUser"] = e.IsNewUser
 			p.call("event:signIn", args)

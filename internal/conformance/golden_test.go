@@ -168,7 +168,7 @@ func newPlayer(t *testing.T, rec *goldenRecording, protocol nuxtauth.Protocol, p
 		return p
 	}
 	engine := gin.New()
-	engine.Use(auth.Handler())
+	engine.Use(auth.Middleware())
 	p.handler = engine
 	return p
 }

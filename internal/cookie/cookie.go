@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -69,7 +70,9 @@ func (n Names) Validate() error {
 	all := []Cookie{n.Session, n.CallbackURL, n.CSRF, n.Check}
 	var problems []error
 	for i, c := range all {
-		problems = append(problems, c.Validate())
+		if err := c.Validate(); err != nil && !slices.ContainsFunc(problems, func(other error) bool { return other.Error() == err.Error() }) {
+			problems = append(problems, err) // cookies may share a domain
+		}
 		for _, other := range all[:i] {
 			if c.Name == other.Name {
 				problems = append(problems, fmt.Errorf("cookie: two cookies have the name %q: give one of them another", c.Name))

@@ -211,19 +211,19 @@ func notPathChar(r rune) bool {
 func checkOrigin(origin string) error {
 	scheme, host, ok := strings.Cut(origin, "://")
 	if strings.Contains(origin, "*") {
-		return fmt.Errorf(`nuxtauth: trusted origin %q has a wildcard: write every origin in full, such as "https://app.example.com"`, origin)
+		return fmt.Errorf(`nuxtauth: TrustedOrigins: %q has a wildcard: write every origin in full, such as "https://app.example.com"`, origin)
 	}
 	scheme = strings.ToLower(scheme)
 	if !ok || scheme != "http" && scheme != "https" {
-		return fmt.Errorf(`nuxtauth: trusted origin %q is not an http or https origin: write one such as "https://app.example.com"`, origin)
+		return fmt.Errorf(`nuxtauth: TrustedOrigins: %q is not an http or https origin: write one such as "https://app.example.com"`, origin)
 	}
 	host, _, _ = strings.Cut(host, "/")
 	exact, ok := serialize(scheme, host)
 	if !ok {
-		return fmt.Errorf(`nuxtauth: trusted origin %q has a host that is not valid: write one such as "https://app.example.com"`, origin)
+		return fmt.Errorf(`nuxtauth: TrustedOrigins: %q has a host that is not valid: write one such as "https://app.example.com"`, origin)
 	}
 	if exact != origin {
-		return fmt.Errorf("nuxtauth: trusted origin %q is not written as browsers do: write %q", origin, exact)
+		return fmt.Errorf("nuxtauth: TrustedOrigins: %q is not written as browsers do: write %q", origin, exact)
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func TestNew_Errors(t *testing.T) {
 		{"backslash", origin.Config{URL: app, BasePath: `/api\auth`}, []string{`a character other than`}},
 		{"percent", origin.Config{URL: app, BasePath: "/api%2fauth"}, []string{`a character other than`}},
 		{"a parameter of the router", origin.Config{URL: app, BasePath: "/:tenant/auth"}, []string{`a character other than`}},
-		{"wildcard origin", origin.Config{URL: app, TrustedOrigins: []string{"*"}}, []string{`trusted origin "*" has a wildcard`}},
+		{"wildcard origin", origin.Config{URL: app, TrustedOrigins: []string{"*"}}, []string{`TrustedOrigins: "*" has a wildcard`}},
 		{"wildcard in an origin", origin.Config{URL: app, TrustedOrigins: []string{"https://*.example.com"}}, []string{`a wildcard`}},
 		{"origin without scheme", origin.Config{URL: app, TrustedOrigins: []string{"app.example.com"}}, []string{`not an http or https origin`}},
 		{"null origin", origin.Config{URL: app, TrustedOrigins: []string{"null"}}, []string{`not an http or https origin`}},
@@ -95,10 +95,10 @@ func TestNew_Errors(t *testing.T) {
 		{"origin with a path", origin.Config{URL: app, TrustedOrigins: []string{"https://b.example/x?y"}}, []string{`write "https://b.example"`}},
 		{"origin in capitals", origin.Config{URL: app, TrustedOrigins: []string{"https://B.example"}}, []string{`write "https://b.example"`}},
 		{"origin with the default port", origin.Config{URL: app, TrustedOrigins: []string{"https://b.example:443"}}, []string{`write "https://b.example"`}},
-		{"origin of another scheme", origin.Config{URL: app, TrustedOrigins: []string{"ftp://b.example"}}, []string{`trusted origin "ftp://b.example" is not an http or https origin`}},
+		{"origin of another scheme", origin.Config{URL: app, TrustedOrigins: []string{"ftp://b.example"}}, []string{`TrustedOrigins: "ftp://b.example" is not an http or https origin`}},
 		{"origin with a host that is a number", origin.Config{URL: app, TrustedOrigins: []string{"https://0x7f"}}, []string{`a host that is not valid`}},
 		{"origin with a user", origin.Config{URL: app, TrustedOrigins: []string{"https://u@b.example"}}, []string{`a host that is not valid`}},
-		{"everything at once", origin.Config{BasePath: "x", TrustedOrigins: []string{"*", "y"}}, []string{`URL is empty`, `BasePath "x"`, `trusted origin "*"`, `trusted origin "y"`}},
+		{"everything at once", origin.Config{BasePath: "x", TrustedOrigins: []string{"*", "y"}}, []string{`URL is empty`, `BasePath "x"`, `TrustedOrigins: "*"`, `TrustedOrigins: "y"`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -42,16 +42,16 @@ func (t Theme) check() error {
 	switch t.ColorScheme {
 	case "", "auto", "light", "dark":
 	default:
-		problems = append(problems, fmt.Errorf(`page: Theme.ColorScheme %q is unknown: write "auto", "light" or "dark"`, t.ColorScheme))
+		problems = append(problems, fmt.Errorf(`nuxtauth: Theme.ColorScheme %q is unknown: write "auto", "light" or "dark"`, t.ColorScheme))
 	}
 	if t.BrandColor != "" && !isColor(t.BrandColor) {
-		problems = append(problems, fmt.Errorf("page: Theme.BrandColor %q is not a CSS colour such as #4f46e5", t.BrandColor))
+		problems = append(problems, fmt.Errorf("nuxtauth: Theme.BrandColor %q is not a CSS colour such as #4f46e5", t.BrandColor))
 	}
 	if t.ButtonText != "" && !isColor(t.ButtonText) {
-		problems = append(problems, fmt.Errorf("page: Theme.ButtonText %q is not a CSS colour such as #ffffff", t.ButtonText))
+		problems = append(problems, fmt.Errorf("nuxtauth: Theme.ButtonText %q is not a CSS colour such as #ffffff", t.ButtonText))
 	}
 	if t.Logo != "" && !isImage(t.Logo) {
-		problems = append(problems, fmt.Errorf(`page: Theme.Logo %q is neither an http(s) URL nor a path that starts with "/"`, t.Logo))
+		problems = append(problems, fmt.Errorf(`nuxtauth: Theme.Logo %q is neither an http(s) URL nor a path that starts with "/"`, t.Logo))
 	}
 	return errors.Join(problems...)
 }

@@ -41,7 +41,7 @@ func main() {
 		panic(err)
 	}
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 }
 `
 	root, err := filepath.Abs("../..")

@@ -107,7 +107,7 @@ func TestDocuments_READMEListsConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, config, _ := strings.Cut(string(source), "type Config[T JWT, S Session] struct {")
+	_, config, _ := strings.Cut(string(source), "type Config[T TokenType, S SessionType] struct {")
 	config, _, _ = strings.Cut(config, "\n}")
 	fields := regexp.MustCompile(`(?m)^\t([A-Z]\w+) `).FindAllStringSubmatch(config, -1)
 	_, table, _ := strings.Cut(string(readme), "## Configuration")

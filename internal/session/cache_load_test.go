@@ -155,9 +155,9 @@ func TestCache_BoundsItsMemory(t *testing.T) {
 			others := strings.Repeat("y", tt.others)
 			before := heap()
 			for i := range tt.requests {
-				cookies, err := auth.Issue(t.Context(), &apptest.Token{
+				cookies, err := apptest.Cookies(auth.Issue(t.Context(), &apptest.Token{
 					DefaultJWT: nuxtauth.DefaultJWT{Subject: fmt.Sprint(i)}, SessionToken: strings.Repeat("z", tt.token),
-				})
+				}))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -205,7 +205,7 @@ func TestCache_ReadsNoHiddenFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	done, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -221,7 +221,7 @@ func TestCache_ReadsNoHiddenFields(t *testing.T) {
 		}
 	}()
 	for range 300 {
-		cookies, err := auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}})
+		cookies, err := apptest.Cookies(auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}}))
 		if err != nil {
 			t.Fatal(err)
 		}

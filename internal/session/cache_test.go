@@ -206,7 +206,7 @@ func TestCache_ConcurrentUsersStayApart(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range 8 {
 				subject := fmt.Sprint("user ", i)
-				cookies, err := a.Auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: subject}})
+				cookies, err := apptest.Cookies(a.Auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: subject}}))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -84,7 +84,7 @@ type oddToken struct {
 
 // testChanges checks that each of changes is saved, and that none of none writes
 // the cookie.
-func testChanges[T nuxtauth.JWT](t *testing.T, start T, changes map[string]func(*T), none map[string]func(*T)) {
+func testChanges[T nuxtauth.TokenType](t *testing.T, start T, changes map[string]func(*T), none map[string]func(*T)) {
 	var change func(*T)
 	auth, err := nuxtauth.New(nuxtauth.Config[T, apptest.Session]{
 		Secret: apptest.Secret, URL: "http://localhost",
@@ -96,9 +96,9 @@ func testChanges[T nuxtauth.JWT](t *testing.T, start T, changes map[string]func(
 		t.Fatal(err)
 	}
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	written := func(f func(*T)) bool {
-		cookies, err := auth.Issue(t.Context(), &start)
+		cookies, err := apptest.Cookies(auth.Issue(t.Context(), &start))
 		if err != nil {
 			t.Fatal(err)
 		}

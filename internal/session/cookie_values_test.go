@@ -136,9 +136,9 @@ func chunksOf(value string) (pairs []string) {
 
 func TestCookie_TriesEachSetOfChunks(t *testing.T) {
 	long := func(a *apptest.App) string {
-		cookies, err := a.Auth.Issue(t.Context(), &apptest.Token{
+		cookies, err := apptest.Cookies(a.Auth.Issue(t.Context(), &apptest.Token{
 			DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}, SessionToken: strings.Repeat("x", 5000),
-		})
+		}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -93,7 +93,7 @@ func (m *Manager) SignOut(r Request, current *Session) (ended *Session, err erro
 	r.Cookies.Session.Clear(r.Response, present)
 	clearOtherScopes(r, present)
 	if ended != nil && m.signedOut != nil {
-		m.signedOut(ctx, ended)
+		m.signedOut(ctx, ended, m.clients.Of(r.Source, r.Header))
 	}
 	return ended, nil
 }
@@ -138,9 +138,10 @@ func (m *Manager) PreviousRef(r Request) string {
 	return ""
 }
 
-// endPrevious ends the sessions that the browser had before a sign-in: those of the
-// request, and that of a reference. A fault is logged: the new session has begun.
-func (m *Manager) endPrevious(r Request, c Credential, ref string) {
+// endPrevious ends the sessions that the browser had before a sign-in: those of cookies
+// with these values, and that of a reference. A fault is logged: the new session has
+// begun.
+func (m *Manager) endPrevious(r Request, values []string, ref string) {
 	ctx := context.WithoutCancel(r.Context())
 	log := func(err error) {
 		if err != nil {
@@ -151,7 +152,7 @@ func (m *Manager) endPrevious(r Request, c Credential, ref string) {
 		_, err := m.endValue(ctx, r.Cookies, value)
 		log(err)
 	}
-	for value := range c.values {
+	for _, value := range values {
 		end(value)
 	}
 	if handle, ok := strings.CutPrefix(ref, handlePrefix); ok {

@@ -15,12 +15,12 @@ import (
 
 // Each of these wraps one call of the public API that several tests make.
 
-func revokeSessions[T nuxtauth.JWT](ctx context.Context, auth *nuxtauth.Auth[T, apptest.Session], subject string) error {
+func revokeSessions[T nuxtauth.TokenType](ctx context.Context, auth *nuxtauth.Auth[T, apptest.Session], subject string) error {
 	_, err := auth.RevokeSessions(ctx, subject)
 	return err
 }
 
-func revokeSession[T nuxtauth.JWT](ctx context.Context, auth *nuxtauth.Auth[T, apptest.Session], subject, id string) error {
+func revokeSession[T nuxtauth.TokenType](ctx context.Context, auth *nuxtauth.Auth[T, apptest.Session], subject, id string) error {
 	_, err := auth.RevokeSession(ctx, subject, id)
 	return err
 }
@@ -30,7 +30,7 @@ func revokeOtherSessions(c *gin.Context, auth *nuxtauth.Auth[apptest.Token, appt
 	return err
 }
 
-func listSessions[T nuxtauth.JWT](ctx context.Context, auth *nuxtauth.Auth[T, apptest.Session], subject string) ([]nuxtauth.SessionInfo, error) {
+func listSessions[T nuxtauth.TokenType](ctx context.Context, auth *nuxtauth.Auth[T, apptest.Session], subject string) ([]nuxtauth.SessionInfo, error) {
 	return auth.ListSessions(ctx, subject)
 }
 
@@ -53,7 +53,7 @@ func receive[V any](t *testing.T, ch <-chan V, event string) V {
 // Auth.Issue.
 func withCookies(t *testing.T, a *apptest.App, subject string) *apptest.App {
 	t.Helper()
-	cookies, err := a.Auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: subject}})
+	cookies, err := apptest.Cookies(a.Auth.Issue(t.Context(), &apptest.Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: subject}}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 // their time is bounded.
 type Config struct {
 	Types     Types
-	SignedOut func(ctx context.Context, s *Session) // the event; nil for none
+	SignedOut func(ctx context.Context, s *Session, from clientip.Client) // the event; nil for none
 
 	Abilities Abilities // of the store and the deny-list
 	Realm     string    // of the sessions in them
@@ -40,7 +40,7 @@ type Manager struct {
 	denyList  denyList
 	realm     string
 	lifetime  Lifetime
-	signedOut func(ctx context.Context, s *Session)
+	signedOut func(ctx context.Context, s *Session, from clientip.Client)
 	refresher *refresher
 	cache     *cache               // nil-safe: without CacheFor it has nothing
 	adopter   *adopter             // nil without Adopt

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
@@ -45,6 +46,10 @@ func (m *Manager) Start(r Request, in SignIn) (*Session, error) {
 		return nil, err
 	}
 	c := readCookies(r)
+	before := slices.Collect(c.values)
+	if written, _ := r.Cookies.Session.Written(r.Response); written != "" {
+		before = append(before, written) // by a handler, earlier in this request
+	}
 	s.credential.Present = c.Present
 	others := c.Present
 	if in.CrossSite {
@@ -54,7 +59,7 @@ func (m *Manager) Start(r Request, in SignIn) (*Session, error) {
 		return nil, errors.Join(err, m.end(ctx, s))
 	}
 	clearOtherScopes(r, others)
-	m.endPrevious(r, c, in.Previous)
+	m.endPrevious(r, before, in.Previous)
 	return s, nil
 }
 
@@ -86,18 +91,25 @@ func (m *Manager) newSession(ctx context.Context, in SignIn) (*Session, error) {
 }
 
 // Issue writes a new session with the claims of s, outside of a sign-in, and
-// returns its cookies.
-func (m *Manager) Issue(ctx context.Context, cs *CookieSet, s *Session) ([]*http.Cookie, error) {
-	s.Claims.RestoreReserved(new(Claims)) // it may be the token of another session
+// returns the value of its cookie, and the cookies.
+func (m *Manager) Issue(ctx context.Context, cs *CookieSet, s *Session) (value string, cookies []*http.Cookie, err error) {
+	// It may be the token of another session.
+	from := s.Claims.Origin
+	s.Claims.RestoreReserved(&Claims{Origin: token.Origin{
+		Provider: from.Provider, ProviderSubject: from.ProviderSubject, AuthTime: min(from.AuthTime, token.DateOf(m.now())),
+	}})
+	if s.ProviderTokens != nil {
+		s.ProviderTokens.RefreshToken = ""
+	}
 	if err := m.denyList.begin(ctx, s); err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	if err := m.save(ctx, cs, s, clientip.Client{}); err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	header := http.Header{}
 	if err := cs.Session.Write(header, 0, s.value, s.Claims.ExpiresAt.Time()); err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	return (&http.Response{Header: header}).Cookies(), nil
+	return s.value, (&http.Response{Header: header}).Cookies(), nil
 }

@@ -252,13 +252,13 @@ func TestUpdate_UnencodableTokenIsNotSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	var got error
 	r.POST("/", func(c *gin.Context) {
 		got = auth.Update(c, func(t *secretiveToken) error { t.Value = "secret"; return nil })
 	})
 	r.GET("/", func(c *gin.Context) { c.String(http.StatusOK, string(auth.Token(c).Value)) })
-	cookies, err := auth.Issue(t.Context(), &secretiveToken{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}, Value: "open"})
+	cookies, err := apptest.Cookies(auth.Issue(t.Context(), &secretiveToken{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1"}, Value: "open"}))
 	if err != nil {
 		t.Fatal(err)
 	}

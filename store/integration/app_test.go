@@ -79,7 +79,7 @@ func (p setup) newApp(s store.Sessions, log *slog.Logger) (http.Handler, *nuxtau
 	}
 	gin.SetMode(gin.TestMode)
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	r.GET("/me", func(c *gin.Context) {
 		if s := auth.Session(c); s != nil {
 			c.String(http.StatusOK, s.User.Name)

@@ -106,11 +106,11 @@ func outages(t *testing.T, p setup, all ...outage) {
 	users := make([]reader, readers)
 	for i := range users {
 		name := fmt.Sprintf("user %03d", i)
-		cookies, err := auth.Issue(t.Context(), &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: name, Name: name}})
+		issued, err := auth.Issue(t.Context(), &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: name, Name: name}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		users[i] = reader{name, app, cookies[0]}
+		users[i] = reader{name, app, issued.Cookies[0]}
 	}
 	forAll := func(do func(reader)) {
 		var wg sync.WaitGroup

@@ -1,4 +1,4 @@
-// want: as func(ctx context.Context, p nuxtauth.JWTParams[Token]) (*Token, error) value
+// want: as nuxtauth.JWTFunc[Token] value
 package main
 
 import (

@@ -1,4 +1,4 @@
-// want: does not satisfy nuxtauth.Session
+// want: does not satisfy nuxtauth.SessionType
 package main
 
 import "github.com/nuxtauth/nuxtauth"

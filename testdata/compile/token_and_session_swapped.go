@@ -1,4 +1,4 @@
-// want: does not satisfy nuxtauth.JWT
+// want: does not satisfy nuxtauth.TokenType
 package main
 
 import "github.com/nuxtauth/nuxtauth"

@@ -67,3 +67,5 @@ func showProfile(c *gin.Context) {
 }
 
 func showAdmin(c *gin.Context) { c.String(http.StatusOK, "The users") }
+
+func changePassword(c *gin.Context) { c.String(http.StatusOK, "Changed") }

@@ -36,7 +36,7 @@ func newApplication(t *testing.T, site string, providers ...provider.Provider) (
 		t.Fatal(err)
 	}
 	r := gin.New()
-	r.Use(auth.Handler())
+	r.Use(auth.Middleware())
 	r.GET("/", auth.Require(), func(c *gin.Context) { c.String(http.StatusOK, "Hello, %s", auth.Session(c).User.Name) })
 	isAdmin := func(s *Session) bool { return s.User.Role == "admin" }
 	r.GET("/admin", auth.Require(isAdmin), func(c *gin.Context) { c.String(http.StatusOK, "The users") })
