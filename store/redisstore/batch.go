@@ -15,7 +15,7 @@ import (
 const batch = 256
 
 // each calls do with the living sessions of an index that match, a batch at a time. It
-// tries all batches and returns their errors.
+// tries all batches until the context ends, and returns their errors.
 func (s *Store) each(ctx context.Context, index string, match func(*store.Record) bool, do func([]*entry) error) error {
 	members, err := s.members(ctx, index)
 	if err != nil {
@@ -23,14 +23,15 @@ func (s *Store) each(ctx context.Context, index string, match func(*store.Record
 	}
 	var problems []error
 	for keys := range slices.Chunk(members, batch) {
+		if err := ctx.Err(); err != nil {
+			problems = append(problems, err)
+			break
+		}
 		found, err := s.load(ctx, keys)
 		problems = append(problems, err)
 		found = slices.DeleteFunc(found, func(e *entry) bool { return !match(&e.Record) })
 		if len(found) > 0 {
 			problems = append(problems, do(found))
-		}
-		if ctx.Err() != nil {
-			break
 		}
 	}
 	return errors.Join(problems...)

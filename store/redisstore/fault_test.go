@@ -344,3 +344,42 @@ func (p *proxy) close() {
 	p.mu.Unlock()
 	p.done.Wait()
 }
+
+// The time of a call may end between two batches, without an error of Redis: what is left
+// has not ended.
+func TestRedis_TimeEndsBetweenBatches(t *testing.T) {
+	const many = 600
+	for name, call := range map[string]func(ctx context.Context, s *redisstore.Store) (int, error){
+		"DeleteSessions": func(ctx context.Context, s *redisstore.Store) (int, error) {
+			return s.DeleteSessions(ctx, realm, typicalSession().Subject, "")
+		},
+		"ListSessions": func(ctx context.Context, s *redisstore.Store) (int, error) {
+			list, err := s.ListSessions(ctx, realm, typicalSession().Subject, many)
+			return len(list), err
+		},
+	} {
+		client := connect(t, "redis://"+fakeRedis(t).Addr())
+		s := open(t, client, redisstore.Options{Timeout: longTimeout})
+		for range many {
+			create(t, s, typicalSession())
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		pipelines := 0
+		client.AddHook(hook{
+			process: func(next redis.ProcessHook) redis.ProcessHook { return next },
+			pipeline: func(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+				return func(_ context.Context, cmds []redis.Cmder) error {
+					err := next(t.Context(), cmds) // the first batch is served as a whole
+					if pipelines++; pipelines == map[string]int{"DeleteSessions": 3, "ListSessions": 1}[name] {
+						cancel()
+					}
+					return err
+				}
+			},
+		})
+		n, err := call(ctx, s)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s returns %d of %d sessions, and the error %v", name, n, many, err)
+		}
+	}
+}

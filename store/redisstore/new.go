@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -18,15 +19,15 @@ import (
 //
 // It refuses clients with which a store does not work: those that do not honour contexts,
 // those that read from replicas or from a cache, which still have sessions that have
-// ended, and [redis.Ring], which looks for the sessions of a server that is down on
-// another. It can't detect a failover client with ReplicaOnly, nor check clients of other
-// types.
+// ended, [redis.Ring], which looks for the sessions of a server that is down on another,
+// and a client of one server of a cluster. It can't detect a failover client with
+// ReplicaOnly, nor check clients of other types.
 //
 // It asks Redis, each primary of a cluster, for its maxmemory-policy, and refuses one that
 // evicts keys, unless [Options.DangerouslyAllowEviction] is set. Redis need not answer: New
 // succeeds, within [Options.Timeout], while Redis is down, if the client has no access, and
-// if the INFO command is forbidden. Nothing asks for the policy later; [Store.Check] tells
-// whether Redis answers. If ctx has ended, New returns its error.
+// if INFO is forbidden. Nothing asks later; [Store.Check] tells whether Redis answers. If
+// ctx has ended, New returns its error.
 func New(ctx context.Context, client redis.UniversalClient, opts Options) (*Store, error) {
 	if err := checkClient(client); err != nil {
 		return nil, err
@@ -39,10 +40,8 @@ func New(ctx context.Context, client redis.UniversalClient, opts Options) (*Stor
 		prefix:  cmp.Or(opts.Prefix, "nuxtauth:") + keyVersion,
 		timeout: cmp.Or(opts.Timeout, time.Second),
 	}
-	if !opts.DangerouslyAllowEviction {
-		if err := s.checkEviction(ctx); err != nil {
-			return nil, err
-		}
+	if err := s.checkServers(ctx, opts.DangerouslyAllowEviction); err != nil {
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("redisstore: open: %w", err)
@@ -81,38 +80,59 @@ func checkClient(client redis.UniversalClient) error {
 	return errors.Join(problems...)
 }
 
-// checkEviction refuses servers that evict keys. INFO has the policy, and is allowed where
-// CONFIG is not, as on most servers that are rented.
-func (s *Store) checkEviction(ctx context.Context) error {
+// checkServers refuses servers that evict keys, and a client of one server of a cluster.
+// INFO tells, and is allowed where CONFIG is not, as on most servers that are rented. A
+// server that does not answer passes: see New.
+func (s *Store) checkServers(ctx context.Context, allowEviction bool) error {
 	ctx, cancel := s.bound(ctx)
 	defer cancel()
-	var mu sync.Mutex
-	evicting := ""
-	ask := func(ctx context.Context, server redis.UniversalClient) {
-		info, err := server.Info(ctx, "memory").Result()
-		if err != nil {
-			return // it is down, or refuses the question: see New
-		}
-		_, after, _ := strings.Cut(info, "maxmemory_policy:")
-		policy, _, _ := strings.Cut(after, "\r\n")
-		if policy != "" && policy != "noeviction" {
+	if cluster, ok := s.client.(*redis.ClusterClient); ok {
+		var mu sync.Mutex
+		var problems []error
+		_ = cluster.ForEachMaster(ctx, func(ctx context.Context, server *redis.Client) error {
+			err := checkPolicy(infoOf(ctx, server), allowEviction)
 			mu.Lock()
 			defer mu.Unlock()
-			evicting = policy
-		}
-	}
-	if cluster, ok := s.client.(*redis.ClusterClient); ok {
-		_ = cluster.ForEachMaster(ctx, func(ctx context.Context, server *redis.Client) error {
-			ask(ctx, server)
+			problems = append(problems, err)
 			return nil
 		})
-	} else {
-		ask(ctx, s.client)
+		return cmp.Or(problems...)
 	}
-	if evicting != "" {
-		return fmt.Errorf("redisstore: the maxmemory-policy of Redis is %q, which deletes sessions, deny-lists and locks when the memory is full: set it to noeviction, or set Options.DangerouslyAllowEviction", evicting)
+	info := infoOf(ctx, s.client)
+	if server, ok := s.client.(*redis.Client); ok && info("cluster_enabled") == "1" && hasPartOfCluster(ctx, server) {
+		return errors.New("redisstore: the server is one of a cluster, and has a part of its keys: set IsClusterMode, or give NewUniversalClient the addresses of several servers")
 	}
-	return nil
+	return checkPolicy(info, allowEviction)
+}
+
+// infoOf returns the fields that INFO has of a server; "" for one that is not known.
+func infoOf(ctx context.Context, server redis.UniversalClient) func(field string) string {
+	text, _ := server.Info(ctx).Result() // "" if it is down, or refuses the question
+	return fieldsOf(text)
+}
+
+// fieldsOf returns the fields of an answer with lines of the form name:value.
+func fieldsOf(text string) func(field string) string {
+	return func(field string) string {
+		_, after, _ := strings.Cut("\n"+text, "\n"+field+":")
+		value, _, _ := strings.Cut(after, "\r\n")
+		return value
+	}
+}
+
+func checkPolicy(info func(string) string, allowEviction bool) error {
+	policy := info("maxmemory_policy")
+	if policy == "" || policy == "noeviction" || allowEviction {
+		return nil
+	}
+	return fmt.Errorf("redisstore: the maxmemory-policy of Redis is %q, which deletes sessions, deny-lists and locks when the memory is full: set it to noeviction, or set Options.DangerouslyAllowEviction", policy)
+}
+
+// hasPartOfCluster reports whether other servers have a part of the keys too.
+func hasPartOfCluster(ctx context.Context, server *redis.Client) bool {
+	text, _ := server.ClusterInfo(ctx).Result() // "" if the command is forbidden
+	size, err := strconv.Atoi(fieldsOf(text)("cluster_size"))
+	return err == nil && size > 1
 }
 
 // Check reports whether Redis answers, for a readiness probe. It reads a session that does

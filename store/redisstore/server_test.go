@@ -172,6 +172,13 @@ func TestRedis_ContractOnCluster(t *testing.T) {
 		}
 	})
 
+	t.Run("a client of one server is refused", func(t *testing.T) {
+		_, err := redisstore.New(t.Context(), connect(t, "redis://"+addrs[0]), redisstore.Options{Timeout: longTimeout})
+		if err == nil || !strings.Contains(err.Error(), "IsClusterMode") {
+			t.Errorf("New returns %v", err)
+		}
+	})
+
 	t.Run("with the documented permissions", func(t *testing.T) {
 		for _, addr := range addrs {
 			addUser(t, connect(t, "redis://"+addr), "+cluster|slots", "+cluster|shards", "+command")
