@@ -21,6 +21,10 @@ const (
 	retryBackoff = 8 * time.Millisecond
 )
 
+// conflictRetries is how often a statement is retried that was in the way of another
+// transaction, also after retryWindow: PostgreSQL looks for deadlocks after a second.
+const conflictRetries = 2
+
 // cleanupTimeout bounds statements that run after a context has ended.
 const cleanupTimeout = 2 * time.Second
 
@@ -77,7 +81,8 @@ func (s *Store) rebind(query string) string {
 	return query
 }
 
-// retry calls f until it returns no transient error, within retryWindow. Every
+// retry calls f until it returns no transient error, within retryWindow, and after
+// conflicts of transactions conflictRetries times at least. Every
 // statement of this package may be run twice (see the package documentation): the first
 // run may have succeeded although its answer was lost. If the context has ended, the
 // error wraps that of the context, which drivers do not always do.
@@ -85,10 +90,14 @@ func retry(ctx context.Context, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	end := time.Now().Add(retryWindow)
+	end, conflicts := time.Now().Add(retryWindow), 0
 	for pause := retryBackoff; ; pause *= 2 {
 		err := f()
-		if isTransient(err) && time.Now().Before(end) && sleep(ctx, pause) == nil {
+		again := isTransient(err) && time.Now().Before(end)
+		if isConflict(err) && conflicts < conflictRetries {
+			again, conflicts = true, conflicts+1
+		}
+		if again && sleep(ctx, pause) == nil {
 			continue
 		}
 		if reason := ctx.Err(); err != nil && reason != nil && !errors.Is(err, reason) {
@@ -98,23 +107,36 @@ func retry(ctx context.Context, f func() error) error {
 	}
 }
 
+// isConflict reports whether PostgreSQL has ended a statement that was in the way of
+// another transaction.
+func isConflict(err error) bool {
+	state := stateOf(err)
+	return state == "40001" || state == "40P01"
+}
+
+// stateOf returns the SQLSTATE of an error, "" if it has none.
+func stateOf(err error) string {
+	if e, ok := errors.AsType[interface {
+		error
+		SQLState() string // the drivers of PostgreSQL have this method
+	}](err); ok {
+		return e.SQLState()
+	}
+	return ""
+}
+
 // isTransient reports whether an error is one of the connection, or of a server that
 // stops or starts: the next attempt may succeed.
 func isTransient(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
 	}
-	if e, ok := errors.AsType[interface {
-		error
-		SQLState() string // the drivers of PostgreSQL have this method
-	}](err); ok {
-		switch code := e.SQLState(); code {
-		case "57P01", "57P02", "57P03", // the server stops, has crashed, or starts
-			"40001", "40P01": // another transaction was in the way
-			return true
-		default:
-			return strings.HasPrefix(code, "08") // the connection
-		}
+	switch state := stateOf(err); state {
+	case "57P01", "57P02", "57P03": // the server stops, has crashed, or starts
+		return true
+	case "":
+	default:
+		return strings.HasPrefix(state, "08") || isConflict(err) // 08: the connection
 	}
 	_, network := errors.AsType[net.Error](err)
 	return network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)

@@ -145,6 +145,27 @@ func TestSQL_RetriesBrokenConnections(t *testing.T) {
 	}
 }
 
+// PostgreSQL looks for deadlocks after a second (deadlock_timeout).
+func TestSQL_RetriesDeadlockThatIsReportedLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		handle, key := store.NewHandle()
+		for faults, want := range map[int]bool{1: true, 2: true, 100: false} {
+			s, _ := opened(t, func(string, []driver.NamedValue) ([][]driver.Value, error) {
+				if faults--; faults >= 0 {
+					time.Sleep(1100 * time.Millisecond)
+					return nil, sqlState("40P01")
+				}
+				return sessionRow(key[:]), nil
+			})
+			began := time.Now()
+			_, err := s.FindSession(t.Context(), handle)
+			if (err == nil) != want || time.Since(began) > 4*time.Second {
+				t.Errorf("FindSession returns %v after %v", err, time.Since(began))
+			}
+		}
+	})
+}
+
 // A fault says neither that a session exists nor that it does not.
 func TestSQL_FaultIsNotNotFound(t *testing.T) {
 	for name, fault := range map[string]error{
