@@ -199,3 +199,55 @@ func TestRefresh_PanicHasStack(t *testing.T) {
 		})
 	}
 }
+
+// A leaseStore notes the longest lease, and tells when one is extended.
+type leaseStore struct {
+	*apptest.Store
+	longest  time.Duration
+	extended chan struct{}
+}
+
+type extendedLease struct {
+	store.Lease
+	store *leaseStore
+}
+
+func (s *leaseStore) Lock(ctx context.Context, name string, ttl time.Duration) (store.Lease, error) {
+	s.longest = max(s.longest, ttl)
+	lease, err := s.Memory.Lock(ctx, name, ttl)
+	return extendedLease{lease, s}, err
+}
+
+func (l extendedLease) Extend(ctx context.Context, ttl time.Duration) error {
+	err := l.Lease.Extend(ctx, ttl)
+	select {
+	case l.store.extended <- struct{}{}:
+	default:
+	}
+	return err
+}
+
+// The requests of a session wait for its lease at most, when the process that refreshes
+// has ended. A process that goes on has its lease as long as the provider takes.
+func TestRefresh_LeaseIsShortAndExtended(t *testing.T) {
+	s := &leaseStore{Store: apptest.NewStore(), extended: make(chan struct{}, 1)}
+	a := apptest.NewOpenIDApp(t, func(c *apptest.OpenIDConfig) {
+		s.Memory = store.NewMemory(store.MemoryOptions{Now: c.Now})
+		c.Session.Store = s
+		c.HTTPClient = &http.Client{Transport: atRefresh(func() {
+			select {
+			case <-s.extended:
+			case <-time.After(10 * time.Second):
+				t.Error("the lease is not extended while the provider is silent")
+			}
+		})}
+	})
+	a.SignIn()
+	a.Clock.Advance(6 * time.Minute)
+	if a.AccessToken() == "" {
+		t.Error("there is no access token")
+	}
+	if s.longest > 5*time.Second || s.longest == 0 {
+		t.Errorf("a lease of %v", s.longest)
+	}
+}

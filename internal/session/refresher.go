@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	refreshTimeout = 30 * time.Second // for the whole of a refresh, and for its lock
+	refreshTimeout = 30 * time.Second // for the whole of a refresh
+	leaseTTL       = 3 * time.Second  // of its lock; so long the other processes wait for one that has ended
 	maxRefreshes   = 5                // attempts, while other requests change the session
 	saveRetries    = 4                // if the store does not take the new refresh token
 	retryBackoff   = 50 * time.Millisecond
@@ -93,11 +94,12 @@ func (f *refresher) refresh(ctx context.Context, cs *CookieSet, s *Session) (ref
 // others did before it got the lock.
 func (f *refresher) refreshLocked(ctx context.Context, cs *CookieSet, id, handle string) (refreshed, error) {
 	if f.locker != nil {
-		lease, err := f.locker.Lock(ctx, f.realm+":refresh:"+id, refreshTimeout)
+		lease, err := f.locker.Lock(ctx, f.realm+":refresh:"+id, leaseTTL)
 		if err != nil {
 			return refreshed{}, err
 		}
 		defer lease.Release()
+		defer f.extend(ctx, lease)()
 	}
 	rejected := "" // a refresh token that the provider refused
 	for range maxRefreshes {
@@ -128,6 +130,33 @@ func (f *refresher) refreshLocked(ctx context.Context, cs *CookieSet, id, handle
 		return refreshed{s.record, s.value, true}, err
 	}
 	return refreshed{}, store.ErrConflict
+}
+
+// extend extends a lease until stop is called. One that is lost all the same does no
+// harm to the session: its writes are checked.
+func (f *refresher) extend(ctx context.Context, lease store.Lease) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(leaseTTL / 3)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			err := lease.Extend(ctx, leaseTTL)
+			if errors.Is(err, store.ErrLeaseLost) {
+				return
+			}
+			if err != nil && ctx.Err() == nil {
+				f.log.WarnContext(ctx, "nuxtauth: the lock of a refresh could not be extended", "error", err)
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
 }
 
 // saveWithRetry tries more than once: the new refresh token is nowhere else, and
