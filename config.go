@@ -326,8 +326,15 @@ func (s SessionConfig) withDefaults() SessionConfig {
 	return s
 }
 
-// check looks at the times, of which the zero ones are replaced.
-func (s SessionConfig) check() error {
+// lifetime returns the times of s, of which the zero ones are replaced, as package session
+// has them.
+func (s SessionConfig) lifetime() session.Lifetime {
+	return session.Lifetime{MaxAge: s.MaxAge, MaxLifetime: s.MaxLifetime, UpdateAge: s.UpdateAge}
+}
+
+// check looks at the times, of which the zero ones are replaced. owner is what has them as
+// fields.
+func (s SessionConfig) check(owner string) error {
 	var problems []error
 	for _, f := range []struct {
 		name       string
@@ -340,7 +347,7 @@ func (s SessionConfig) check() error {
 		{"CacheFor", s.CacheFor, 0, "no cache"},
 	} {
 		if f.value < f.min || f.value > maxDuration { // 3600 without a unit is 3.6 µs
-			problems = append(problems, fmt.Errorf("nuxtauth: Session.%s is %v: write a duration with its unit, such as 12*time.Hour, from %v to %v, or leave it out for %s", f.name, f.value, f.min, maxDuration, f.absent))
+			problems = append(problems, fmt.Errorf("nuxtauth: %s.%s is %v: write a duration with its unit, such as 12*time.Hour, from %v to %v, or leave it out for %s", owner, f.name, f.value, f.min, maxDuration, f.absent))
 		}
 	}
 	if s.MaxAge > 0 && s.UpdateAge >= s.MaxAge {

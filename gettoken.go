@@ -27,6 +27,12 @@ type TokenOptions struct {
 	Codec      token.Codec      // nil means that of the Protocol, made from the secrets at each call
 	Now        func() time.Time // nil means time.Now
 
+	// MaxAge and MaxLifetime are those of the Session of the service that signs users in:
+	// a token that its middleware refuses is refused here too. Zero means the same
+	// defaults, 30 days and 90 days, or MaxAge where that is longer.
+	MaxAge      time.Duration
+	MaxLifetime time.Duration
+
 	// Store and DenyList are those of the service that signs users in, if it
 	// has one. With either, Protocol and Cookies.Prefix have to be those of that
 	// service too: other sessions in the same store are refused. If they do not
@@ -41,8 +47,8 @@ type TokenOptions struct {
 
 // GetToken reads the token of a request in a service that does not run the
 // middleware: from the session cookie, in chunks or not, or else from
-// Authorization: Bearer. No callback runs. The token expires at the time that is in it: a
-// MaxAge or MaxLifetime that was shortened since does not apply.
+// Authorization: Bearer. No callback runs. A token that the middleware refuses is refused
+// here too, if the options are those of its Config.
 //
 // The error is [ErrSignedOut] if the request carries no token. It wraps
 // [token.ErrInvalid], [token.ErrExpired], [token.ErrNotYetValid] or [store.ErrNotFound] if
@@ -52,6 +58,10 @@ type TokenOptions struct {
 func GetToken[T TokenType](r *http.Request, o TokenOptions) (*T, error) {
 	protocol, err := o.Protocol.protocol()
 	if err != nil {
+		return nil, err
+	}
+	times := SessionConfig{MaxAge: o.MaxAge, MaxLifetime: o.MaxLifetime}.withDefaults()
+	if err := times.check("TokenOptions"); err != nil {
 		return nil, err
 	}
 	log := slog.Default()
@@ -73,7 +83,7 @@ func GetToken[T TokenType](r *http.Request, o TokenOptions) (*T, error) {
 	}
 	reader := session.Reader{
 		Types: &typed[T, DefaultSession[struct{}]]{jsonGuard: jsonGuard{log}}, Store: guard.Sessions(log, o.Store), DenyList: guard.Marks(log, o.DenyList),
-		Realm: realm, Now: o.Now,
+		Realm: realm, Lifetime: times.lifetime(), Now: o.Now,
 	}
 	if reader.Now == nil {
 		reader.Now = time.Now

@@ -69,7 +69,7 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 	}
 	realm := cfg.Cookies.realm(protocol)
 	times := cfg.Session.withDefaults()
-	problems.add("Session", times.check())
+	problems.add("Session", times.check("Session"))
 	providerTokens := providerTokensOf(new(T)) != nil
 	abilities, err := session.NewAbilities(log, session.Storage{
 		Store: cfg.Session.Store, DenyList: cfg.Session.DenyList, Adopt: cfg.Session.AdoptCookies, ProviderTokens: providerTokens,
@@ -108,8 +108,7 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 	clients := clientip.New(trustsAnyProxy)
 	sessions := session.New(session.Config{
 		Types: types, SignedOut: signedOutEvent[T](cfg.Events.SignOut), Abilities: abilities, Realm: realm,
-		Lifetime: session.Lifetime{MaxAge: times.MaxAge, MaxLifetime: times.MaxLifetime, UpdateAge: times.UpdateAge},
-		CacheFor: times.CacheFor, Providers: providers, Clients: clients, Log: log, Now: now,
+		Lifetime: times.lifetime(), CacheFor: times.CacheFor, Providers: providers, Clients: clients, Log: log, Now: now,
 	})
 	return &Auth[T, S]{types: types, sessions: sessions, refused: cfg.Refused, now: now, api: api.New(api.Config{
 		Routes: routes, Protocol: protocol, Site: site, HTTP: &plain, HTTPS: &secure, CSRF: origin.NewCSRF(secrets...),
@@ -124,6 +123,12 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 // It serves the API below the base path, and on every other route loads the
 // session into the gin.Context, unless Config.Skip selects the request. It aborts no
 // request of the application: guards do.
+//
+// A response that sets or clears the session's cookie, such as one that renews it, is
+// never cached: its Cache-Control is "private, no-cache, no-store", whatever the handler has
+// set. Other responses have the headers of their handler, and behind a guard
+// "Cache-Control: private" until the handler sets another value. A handler without a guard
+// whose response depends on the session has to set it.
 func (a *Auth[T, S]) Middleware() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if rest, ok := a.api.Match(c.Request.URL.Path); ok && (a.api.HasAction(rest) || !a.hasRoute(c)) {
@@ -134,6 +139,15 @@ func (a *Auth[T, S]) Middleware() gin.HandlerFunc {
 		}
 		if !a.api.Skips(c.Request) {
 			a.load(c)
+		}
+		if len(c.Writer.Header()["Set-Cookie"]) > 0 {
+			a.watchHeaders(c)
+		}
+		c.Next()
+		if !c.Writer.Written() && len(c.Writer.Header()["Set-Cookie"]) > 0 { // Gin writes the headers after all handlers, to a writer of its own
+			if base, err := a.api.Base(c.Request); err == nil {
+				base.Cookies.Session.KeepPrivate(c.Writer.Header())
+			}
 		}
 	}
 }
@@ -212,6 +226,9 @@ func (a *Auth[T, S]) RequireRecent(maxAge time.Duration) gin.HandlerFunc {
 // returns nil.
 func (a *Auth[T, S]) required(c *gin.Context) *S {
 	if view := a.Session(c); view != nil {
+		if !copied(c) {
+			keepGuarded(c.Writer.Header())
+		}
 		return view
 	}
 	if _, ok := sessionOfTest[S](c); !ok && a.session(c) == nil {
@@ -368,6 +385,7 @@ func (a *Auth[T, S]) request(c *gin.Context) (session.Request, error) {
 	var header http.Header
 	if !copied(c) && !c.Writer.Written() {
 		header = c.Writer.Header()
+		a.watchHeaders(c)
 	}
 	return base.SessionRequest(c.Request, c, header), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -224,6 +225,30 @@ func TestRequire_RefusesAndRedirects(t *testing.T) {
 		}
 		if tt.status != 200 && !strings.Contains(rec.Header().Get("Cache-Control"), "no-store") {
 			t.Errorf("%s %s: the answer may be cached", tt.method, tt.path)
+		}
+	}
+}
+
+// The callback URL is one that the sign-in accepts, whatever the path of the request is.
+func TestRequire_CallbackURLIsSafe(t *testing.T) {
+	auth := apptest.NewAuth(t)
+	r := apptest.NewRouter(auth)
+	r.NoRoute(auth.Require())
+	const site = "http://localhost:3000"
+	for path, want := range map[string]string{
+		"/a b":                          site + "/a%20b",
+		"//evil.example/x":              site,
+		"///evil.example/x":             site,
+		"/.//evil.example/x":            site,
+		"/" + strings.Repeat("x", 2100): site,
+	} {
+		req, rec := apptest.NewRequest("GET", "/", nil)
+		req.URL = &url.URL{Path: path}
+		req.Header.Set("Accept", "text/html")
+		r.ServeHTTP(rec, req)
+		to, err := url.Parse(rec.Header().Get("Location"))
+		if err != nil || to.Query().Get("callbackUrl") != want {
+			t.Errorf("%.40s leads to %.200s, %v", path, to, err)
 		}
 	}
 }

@@ -9,8 +9,9 @@ import (
 // routes are the actions of the API, the first segment below Config.BasePath:
 // /api/auth/signin/github is the action signin with the provider github.
 //
-// Provider says that the ID of a provider may follow the action; next-auth v4 accepts
-// any path after an action, and Auth.js v5 no other one. Cookies says that the answer
+// Provider says that the ID of a provider may follow the action. In the protocol of
+// next-auth v4 more segments may follow it, and the code of an error the action error;
+// after any other action nothing may follow. Cookies says that the answer
 // sets the cookies of the CSRF token and of the callback URL where they are new; CSRF,
 // that the request must show the CSRF token as well.
 //

@@ -52,6 +52,24 @@ func TestRoutes_AnswersAreNotCached(t *testing.T) {
 	}
 }
 
+// A cache in front of the server may store what looks like a picture.
+func TestRoutes_NothingFollowsAction(t *testing.T) {
+	for name, p := range map[string]nuxtauth.Protocol{"v4": nuxtauth.NextAuth, "v5": nuxtauth.AuthJS} {
+		t.Run(name, func(t *testing.T) {
+			a := apptest.New(t, func(c *apptest.Config) { c.Protocol = p })
+			a.SignIn()
+			for _, path := range []string{"session/logo.png", "session//logo.png", "session/undefined/logo.png", "csrf/x.css", "providers/x.js"} {
+				if res := a.Get("/api/auth/" + path); res.StatusCode != http.StatusBadRequest || strings.Contains(res.Text, "Ada") {
+					t.Errorf("%s: %d %s", path, res.StatusCode, res.Text)
+				}
+			}
+			if res := a.Get("/api/auth/session/"); !strings.Contains(res.Text, "Ada") {
+				t.Errorf("session/: %d %s", res.StatusCode, res.Text)
+			}
+		})
+	}
+}
+
 func TestRoutes_ProvidersInOrder(t *testing.T) {
 	a := apptest.New(t, func(cfg *apptest.Config) {
 		cfg.Providers = []provider.Provider{

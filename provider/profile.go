@@ -48,16 +48,25 @@ func (u *User) Normalize() error {
 	return nil
 }
 
-// address returns s in lower case, "" if it is no e-mail address for a session.
+// address returns s with its ASCII letters in lower case, "" if it is no e-mail address for
+// a session. Other letters stay: the lower case of some is an ASCII letter (U+212A, the
+// Kelvin sign, becomes k), and the address would be that of another user.
 func address(s string) string {
 	if !utf8.ValidString(s) {
 		return ""
 	}
-	s = strings.ToLower(strings.TrimSpace(s))
+	s = strings.Map(lowerASCII, strings.TrimSpace(s))
 	if len(s) > maxEmail || strings.ContainsFunc(s, spaceOrControl) {
 		return ""
 	}
 	return s
+}
+
+func lowerASCII(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		return r + 'a' - 'A'
+	}
+	return r
 }
 
 func spaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }

@@ -142,6 +142,7 @@ func TestProfile_OwnFunction(t *testing.T) {
 func TestUser_Normalize(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want provider.User }{
 		"e-mail":                {provider.User{ID: "1", Email: " Ada@EXAMPLE.com "}, provider.User{ID: "1", Email: "ada@example.com"}},
+		"e-mail, other letters": {provider.User{ID: "1", Email: "\u212aATE@EXAMPLE.com"}, provider.User{ID: "1", Email: "\u212aate@example.com"}}, // the Kelvin sign is no K
 		"e-mail, longest":       {provider.User{ID: "1", Email: strings.Repeat("a", 308) + "@example.com"}, provider.User{ID: "1", Email: strings.Repeat("a", 308) + "@example.com"}},
 		"e-mail, too long":      {provider.User{ID: "1", Email: strings.Repeat("a", 309) + "@example.com"}, provider.User{ID: "1"}},
 		"e-mail, line break":    {provider.User{ID: "1", Email: "a@b.c\r\nbcc: x"}, provider.User{ID: "1"}},

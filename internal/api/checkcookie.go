@@ -14,6 +14,7 @@ import (
 
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
+	"github.com/nuxtauth/nuxtauth/internal/session"
 	"github.com/nuxtauth/nuxtauth/internal/validity"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/token"
@@ -33,14 +34,26 @@ const (
 type signInState struct {
 	flow.Check
 	CallbackURL string            `json:"callbackUrl"`
-	Session     string            `json:"session,omitzero"` // names that of the browser so far, which a cross-site post will not show
+	Previous    session.Reference `json:"previous,omitzero"` // to the session of the browser so far, which a cross-site post will not show
 	IssuedAt    token.NumericDate `json:"iat"`
 	ExpiresAt   token.NumericDate `json:"exp"`
 }
 
 // setCheckCookie seals the state of a sign-in into a cookie of its own, and drops
-// those of the oldest ones that were never finished.
+// those of the oldest ones that were never finished. A reference to the previous session
+// that does not fit, of a store whose handles hold the session, is left out: such a session
+// can't be ended.
 func (c *Call) setCheckCookie(s signInState) error {
+	err := c.sealCheckCookie(s)
+	if errors.Is(err, cookie.ErrTooLarge) && s.Previous.Handle != "" {
+		c.cfg.Log.WarnContext(c.r.Context(), "nuxtauth: the handle of the session is too long for the cookie of a sign-in, which may not end that session")
+		s.Previous = session.Reference{}
+		err = c.sealCheckCookie(s)
+	}
+	return err
+}
+
+func (c *Call) sealCheckCookie(s signInState) error {
 	now := c.cfg.Now()
 	s.IssuedAt, s.ExpiresAt = token.DateOf(now), token.DateOf(now.Add(checkTTL))
 	claims, err := json.Marshal(s)

@@ -21,9 +21,9 @@ type proof struct {
 	credentials url.Values // of credentials alone
 	origin      token.Origin
 
-	keepIDToken bool   // for the sign-out at the provider
-	previous    string // the session that the browser had when it left for the provider
-	crossSite   bool   // the request comes from the provider's site, without the session's cookies
+	keepIDToken bool              // for the sign-out at the provider
+	previous    session.Reference // the session that the browser had when it left for the provider
+	crossSite   bool              // the request comes from the provider's site, without the session's cookies
 }
 
 // complete asks the SignIn callback, begins the session and redirects the browser to

@@ -85,6 +85,43 @@ func TestFederated_StateIsForOneProvider(t *testing.T) {
 	}
 }
 
+// Another application of the same provider has the same secret.
+func TestFederated_StateIsForOneSite(t *testing.T) {
+	a := apptest.NewOpenIDApp(t, apptest.Federated)
+	other := apptest.NewReplica(t, a.IDP, a.Clock, apptest.Federated)
+	a.SignIn()
+	back := returnFrom(t, a, a.SignOutTo("/bye"))
+	if got := other.Get(back).Header.Get("Location"); got != other.URL {
+		t.Errorf("the state of another application leads to %s", got)
+	}
+	if got := a.Get(back).Header.Get("Location"); got != a.URL+"/bye" {
+		t.Errorf("the browser is sent to %s", got)
+	}
+}
+
+// The Redirect callback may have changed while the browser was at its provider.
+func TestFederated_URLIsResolvedOnReturn(t *testing.T) {
+	const partner = "https://partner.example/bye"
+	allowed := true
+	a := apptest.NewOpenIDApp(t, apptest.Federated, func(c *apptest.OpenIDConfig) {
+		c.Callbacks.Redirect = func(_ context.Context, p nuxtauth.RedirectParams) (string, error) {
+			if p.URL == partner && !allowed {
+				return p.BaseURL, nil
+			}
+			return p.URL, nil
+		}
+	})
+	a.SignIn()
+	back := returnFrom(t, a, a.SignOutTo(partner))
+	if got := a.Get(back).Header.Get("Location"); got != partner {
+		t.Errorf("the browser is sent to %s", got)
+	}
+	allowed = false
+	if got := a.Get(back).Header.Get("Location"); got != a.URL {
+		t.Errorf("the browser is sent to %s, which is not allowed any more", got)
+	}
+}
+
 // The state goes into a URL, which is not to become too long.
 func TestFederated_LongCallbackURLIsLeftOut(t *testing.T) {
 	a := apptest.NewOpenIDApp(t, apptest.Federated)

@@ -2,12 +2,14 @@ package api_test
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
+	"github.com/nuxtauth/nuxtauth/store"
 )
 
 func withFormPost(c *apptest.Config) { c.Providers[1].ResponseMode = "form_post" }
@@ -74,5 +76,27 @@ func TestOAuth_FormPostEndsSealedSession(t *testing.T) {
 	}
 	if in.Session() == nil {
 		t.Error("the new session ended")
+	}
+}
+
+// A store can have handles of any length, and more than one for a session.
+func TestOAuth_FormPostAsksStoreForHandle(t *testing.T) {
+	for _, length := range []int{0, 600, 1200} {
+		t.Run(strconv.Itoa(length), func(t *testing.T) {
+			idp := authtest.StartIDP(t)
+			a := apptest.New(t, apptest.WithProviders(idp), withFormPost, func(c *apptest.Config) {
+				c.Session.Store = apptest.Handles{Sessions: store.NewMemory(store.MemoryOptions{Now: c.Now}), Length: length}
+			})
+			a.SignIn()
+			old := a.Copy()
+			if old.Session() == nil {
+				t.Fatal("not signed in")
+			}
+			a.Clock.Advance(time.Second)
+			postsBack(t, a, idp.SignIn(t, a.Start("idp"), "alice"))
+			if old.Session() != nil {
+				t.Error("the session of before goes on")
+			}
+		})
 	}
 }

@@ -37,7 +37,7 @@ func TestOAuth_FormPostCheckCookie(t *testing.T) {
 		t.Fatalf("got %d %s", rec.Code, got)
 	}
 	for _, c := range rec.Result().Cookies() {
-		if strings.HasPrefix(c.Name, "__Secure-next-auth.state.") {
+		if strings.HasPrefix(c.Name, "__Host-next-auth.state.") {
 			if c.SameSite != http.SameSiteNoneMode || !c.Secure || !c.HttpOnly || c.MaxAge != 900 {
 				t.Errorf("a cross-site post does not send the check cookie: %s", c)
 			}

@@ -22,7 +22,7 @@ func (oauth) callbackCode() string { return CodeOAuthCallbackError }
 func (o oauth) start(c *Call) {
 	to, check, err := o.flow.Start(c.r.Context(), c.base.URL("callback", c.providerID), c.r.URL.Query())
 	if err == nil {
-		err = c.setCheckCookie(signInState{Check: *check, CallbackURL: c.callbackURL, Session: c.cfg.Sessions.PreviousRef(c.request())})
+		err = c.setCheckCookie(signInState{Check: *check, CallbackURL: c.callbackURL, Previous: c.cfg.Sessions.PreviousRef(c.request())})
 	}
 	if err != nil {
 		c.fail(err, CodeOAuthSignIn, http.StatusOK)
@@ -67,7 +67,7 @@ func (o oauth) callback(c *Call) {
 	if c.complete(proof{
 		user: result.User, account: result.Account, profile: result.Profile,
 		origin:   token.Origin{Provider: c.providerID, ProviderSubject: cmp.Or(result.Subject, result.Account.ProviderAccountID), ProviderSession: result.Session},
-		previous: state.Session, crossSite: c.r.Method == http.MethodPost,
+		previous: state.Previous, crossSite: c.r.Method == http.MethodPost,
 	}) {
 		attempt.succeeded(c.r.Context())
 	}

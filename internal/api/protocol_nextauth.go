@@ -27,8 +27,12 @@ func (nextAuth) CheckCodec(cookieName string, secrets []string) (token.Codec, er
 	return token.NewNextAuth(cookieName, secrets...)
 }
 
-// acceptsPath takes any path, also with segments that no route has.
-func (nextAuth) acceptsPath(*Call, *Route) bool { return true }
+// acceptsPath takes any path after an action with a provider, and a code after error. After
+// other actions next-auth takes one too: /session/logo.png would be session data for which
+// a cache in front of the server has a rule of its own.
+func (nextAuth) acceptsPath(c *Call, r *Route) bool {
+	return r.Provider || c.action == "error" || c.providerID == "" && !c.extraSegments
+}
 
 func (nextAuth) signedOutJSON() string { return "{}" }
 

@@ -36,9 +36,13 @@ func (s *Server) DenySignedOut(w http.ResponseWriter, r *http.Request, message, 
 		deny(w, http.StatusUnauthorized, message)
 		return
 	}
+	back, ok := s.cfg.Site.CallbackURL(base.Base, base.Origin+r.URL.RequestURI())
+	if !ok { // such as of a path that begins with two slashes
+		back = base.Origin
+	}
 	to := cmp.Or(s.cfg.CustomPages.SignIn, base.URL("signin"))
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Location", withQuery(to, "callbackUrl", base.Origin+r.URL.RequestURI()))
+	w.Header().Set("Location", withQuery(to, "callbackUrl", back))
 	w.WriteHeader(http.StatusFound)
 }
 

@@ -50,8 +50,10 @@ func SignOut(c *Call) {
 }
 
 // A logoutState travels to the provider and back as the state of a sign-out. It has
-// the callback URL, to which the browser is redirected afterwards.
+// the callback URL, to which the browser is redirected afterwards. Other applications may
+// have the same secret: it is for one site.
 type logoutState struct {
+	Site        string            `json:"site"`           // the origin
 	Provider    string            `json:"logoutProvider"` // no member of a signInState, which is sealed with the same key
 	CallbackURL string            `json:"callbackUrl"`
 	ExpiresAt   token.NumericDate `json:"exp"`
@@ -79,7 +81,7 @@ func (c *Call) endSessionURL(ended *session.Session) string {
 // name no end_session_endpoint. The error says that the metadata did not arrive in
 // time, or that the state can't be sealed.
 func (c *Call) logoutRequest(p *authProvider, ended *session.Session) (string, error) {
-	back := logoutState{Provider: p.ID, CallbackURL: c.callbackURL, ExpiresAt: token.DateOf(c.cfg.Now().Add(logoutStateTTL))}
+	back := logoutState{Site: c.base.Origin, Provider: p.ID, CallbackURL: c.callbackURL, ExpiresAt: token.DateOf(c.cfg.Now().Add(logoutStateTTL))}
 	if len(back.CallbackURL) > maxLogoutReturn {
 		back.CallbackURL = c.base.Origin
 	}
@@ -101,7 +103,8 @@ func (c *Call) logoutRequest(p *authProvider, ended *session.Session) (string, e
 }
 
 // returnFromLogout redirects a browser that comes back from its provider. It is signed
-// out already: a state that is missing or wrong leads to the application's root URL.
+// out already: a state that is missing or wrong leads to the application's root URL. Whether
+// the callback URL is allowed is decided again.
 func (c *Call) returnFromLogout() {
 	to := c.base.Origin
 	var s logoutState
@@ -109,8 +112,8 @@ func (c *Call) returnFromLogout() {
 	if err == nil {
 		err = json.Unmarshal(claims, &s)
 	}
-	if err == nil && s.Provider == c.providerID && c.cfg.Now().Before(s.ExpiresAt.Time()) {
-		to = s.CallbackURL
+	if err == nil && s.Site == c.base.Origin && s.Provider == c.providerID && c.cfg.Now().Before(s.ExpiresAt.Time()) {
+		to = c.safeURL(s.CallbackURL)
 	}
 	c.redirect(http.StatusOK, to)
 }

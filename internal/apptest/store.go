@@ -2,6 +2,8 @@ package apptest
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -175,6 +177,47 @@ func (s *Store) Marked(ctx context.Context, names ...string) ([]int64, error) {
 		return nil, err
 	}
 	return s.Memory.Marked(ctx, names...)
+}
+
+// Handles is a store whose handles have this length, and another value each time that a
+// session is written, as those of ginstore have. The earlier ones remain valid.
+type Handles struct {
+	store.Sessions
+	Length int
+}
+
+// CreateSession implements [store.Sessions].
+func (s Handles) CreateSession(ctx context.Context, r *store.Record) (string, error) {
+	handle, err := s.Sessions.CreateSession(ctx, r)
+	return s.pad(handle, 0), err
+}
+
+// FindSession implements [store.Sessions].
+func (s Handles) FindSession(ctx context.Context, handle string) (*store.Record, error) {
+	return s.Sessions.FindSession(ctx, s.cut(handle))
+}
+
+// ReplaceSession implements [store.Sessions].
+func (s Handles) ReplaceSession(ctx context.Context, handle string, r *store.Record) (string, error) {
+	handle, err := s.Sessions.ReplaceSession(ctx, s.cut(handle), r)
+	return s.pad(handle, r.Version), err
+}
+
+// DeleteSession implements [store.Sessions].
+func (s Handles) DeleteSession(ctx context.Context, handle string) error {
+	return s.Sessions.DeleteSession(ctx, s.cut(handle))
+}
+
+func (s Handles) pad(handle string, version int64) string {
+	if handle == "" {
+		return ""
+	}
+	return handle + "~" + strconv.FormatInt(version, 10) + "~" + strings.Repeat("-", max(s.Length-len(handle), 0))
+}
+
+func (s Handles) cut(handle string) string {
+	handle, _, _ = strings.Cut(handle, "~")
+	return handle
 }
 
 // Storages are the ways to store the sessions of an App, by name.

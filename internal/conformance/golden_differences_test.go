@@ -75,6 +75,11 @@ var goldenDifferences = []goldenDifference{
 		edits: []edit{{`^cache ; ; $`, "cache private, no-cache, no-store; no-cache; 0"}},
 	},
 	{
+		why: "nothing may follow the actions that answer with data: caches store /session/logo.png (SE-08)",
+		ids: `GET /(session/extra|csrf/x)\)?$`, v4: 2,
+		edits: andMore(toBadRequestV4, edit{`^json .*`, ""}),
+	},
+	{
 		why: "the text for an unknown path or method is another",
 		ids: `/unknown/.* (GET|POST|PUT|DELETE|PATCH|OPTIONS) |POST csrf|/providers/2 |unknown action|malformed json`, v4: 20,
 		edits: []edit{
@@ -439,5 +444,10 @@ var goldenDifferences = []goldenDifference{
 		why: "the key of a session in a database is no session, and there is none to sign out",
 		ids: `/email/.* signout \(database\)`, v4: 1, v5: 1,
 		edits: []edit{{`^call event:signOut .*`, ""}},
+	},
+	{
+		why: "no subdomain may set the cookie of a sign-in (OA-06)",
+		ids: `/secure-cookies/`, v4: 2, v5: 2,
+		edits: []edit{{`^cookie __Secure-state\.`, "cookie __Host-state."}},
 	},
 }

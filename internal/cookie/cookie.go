@@ -49,8 +49,9 @@ type Names struct {
 }
 
 // Defaults returns the cookies with the names of next-auth (prefix
-// "next-auth") or Auth.js ("authjs"). Secure is for https: the CSRF cookie
-// gets the prefix __Host-, the others __Secure-, and all the Secure attribute.
+// "next-auth") or Auth.js ("authjs"). Secure is for https: the CSRF cookie and those
+// of sign-ins under way get the prefix __Host-, so that no subdomain can set them, the
+// others __Secure-, and all the Secure attribute.
 func Defaults(prefix string, secure bool) Names {
 	var host, site string
 	if secure {
@@ -60,7 +61,7 @@ func Defaults(prefix string, secure bool) Names {
 		Session:     Cookie{Name: site + prefix + ".session-token", Secure: secure},
 		CallbackURL: Cookie{Name: site + prefix + ".callback-url", Secure: secure},
 		CSRF:        Cookie{Name: host + prefix + ".csrf-token", Secure: secure},
-		Check:       Cookie{Name: site + prefix + ".state", Secure: secure},
+		Check:       Cookie{Name: host + prefix + ".state", Secure: secure},
 	}
 }
 

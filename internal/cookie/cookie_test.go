@@ -49,13 +49,13 @@ func TestDefaults(t *testing.T) {
 			Session:     secure("__Secure-next-auth.session-token"),
 			CallbackURL: secure("__Secure-next-auth.callback-url"),
 			CSRF:        secure("__Host-next-auth.csrf-token"),
-			Check:       secure("__Secure-next-auth.state"),
+			Check:       secure("__Host-next-auth.state"),
 		}},
 		{"authjs", true, cookie.Names{
 			Session:     secure("__Secure-authjs.session-token"),
 			CallbackURL: secure("__Secure-authjs.callback-url"),
 			CSRF:        secure("__Host-authjs.csrf-token"),
-			Check:       secure("__Secure-authjs.state"),
+			Check:       secure("__Host-authjs.state"),
 		}},
 	}
 	for _, tt := range tests {

@@ -174,6 +174,22 @@ func (m *Memo[V]) Delete(key string) {
 	s.delete(key)
 }
 
+// DeleteFunc is [Memo.Delete] for all keys whose value matches. The result of no load
+// that has started before is remembered: its value is not known yet.
+func (m *Memo[V]) DeleteFunc(match func(V) bool) {
+	for i := range m.shards {
+		s := &m.shards[i]
+		s.mu.Lock()
+		clear(s.flights)
+		for key, e := range s.entries {
+			if e.err == nil && match(e.value) {
+				s.delete(key)
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
 // Clear is [Memo.Delete] for all keys.
 func (m *Memo[V]) Clear() {
 	for i := range m.shards {

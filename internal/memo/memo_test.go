@@ -181,8 +181,9 @@ func TestMemo_TakesAsMuchMemoryAsItSays(t *testing.T) {
 
 func TestMemo_Forgets(t *testing.T) {
 	for name, forget := range map[string]func(*memo.Memo[string]){
-		"Delete": func(m *memo.Memo[string]) { m.Delete("k") },
-		"Clear":  func(m *memo.Memo[string]) { m.Clear() },
+		"Delete":     func(m *memo.Memo[string]) { m.Delete("k") },
+		"Clear":      func(m *memo.Memo[string]) { m.Clear() },
+		"DeleteFunc": func(m *memo.Memo[string]) { m.DeleteFunc(func(v string) bool { return v == "old" }) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := memo.New(memo.Options[string]{})
@@ -219,6 +220,7 @@ func TestMemo_CountsWhatItForgets(t *testing.T) {
 				m.Delete(strconv.Itoa(i))
 			}
 		},
+		"DeleteFunc": func(m *memo.Memo[string]) { m.DeleteFunc(func(string) bool { return true }) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Unix(1000, 0)

@@ -123,6 +123,22 @@ func (c *cache) delete(value string) {
 	}
 }
 
+// deleteSession drops a session, also under the other handles of its record: a store may
+// give a session a new one each time that it is written.
+func (c *cache) deleteSession(s *Session) {
+	c.delete(s.value)
+	if s.stored() {
+		c.deleteRecord(s.record.ID)
+	}
+}
+
+// deleteRecord drops the session of the record with an ID.
+func (c *cache) deleteRecord(id string) {
+	if c != nil && id != "" {
+		c.sessions.DeleteFunc(func(one cached) bool { return one.session.stored() && one.session.record.ID == id })
+	}
+}
+
 // clear drops all sessions: some have ended, and their cookies are not known.
 func (c *cache) clear() {
 	if c != nil {

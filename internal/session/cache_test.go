@@ -14,6 +14,7 @@ import (
 
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
+	"github.com/nuxtauth/nuxtauth/store"
 )
 
 // newCachedApp starts an application that caches sessions for a minute, and counts
@@ -247,5 +248,33 @@ func TestCache_ConcurrentUsersStayApart(t *testing.T) {
 			}
 			wg.Wait()
 		})
+	}
+}
+
+// Requests with the earlier handle of a session, which its store has given another one,
+// see that it has changed, and that it has ended.
+func TestCache_EachHandleOfSession(t *testing.T) {
+	a, _ := newCachedApp(t, func(c *apptest.Config) {
+		c.Session.Store = apptest.Handles{Sessions: store.NewMemory(store.MemoryOptions{Now: c.Now})}
+	})
+	a.SignIn()
+	first := a.Copy()
+	a.Post("/nickname?is=one", nil)
+	if a.Cookie(apptest.SessionCookie) == first.Cookie(apptest.SessionCookie) {
+		t.Fatal("the handle is the same")
+	}
+	for _, name := range []string{"one", "two"} {
+		a.Post("/nickname?is="+name, nil)
+		if got := first.Get("/token").Text; got != name {
+			t.Errorf("with the first handle the token has %q, not %q", got, name)
+		}
+	}
+	second := a.Copy()
+	if second.Get("/me").Text == "null" {
+		t.Fatal("signed out")
+	}
+	first.SignOut()
+	if got := second.Get("/me").Text; got != "null" {
+		t.Errorf("after the sign-out with the first handle, the other one is %s", got)
 	}
 }

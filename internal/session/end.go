@@ -3,7 +3,7 @@ package session
 import (
 	"context"
 	"net/url"
-	"strings"
+	"slices"
 
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
 )
@@ -12,7 +12,7 @@ import (
 // store or a deny-list to do it, also when the request is over.
 func (m *Manager) end(ctx context.Context, s *Session) error {
 	ctx = context.WithoutCancel(ctx)
-	defer m.cache.delete(s.value)
+	defer m.cache.deleteSession(s)
 	if s.stored() {
 		if err := ignoreUnsupported(m.store.DeleteSession(ctx, s.value)); err != nil {
 			return Transient(err)
@@ -111,53 +111,68 @@ func clearOtherScopes(r Request, present cookie.Present) {
 	}
 }
 
-// A reference to a session is the ID or the handle of one, with a prefix.
-const (
-	idPrefix     = "id:"
-	handlePrefix = "handle:"
-	maxHandle    = 512 // bytes of a handle in a reference, which goes into a cookie
-)
+// A Reference names a session in a cookie that is sealed, for [SignIn.Previous]. The zero
+// value names none.
+type Reference struct {
+	Subject string `json:"sub,omitzero"` // of the record, with its ID, in a store that finds sessions by these
+	Record  string `json:"id,omitzero"`
+	Handle  string `json:"handle,omitzero"` // in a store that does not
+	Session string `json:"sid,omitzero"`    // the ID in the deny-list
+}
 
-// PreviousRef returns a short reference to the session that the request carries in
-// its cookies, for [SignIn.Previous]; "" if there is none, or none that could be
-// ended. It is a secret.
-func (m *Manager) PreviousRef(r Request) string {
+// PreviousRef returns the reference to the session that the request carries in its
+// cookies; the zero value if there is none, or none that could be ended. A handle in it is
+// as long as those of the store are.
+func (m *Manager) PreviousRef(r Request) (ref Reference) {
 	c := readCookies(r)
 	for value := range c.values {
 		s := m.types().New()
 		if m.reader.open(r.Context(), r.Cookies, value, s) != nil {
 			continue
 		}
+		if m.denyList.marks != nil {
+			ref.Session = s.found.id
+		}
 		switch {
-		case s.stored() && len(s.value) <= maxHandle:
-			return handlePrefix + s.value
-		case m.denyList.marks != nil && s.found.id != "":
-			return idPrefix + s.found.id
+		case s.stored() && m.index != nil:
+			ref.Subject, ref.Record = s.record.Subject, s.record.ID
+		case s.stored():
+			ref.Handle = s.value
+		}
+		if ref != (Reference{}) {
+			break
 		}
 	}
-	return ""
+	return ref
 }
 
 // endPrevious ends the sessions that the browser had before a sign-in: those of cookies
 // with these values, and that of a reference. A fault is logged: the new session has
 // begun.
-func (m *Manager) endPrevious(r Request, values []string, ref string) {
+func (m *Manager) endPrevious(r Request, values []string, ref Reference) {
 	ctx := context.WithoutCancel(r.Context())
 	log := func(err error) {
 		if err != nil {
 			m.log.ErrorContext(ctx, "nuxtauth: the session before this sign-in could not be ended", "error", err)
 		}
 	}
-	end := func(value string) {
+	if ref.Handle != "" && !slices.Contains(values, ref.Handle) {
+		values = append(values, ref.Handle)
+	}
+	for _, value := range values {
 		_, err := m.endValue(ctx, r.Cookies, value)
 		log(err)
 	}
-	for _, value := range values {
-		end(value)
+	log(m.endReference(ctx, ref))
+}
+
+// endReference ends the session that a reference names by its IDs.
+func (m *Manager) endReference(ctx context.Context, ref Reference) error {
+	if ref.Record != "" && m.index != nil {
+		defer m.cache.deleteRecord(ref.Record)
+		if _, err := m.index.DeleteSessionByID(ctx, m.realm, ref.Subject, ref.Record); err != nil {
+			return Transient(err)
+		}
 	}
-	if handle, ok := strings.CutPrefix(ref, handlePrefix); ok {
-		end(handle)
-	} else if id, ok := strings.CutPrefix(ref, idPrefix); ok {
-		log(m.endID(ctx, id))
-	}
+	return m.endID(ctx, ref.Session)
 }

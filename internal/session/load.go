@@ -187,9 +187,6 @@ func (m *Manager) setCookie(r Request, s *Session) error {
 	if err := r.Cookies.Session.Write(r.Response, s.credential.Present, s.value, s.Claims.ExpiresAt.Time()); err != nil {
 		return err // not of a value that save has checked
 	}
-	// A handler that needs other values can still set the headers itself.
-	r.Response.Set("Cache-Control", "private, no-cache, no-store")
-	r.Response.Add("Vary", "Cookie")
 	if s.credential.several != nil && !s.credential.partial() { // another cookie could come first in the next request
 		clearOtherScopes(r, s.credential.Present)
 	}

@@ -18,7 +18,7 @@ import (
 
 const (
 	refreshTimeout = 30 * time.Second // for the whole of a refresh
-	leaseTTL       = 3 * time.Second  // of its lock; so long the other processes wait for one that has ended
+	leaseTTL       = 3 * time.Second  // of its lock: other processes wait for this time if the process that has it ends
 	maxRefreshes   = 5                // attempts, while other requests change the session
 	saveRetries    = 4                // if the store does not take the new refresh token
 	retryBackoff   = 50 * time.Millisecond

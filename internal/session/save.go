@@ -122,7 +122,7 @@ func (m *Manager) saveToStore(ctx context.Context, cs *CookieSet, s *Session, cl
 	if err != nil {
 		return storeError(err)
 	}
-	m.cache.delete(s.value)
+	m.cache.deleteSession(s)
 	s.value, s.record = handle, r
 	return nil
 }

@@ -29,7 +29,7 @@ type SignIn struct {
 	// Previous is the [Manager.PreviousRef] of the session that the browser had when it
 	// left for the provider. CrossSite says that the request comes from the
 	// provider's site, and so without the cookies that the browser has.
-	Previous  string
+	Previous  Reference
 	CrossSite bool
 }
 
