@@ -102,7 +102,9 @@ type Config[T TokenType, S SessionType] struct {
 	Refused func(c *gin.Context, err error)
 
 	// HTTPClient makes the calls to providers, always under the library's own
-	// limits of time and size. Nil means a client of its own.
+	// limits of time and size. Nil means a client of its own. A Transport connects as
+	// it likes: it has to reject the addresses that providers must not reach, see
+	// [provider.Provider].DangerouslyAllowPrivateAddresses.
 	HTTPClient *http.Client
 
 	// Logger gets faults and refusals, never secrets. Nil means slog.Default().

@@ -222,7 +222,7 @@ type Issued struct {
 
 // Issue creates a session for t outside of a request, for example for a mobile
 // application or a test. t is copied and its Subject must be set. Of its Origin the new
-// session has Provider, ProviderSubject and AuthTime, which is now if it is zero; its
+// session has Provider, Issuer, ProviderSubject and AuthTime, which is now if it is zero; its
 // other times and its ID are ignored, and so is a refresh token in [ProviderTokens], which
 // two sessions can't share. No callback or event runs. The cookies are those of
 // Config.URL's scheme; with TrustHost and no URL, of http. The error wraps

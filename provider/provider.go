@@ -101,7 +101,7 @@ type Provider struct {
 	// AuthorizationURL, TokenURL and UserinfoURL are the endpoints of an
 	// OAuth 2 provider. Those of an OpenID provider are discovered; one that is
 	// set replaces the discovered one. The scheme is https, or http on a loopback
-	// address.
+	// address. A discovered one is on a loopback address only if Issuer is.
 	AuthorizationURL string
 	TokenURL         string
 	UserinfoURL      string
@@ -123,10 +123,20 @@ type Provider struct {
 	// BackchannelLogout accepts logout tokens of an OpenID provider at
 	// POST /api/auth/backchannel-logout/<id> (OpenID Connect Back-Channel Logout
 	// 1.0); register that URL at the provider. A logout token ends the sessions of
-	// the user, or of the session at the provider, that it identifies. It requires
+	// the user, or of the session at the provider, that it identifies. One with a
+	// "sid" that is unknown ends the user's sessions that have none. It requires
 	// a Session.Store that is a store.Index, or a Session.DenyList. False rejects
 	// logout tokens.
 	BackchannelLogout bool
+
+	// DangerouslyAllowPrivateAddresses lets requests to the provider go to private
+	// addresses (RFC 1918, RFC 4193, RFC 6598), for one in the network of the
+	// application. Its metadata can then name any https server of that network. False
+	// rejects them when a connection is made, after the name was resolved; addresses
+	// of a link, such as 169.254.169.254, are always rejected. With a proxy, or a
+	// Transport in Config.HTTPClient, that one resolves names, and only addresses
+	// that stand in a URL are rejected.
+	DangerouslyAllowPrivateAddresses bool
 
 	// SkipUserinfo takes the profile of an OpenID provider from the ID token
 	// alone, without a request to the userinfo endpoint.
@@ -245,10 +255,15 @@ type ProfileRequest struct {
 
 // Account links a user to a provider, with the tokens of the sign-in. Callbacks get
 // it at a sign-in alone.
+//
+// The key of an account is Provider, Issuer and ProviderAccountID. Issuer is empty unless
+// the provider is one of many tenants (MultiTenant): then it is the "iss" of the ID token,
+// and the same ProviderAccountID at two issuers may be two users.
 type Account struct {
 	Provider          string `json:"provider"`
 	Type              Type   `json:"type"`
 	ProviderAccountID string `json:"providerAccountId"`
+	Issuer            string `json:"issuer,omitzero"`
 	AccessToken       string `json:"access_token,omitzero"`
 	RefreshToken      string `json:"refresh_token,omitzero"`
 	IDToken           string `json:"id_token,omitzero"`

@@ -19,6 +19,10 @@ type Origin struct {
 	Provider        string `json:"idp,omitzero"`
 	ProviderSubject string `json:"idp_sub,omitzero"`
 
+	// Issuer is the issuer of the ID token if it is not the one of the provider, which
+	// has many tenants. ProviderSubject and ProviderSession are unique with it alone.
+	Issuer string `json:"idp_iss,omitzero"`
+
 	// ProviderSession is the session at the provider: the sid of the ID token, "" if it
 	// has none.
 	ProviderSession string `json:"idp_sid,omitzero"`

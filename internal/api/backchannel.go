@@ -73,11 +73,12 @@ func (c *Call) endByLogoutToken(raw string) error {
 	return nil
 }
 
-// endSessionsOf ends the session of a logout token or, if it names a user alone,
-// all that the user has from this provider.
+// endSessionsOf ends the session of a logout token or, if no session has its sid, those of
+// the user without one. If it names a user alone, it ends all that the user has from this
+// provider.
 func (c *Call) endSessionsOf(ctx context.Context, t *flow.LogoutToken) (int, error) {
 	if t.Session != "" {
-		return c.cfg.Sessions.RevokeProviderSession(ctx, c.providerID, t.Session)
+		return c.cfg.Sessions.RevokeProviderSession(ctx, c.providerID, t.Issuer, t.Subject, t.Session)
 	}
-	return c.cfg.Sessions.RevokeProviderSubject(ctx, c.providerID, t.Subject)
+	return c.cfg.Sessions.RevokeProviderSubject(ctx, c.providerID, t.Issuer, t.Subject)
 }

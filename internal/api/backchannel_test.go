@@ -97,6 +97,84 @@ func TestLogout_BackchannelWithOwnSubject(t *testing.T) {
 	}
 }
 
+// A logout token of one issuer ends no session of a user of another with the same sub.
+func TestLogout_BackchannelEndsSessionsOfIssuer(t *testing.T) {
+	for name, storage := range endingStorages {
+		t.Run(name, func(t *testing.T) {
+			a := apptest.NewOpenIDApp(t, storage, apptest.Backchannel)
+			me := func(bearer string) int {
+				req := a.Request("GET", "/private", "", "")
+				req.Header.Set("Authorization", "Bearer "+bearer)
+				return a.Another().Do(req).StatusCode
+			}
+			issue := func(issuer string) string {
+				var token apptest.OpenIDToken
+				token.Subject = "1"
+				token.Origin.Provider, token.Origin.Issuer, token.Origin.ProviderSubject = "idp", issuer, "user-alice"
+				issued, err := a.Auth.Issue(t.Context(), &token)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return issued.Token
+			}
+			same, other := issue(""), issue("https://other.example")
+			if me(same) != http.StatusOK || me(other) != http.StatusOK {
+				t.Fatal("an issued token is no session")
+			}
+			if res := postLogoutToken(a, a.IDP.LogoutToken(t, "user-alice", "")); res.StatusCode != http.StatusOK {
+				t.Fatal(res.StatusCode, res.Text)
+			}
+			if me(same) == http.StatusOK || me(other) != http.StatusOK {
+				t.Error("the session did not end, or that of another issuer did")
+			}
+		})
+	}
+}
+
+// A sid that no session has ends the sessions of the user that have none. Otherwise the
+// provider would take the answer for the end of the user's sessions.
+func TestLogout_BackchannelUnknownSession(t *testing.T) {
+	for name, storage := range endingStorages {
+		t.Run(name, func(t *testing.T) {
+			a := apptest.NewOpenIDApp(t, storage, apptest.Backchannel)
+			issue := func(provider, subject string) *apptest.OpenIDApp {
+				var token apptest.OpenIDToken
+				token.Subject, token.Origin.Provider, token.Origin.ProviderSubject = subject, provider, subject
+				issued, err := a.Auth.Issue(t.Context(), &token)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b := a.Another()
+				for _, c := range issued.Cookies {
+					b.SetCookie(c.Name, c.Value)
+				}
+				if b.Session() == nil {
+					t.Fatal("an issued token is no session")
+				}
+				return b
+			}
+			a.SignIn()
+			s := a.IDP.Sessions()[0]
+			without, bob, elsewhere := issue("idp", s.Subject), issue("idp", "user-bob"), issue("other", s.Subject)
+			res := postLogoutToken(a, a.IDP.LogoutToken(t, s.Subject, "unknown"))
+			if res.StatusCode != http.StatusOK || without.Session() != nil {
+				t.Errorf("%d %s: the session without a sid did not end", res.StatusCode, res.Text)
+			}
+			if a.Session() == nil || bob.Session() == nil || elsewhere.Session() == nil {
+				t.Error("a session with another sid, of another user or of another provider ended")
+			}
+			if name == "deny-list" {
+				return // it does not know which sessions there are
+			}
+			without = issue("idp", s.Subject)
+			postLogoutToken(a, a.IDP.LogoutToken(t, s.Subject, s.ID))
+			if a.Session() != nil || without.Session() == nil {
+				t.Error("the sid is known: its session did not end, or another did")
+			}
+		})
+	}
+}
+
 func TestLogout_ForgedTokenEndsNothing(t *testing.T) {
 	a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"], apptest.Backchannel)
 	for _, fault := range hostile.LogoutFaults() {

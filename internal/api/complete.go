@@ -54,7 +54,7 @@ func (c *Call) complete(p proof) bool {
 // callback, or of [session.Manager.Start].
 func (s *Server) SignIn(r session.Request, u *provider.User, a *provider.Account) error {
 	p := proof{
-		user: u, account: a, profile: u.Profile, origin: token.Origin{Provider: a.Provider, ProviderSubject: a.ProviderAccountID},
+		user: u, account: a, profile: u.Profile, origin: token.Origin{Provider: a.Provider, Issuer: a.Issuer, ProviderSubject: a.ProviderAccountID},
 		keepIDToken: s.cfg.Providers.byID[a.Provider].endsSession(),
 	}
 	client := s.client(r)

@@ -66,7 +66,10 @@ func (o oauth) callback(c *Call) {
 	c.callbackURL = state.CallbackURL
 	if c.complete(proof{
 		user: result.User, account: result.Account, profile: result.Profile,
-		origin:   token.Origin{Provider: c.providerID, ProviderSubject: cmp.Or(result.Subject, result.Account.ProviderAccountID), ProviderSession: result.Session},
+		origin: token.Origin{
+			Provider: c.providerID, Issuer: result.Issuer,
+			ProviderSubject: cmp.Or(result.Subject, result.Account.ProviderAccountID), ProviderSession: result.Session,
+		},
 		previous: state.Previous, crossSite: c.r.Method == http.MethodPost,
 	}) {
 		attempt.succeeded(c.r.Context())

@@ -45,6 +45,12 @@ func NewProviders(list []provider.Provider, cfg flow.Config) (*Providers, error)
 // CanRefresh reports whether the provider with this ID can have refresh tokens.
 func (p *Providers) CanRefresh(id string) bool { return p.byID[id].flow() != nil }
 
+// SendsLogoutTokens reports whether logout tokens of the provider with this ID are accepted.
+func (p *Providers) SendsLogoutTokens(id string) bool {
+	own := p.byID[id]
+	return own.flow() != nil && own.BackchannelLogout
+}
+
 // Refresh exchanges a refresh token of the provider with this ID for new tokens, see
 // [flow.Flow.Refresh].
 func (p *Providers) Refresh(ctx context.Context, id string, r flow.Refresh) (*provider.Account, error) {

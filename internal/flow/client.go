@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,15 +19,16 @@ const (
 	maxHeaders = 64 << 10 // bytes of the headers of a response
 )
 
-// client makes all requests to the provider. It uses https (or http to a loopback
-// address), follows no redirect, keeps no cookies, and limits responses to 1 MB. The
-// context of a call bounds its time.
+// client makes all requests to the provider. It uses https (or http to a configured
+// loopback address), follows no redirect, keeps no cookies, and limits responses to 1 MB.
+// The context of a call bounds its time.
 type client struct {
 	http *http.Client
 }
 
 // newClient returns a client with the transport and the timeout of base, which may be nil.
-func newClient(base *http.Client) *client {
+// A transport of the application resolves names itself.
+func newClient(base *http.Client, allowed *addresses) *client {
 	if base == nil {
 		base = &http.Client{}
 	}
@@ -39,10 +39,11 @@ func newClient(base *http.Client) *client {
 			own := shared.Clone()
 			own.MaxResponseHeaderBytes = maxHeaders
 			own.MaxIdleConnsPerHost = own.MaxIdleConns // a provider has one or two hosts
+			allowed.restrict(own)
 			next = own
 		}
 	}
-	return &client{&http.Client{Transport: &transport{next}, Timeout: base.Timeout}}
+	return &client{&http.Client{Transport: &transport{next, allowed}, Timeout: base.Timeout}}
 }
 
 // get fetches a resource, with accessToken as Bearer token unless it is empty.
@@ -90,13 +91,14 @@ func (c *client) post(ctx context.Context, rawURL string, form url.Values, basic
 
 // transport applies the limits of client to each request.
 type transport struct {
-	next http.RoundTripper
+	next    http.RoundTripper
+	allowed *addresses
 }
 
 // RoundTrip reads the whole response, so that its size and the deadline are checked
 // before it is parsed.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := checkURL(req.URL); err != nil {
+	if err := t.allowed.checkURL(req.URL); err != nil {
 		if req.Body != nil {
 			req.Body.Close()
 		}
@@ -127,19 +129,6 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// checkURL accepts https, and http to a loopback address.
-func checkURL(u *url.URL) error {
-	if u.Host == "" || u.User != nil || u.Fragment != "" {
-		return fmt.Errorf("%s is not the URL of an endpoint", quote(redactedURL(u)))
-	}
-	ip := net.ParseIP(u.Hostname())
-	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if u.Scheme == "https" || u.Scheme == "http" && loopback {
-		return nil
-	}
-	return fmt.Errorf("%s is not https", quote(redactedURL(u)))
-}
-
 // redactedURL returns u without the parts that may be secret: user, query, fragment.
 func redactedURL(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
@@ -159,9 +148,10 @@ func withoutQuery(err error) error {
 }
 
 // share runs fetch once for concurrent callers. The end of one caller's context does
-// not cancel it for the others, so that fetch has a timeout of its own.
-func share[T any](ctx context.Context, group *singleflight.Group, timeout time.Duration, fetch func(context.Context) (T, error)) (T, error) {
-	results := group.DoChan("", func() (value any, err error) {
+// not cancel it for the others, so that fetch has a timeout of its own. Callers with
+// another key do not share it.
+func share[T any](ctx context.Context, group *singleflight.Group, key string, timeout time.Duration, fetch func(context.Context) (T, error)) (T, error) {
+	results := group.DoChan(key, func() (value any, err error) {
 		// This is not the request's goroutine: a panic would end the process. The
 		// transport of the application returns its panics as errors.
 		defer func() {
@@ -183,4 +173,23 @@ func share[T any](ctx context.Context, group *singleflight.Group, timeout time.D
 		}
 		return result.Val.(T), nil
 	}
+}
+
+// pause is the minimum time between two requests that every client can cause, such as one
+// that sends forged logout tokens to the application or begins sign-ins.
+const pause = 3 * time.Second
+
+// attempt is the latest request for a resource of the provider.
+type attempt struct {
+	ended time.Time
+	err   error
+}
+
+// isRecent reports whether the next request has to wait. A nil attempt is none.
+func (a *attempt) isRecent(now time.Time) bool {
+	if a == nil {
+		return false
+	}
+	since := now.Sub(a.ended)
+	return 0 <= since && since < pause // below 0 the clock was set back
 }

@@ -2,9 +2,7 @@ package flow
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -35,20 +33,40 @@ type metadata struct {
 }
 
 // metadata returns the configured metadata of an OAuth 2 provider, or the discovered
-// ones of an OpenID provider. An error is not cached: the next call tries again.
+// ones of an OpenID provider. An error is cached for a pause.
 func (f *Flow) metadata(ctx context.Context) (*metadata, error) {
 	if f.provider.Type != provider.TypeOIDC {
 		m := &metadata{Issuer: f.provider.Issuer}
 		return m, f.complete(m)
 	}
-	if m := f.cached.Load(); m != nil && f.now().Sub(m.fetched) < metadataTTL {
+	if m := f.fresh(); m != nil {
 		return m, nil
 	}
-	m, err := share(ctx, &f.discovery, f.timeout, f.discover)
+	m, err := share(ctx, &f.discovery, "", f.timeout, func(ctx context.Context) (*metadata, error) {
+		if m := f.fresh(); m != nil { // by a call that has just ended
+			return m, nil
+		}
+		if failed := f.failed.Load(); failed.isRecent(f.now()) {
+			return nil, failed.err
+		}
+		m, err := f.discover(ctx)
+		if err != nil {
+			f.failed.Store(&attempt{f.now(), err})
+		}
+		return m, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("discovery: %w", err)
 	}
 	return m, nil
+}
+
+// fresh returns the cached metadata, nil if they are missing or too old.
+func (f *Flow) fresh() *metadata {
+	if m := f.cached.Load(); m != nil && f.now().Sub(m.fetched) < metadataTTL {
+		return m
+	}
+	return nil
 }
 
 // discover fetches the metadata of an OpenID provider (OpenID Connect Discovery §4).
@@ -71,7 +89,7 @@ func (f *Flow) discover(ctx context.Context) (*metadata, error) {
 	if err := f.complete(m); err != nil {
 		return nil, err
 	}
-	if err := checkEndpoint(m.KeysURL); err != nil {
+	if err := f.allowed.checkEndpoint(m.KeysURL, false); err != nil {
 		return nil, fmt.Errorf("jwks_uri: %w", err)
 	}
 	m.keys = &keySet{url: m.KeysURL, client: f.client, timeout: f.timeout, now: f.now}
@@ -97,22 +115,11 @@ func (f *Flow) complete(m *metadata) error {
 		if *endpoint.url == "" && endpoint.optional {
 			continue
 		}
-		if err := checkEndpoint(*endpoint.url); err != nil {
+		if err := f.allowed.checkEndpoint(*endpoint.url, endpoint.configured != ""); err != nil {
 			return fmt.Errorf("%s: %w", endpoint.name, err)
 		}
 	}
 	return nil
-}
-
-func checkEndpoint(raw string) error {
-	if raw == "" {
-		return errors.New("there is none in the provider's metadata")
-	}
-	u, err := url.Parse(raw)
-	if err != nil {
-		return fmt.Errorf("%s is not a URL", quote(raw))
-	}
-	return checkURL(u)
 }
 
 // tenantPlaceholder is the placeholder of the tenant in the issuer of Microsoft's metadata.
@@ -126,6 +133,15 @@ func isTenantOf(template, issuer string) bool {
 		return false
 	}
 	return isTenant(issuer[len(before) : len(issuer)-len(after)])
+}
+
+// otherIssuer returns the issuer of a verified token, "" if it is the configured one. An
+// OAuth 2 provider has no token, and no claims.
+func (f *Flow) otherIssuer(c *tokenClaims) string {
+	if c.Issuer == f.provider.Issuer {
+		return ""
+	}
+	return c.Issuer
 }
 
 // isTenant reports whether s can be one segment of an issuer's path.

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/internal/flow"
-	"github.com/nuxtauth/nuxtauth/provider"
 )
 
 // The endpoints of the idp.
@@ -230,40 +229,6 @@ func TestHTTPClient_TransportAndTimeout(t *testing.T) {
 			t.Errorf("the timeout of the client was not used: %v", took)
 		}
 	})
-}
-
-func TestRequest_HTTPSOnly(t *testing.T) {
-	for name, tt := range map[string]struct {
-		url string
-		ok  bool
-	}{
-		"https":            {"https://idp.example/userinfo", true},
-		"http, loopback":   {"http://127.0.0.1/userinfo", true},
-		"http, IPv6":       {"http://[::1]:8080/userinfo", true},
-		"http, localhost":  {"http://localhost:3000/userinfo", true},
-		"http":             {"http://idp.example/userinfo", false},
-		"http, look-alike": {"http://localhost.evil.example/userinfo", false},
-		"http, 127 prefix": {"http://127.0.0.1.evil.example/userinfo", false},
-		"other scheme":     {"ftp://idp.example/userinfo", false},
-		"no host":          {"https:///userinfo", false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			i := newIDP()
-			_, err := i.signIn(t, i.flow(i.oauth2(func(p *provider.Provider) {
-				p.UserinfoURL = i.issuer + "/userinfo"
-				p.Profile = func(ctx context.Context, r provider.ProfileRequest) (*provider.User, error) {
-					_, err := r.Get(ctx, tt.url)
-					return &provider.User{ID: "1"}, err
-				}
-			})))
-			if tt.ok && err != nil {
-				t.Errorf("refused: %v", err)
-			}
-			if !tt.ok {
-				wantCode(t, err, "OAuthCallback")
-			}
-		})
-	}
 }
 
 // The transport runs in a goroutine in which a panic would end the server.

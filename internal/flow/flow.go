@@ -33,8 +33,9 @@ import (
 type Config struct {
 	// HTTPClient supplies the Transport and the Timeout of requests to the
 	// provider. Its CheckRedirect and Jar are not used: redirects are not
-	// followed, and cookies are not kept. Nil means a clone of
-	// http.DefaultTransport.
+	// followed, and cookies are not kept. Nil, or a nil Transport, means a clone of
+	// http.DefaultTransport with a dialer that checks addresses. A Transport of its
+	// own is not checked by the addresses to which names resolve.
 	HTTPClient *http.Client
 
 	// Timeout bounds a call of Start, Finish or another method, including all of
@@ -49,11 +50,13 @@ type Config struct {
 type Flow struct {
 	provider provider.Provider
 	client   *client
+	allowed  *addresses
 	timeout  time.Duration
 	now      func() time.Time
 
 	cached    atomic.Pointer[metadata] // of the latest discovery
 	discovery singleflight.Group
+	failed    atomic.Pointer[attempt] // the latest discovery that failed
 }
 
 // Check is the state of a sign-in between [Flow.Start] and [Flow.Finish]. It binds
@@ -75,6 +78,11 @@ type Result struct {
 	Account *provider.Account
 	Profile provider.Profile // the provider's data of the user
 
+	// Issuer is the "iss" of the ID token if it is not the Issuer of the provider,
+	// which has many tenants, or else empty. A Subject and a Session are unique with
+	// their issuer alone (OpenID Connect Core §2).
+	Issuer string
+
 	// Subject and Session are the "sub" and the "sid" of the ID token, by which a
 	// [Refresh] and a [LogoutToken] identify the sign-in. Session is empty if the
 	// provider sends none. Both are empty for OAuth 2.
@@ -95,9 +103,11 @@ func New(p provider.Provider, cfg Config) *Flow {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	allowed := newAddresses(p)
 	return &Flow{
 		provider: p,
-		client:   newClient(cfg.HTTPClient),
+		client:   newClient(cfg.HTTPClient, allowed),
+		allowed:  allowed,
 		timeout:  cmp.Or(cfg.Timeout, 10*time.Second),
 		now:      cfg.Now,
 	}
@@ -193,8 +203,8 @@ func (f *Flow) finish(ctx context.Context, check *Check, params url.Values) (*Re
 	if err != nil {
 		return nil, err
 	}
-	account.ProviderAccountID = user.ID
-	return &Result{User: user, Account: account, Profile: profile, Subject: id.Subject, Session: text(id.Session)}, nil
+	account.ProviderAccountID, account.Issuer = user.ID, f.otherIssuer(id)
+	return &Result{User: user, Account: account, Profile: profile, Issuer: account.Issuer, Subject: id.Subject, Session: text(id.Session)}, nil
 }
 
 // checkState checks that the response belongs to the check: same browser, provider

@@ -14,14 +14,14 @@ import (
 // idToken verifies an ID token (OpenID Connect Core §3.1.3.7) and returns its claims,
 // decoded and as they were sent. The caller checks the nonce.
 func (f *Flow) idToken(ctx context.Context, m *metadata, raw, accessToken string) (*tokenClaims, jsontext.Value, error) {
-	h, err := readHeader(raw)
+	t, err := readToken(raw)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, payload, err := f.verifySigned(ctx, m, raw, 0)
-	if err != nil {
+	if err := f.verify(ctx, m, t, atOnce); err != nil {
 		return nil, nil, err
 	}
+	h, c := t.header, t.claims
 	if h.isLogout() || c.hasLogoutEvent() {
 		return nil, nil, errors.New("it is a logout token") // RFC 8725 §3.11
 	}
@@ -31,7 +31,7 @@ func (f *Flow) idToken(ctx context.Context, m *metadata, raw, accessToken string
 	if c.AccessTokenHash != nil && !equal(*c.AccessTokenHash, accessTokenHash(h.Algorithm, accessToken)) {
 		return nil, nil, errors.New("the at_hash is of another access token")
 	}
-	return c, payload, nil
+	return c, t.payload, nil
 }
 
 // accessTokenHash returns the at_hash of an access token (OpenID Connect Core

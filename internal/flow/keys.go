@@ -2,8 +2,12 @@ package flow
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +26,13 @@ var algorithms = []jose.SignatureAlgorithm{
 	jose.EdDSA,
 }
 
+// The size of a response does not bound the time that its keys cost: a set of 1 MB has
+// thousands, and each may have to be tried.
+const (
+	maxKeys          = 50 // in a key set
+	maxVerifications = 8  // of one signature by one key set
+)
+
 // keySet verifies signatures with the keys at a provider's jwks_uri. It fetches them
 // again if a token has an unknown key ID (OpenID Connect Core §10.1.1). It is
 // replaced together with the metadata that contain the URL.
@@ -31,38 +42,46 @@ type keySet struct {
 	timeout time.Duration
 	now     func() time.Time
 
-	cached    atomic.Pointer[[]jose.JSONWebKey]
-	fetchedAt atomic.Int64 // of the latest request, in seconds since 1970
-	fetches   singleflight.Group
+	cached  atomic.Pointer[[]jose.JSONWebKey]
+	latest  atomic.Pointer[attempt]
+	fetches singleflight.Group
 }
 
-// errNoKeys means that the keys are not available. It says nothing about the token.
-var errNoKeys = errors.New("the provider's keys are not available")
+var (
+	// errNoKeys means that the keys are not available. It says nothing about the token.
+	errNoKeys = errors.New("the provider's keys are not available")
+
+	errNoneSigned = errors.New("the signature is of none of the provider's keys")
+)
+
+// An urgency says when keys are fetched again.
+type urgency string
+
+const (
+	atOnce    urgency = "at once"           // for a response of the provider
+	throttled urgency = "once in the pause" // for what every client can send
+)
 
 // verify returns the payload of token if one of the provider's keys has signed it.
-// It fetches the keys at most once in pause: at an endpoint that is open to all
-// clients, each forged token would otherwise cost a request to the provider.
-func (s *keySet) verify(ctx context.Context, token string, pause time.Duration) ([]byte, error) {
+func (s *keySet) verify(ctx context.Context, token string, u urgency) ([]byte, error) {
 	jws, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil {
 		return nil, err
 	}
-	if cached := s.cached.Load(); cached != nil {
-		if payload, ok := signedBy(*cached, jws); ok {
-			return payload, nil
+	cached := s.cached.Load()
+	if cached != nil {
+		if payload, err := signedBy(ctx, *cached, jws); !errors.Is(err, errNoneSigned) {
+			return payload, err
 		}
 	}
-	if s.now().Unix()-s.fetchedAt.Load() < int64(pause/time.Second) {
-		return nil, fmt.Errorf("the signature is of none of the provider's keys, which were fetched less than %v ago", pause)
-	}
-	keys, err := s.load(ctx)
+	keys, err := s.load(ctx, u)
 	if err != nil {
 		return nil, err
 	}
-	if payload, ok := signedBy(keys, jws); ok {
-		return payload, nil
+	if keys == cached {
+		return nil, errNoneSigned
 	}
-	return nil, errors.New("the signature is of none of the provider's keys")
+	return signedBy(ctx, *keys, jws)
 }
 
 // ready fetches the keys unless they are cached.
@@ -70,12 +89,20 @@ func (s *keySet) ready(ctx context.Context) error {
 	if s.cached.Load() != nil {
 		return nil
 	}
-	_, err := s.load(ctx)
+	_, err := s.load(ctx, throttled)
 	return err
 }
 
-func (s *keySet) load(ctx context.Context) ([]jose.JSONWebKey, error) {
-	keys, err := share(ctx, &s.fetches, s.timeout, s.get)
+// load fetches the keys. If it is throttled, it returns the result of a recent request.
+func (s *keySet) load(ctx context.Context, u urgency) (*[]jose.JSONWebKey, error) {
+	keys, err := share(ctx, &s.fetches, string(u), s.timeout, func(ctx context.Context) (*[]jose.JSONWebKey, error) {
+		if latest := s.latest.Load(); u == throttled && latest.isRecent(s.now()) {
+			return s.cached.Load(), latest.err
+		}
+		keys, err := s.get(ctx)
+		s.latest.Store(&attempt{s.now(), err})
+		return keys, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoKeys, err)
 	}
@@ -83,8 +110,7 @@ func (s *keySet) load(ctx context.Context) ([]jose.JSONWebKey, error) {
 }
 
 // get fetches the keys. Those that can't be used are skipped (RFC 7517 §5).
-func (s *keySet) get(ctx context.Context) ([]jose.JSONWebKey, error) {
-	s.fetchedAt.Store(s.now().Unix())
+func (s *keySet) get(ctx context.Context) (*[]jose.JSONWebKey, error) {
 	body, err := s.client.get(ctx, s.url, "")
 	if err != nil {
 		return nil, err
@@ -95,6 +121,9 @@ func (s *keySet) get(ctx context.Context) ([]jose.JSONWebKey, error) {
 	if err := json.Unmarshal(body, &set); err != nil {
 		return nil, err
 	}
+	if len(set.Keys) > maxKeys {
+		return nil, fmt.Errorf("the provider has %d keys, and at most %d are accepted", len(set.Keys), maxKeys)
+	}
 	var keys []jose.JSONWebKey
 	for _, raw := range set.Keys {
 		var key jose.JSONWebKey
@@ -103,23 +132,45 @@ func (s *keySet) get(ctx context.Context) ([]jose.JSONWebKey, error) {
 		}
 	}
 	s.cached.Store(&keys)
-	return keys, nil
+	return &keys, nil
 }
 
 // signedBy returns the payload of jws if one of the keys verifies it. A key ID in the
-// header selects the keys to try.
-func signedBy(keys []jose.JSONWebKey, jws *jose.JSONWebSignature) ([]byte, bool) {
+// header selects the keys to try, of which it tries the first maxVerifications. The error
+// is errNoneSigned or that of ctx.
+func signedBy(ctx context.Context, keys []jose.JSONWebKey, jws *jose.JSONWebSignature) ([]byte, error) {
 	header := jws.Signatures[0].Protected
+	tried := 0
 	for _, key := range keys {
 		if header.KeyID != "" && key.KeyID != header.KeyID {
 			continue
 		}
-		if key.Algorithm != "" && key.Algorithm != header.Algorithm {
+		if key.Algorithm != "" && key.Algorithm != header.Algorithm || !suits(key.Key, header.Algorithm) {
 			continue
 		}
+		if tried++; tried > maxVerifications {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if payload, err := jws.Verify(key.Key); err == nil {
-			return payload, true
+			return payload, nil
 		}
 	}
-	return nil, false
+	return nil, errNoneSigned
+}
+
+// suits reports whether a public key is of the kind that an algorithm has (RFC 7518 §3.1,
+// RFC 8037 §3.1).
+func suits(key any, algorithm string) bool {
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		return strings.HasPrefix(algorithm, "RS") || strings.HasPrefix(algorithm, "PS")
+	case *ecdsa.PublicKey:
+		return map[string]string{"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}[algorithm] == key.Curve.Params().Name
+	case ed25519.PublicKey:
+		return algorithm == string(jose.EdDSA)
+	}
+	return false
 }

@@ -2,7 +2,13 @@ package flow_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,4 +212,102 @@ func TestDiscovery_CanceledCallEndsNoOther(t *testing.T) {
 			t.Errorf("the other's Start: %v", err)
 		}
 	})
+}
+
+// filler returns n keys, each with a key ID of its own, that sign no token.
+func filler(n int) []any {
+	keys := make([]any, n)
+	for i := range keys {
+		keys[i] = jwk(fmt.Sprint("other ", i), &otherECKey().PublicKey)
+	}
+	return keys
+}
+
+// A key set that costs too much is an error; the keys from before it stay in use.
+func TestKeys_AtMostFifty(t *testing.T) {
+	for name, tt := range map[string]struct {
+		others int
+		ok     bool
+	}{
+		"50 keys":   {49, true},
+		"51 keys":   {50, false},
+		"5000 keys": {4999, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			i.keys = append(filler(tt.others), jwk("ec", &ecKey().PublicKey))
+			_, err := i.signIn(t, i.flow(i.oidc()))
+			if tt.ok && err != nil {
+				t.Errorf("sign-in: %v", err)
+			}
+			if !tt.ok {
+				wantCode(t, err, "OAuthCallback")
+			}
+		})
+	}
+
+	i := newIDP()
+	f := i.flow(i.oidc())
+	if _, err := i.signIn(t, f); err != nil {
+		t.Fatal(err)
+	}
+	i.keys = append(filler(50), jwk("new", &ecKey().PublicKey))
+	i.header = object{"kid": "new"}
+	_, err := i.signIn(t, f)
+	wantCode(t, err, "OAuthCallback")
+	i.header = object{"kid": "ec"}
+	if _, err := i.signIn(t, f); err != nil {
+		t.Errorf("with a key from before the large set: %v", err)
+	}
+}
+
+// A token without a key ID is verified with at most eight keys. Those that can't verify its
+// algorithm do not count.
+func TestKeys_AtMostEightVerifications(t *testing.T) {
+	p521 := must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))
+	unsuitable := []any{
+		with(jwk("384", &otherECKey().PublicKey), "alg", "ES384"), jwk("rsa", &rsaKey().PublicKey),
+		jwk("ed", edKey().Public()), jwk("521", &p521.PublicKey),
+	}
+	for name, tt := range map[string]struct {
+		before []any
+		kid    string
+		ok     bool
+	}{
+		"the eighth key":             {filler(7), "", true},
+		"the ninth key":              {filler(8), "", false},
+		"the ninth key, by its ID":   {filler(8), "ec", true},
+		"the eighth suitable key":    {append(unsuitable, filler(7)...), "", true},
+		"the ninth with this key ID": {slices.Repeat([]any{jwk("ec", &otherECKey().PublicKey)}, 8), "ec", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			i.keys = append(tt.before, jwk("ec", &ecKey().PublicKey))
+			if i.header = (object{}); tt.kid != "" {
+				i.header["kid"] = tt.kid
+			}
+			_, err := i.signIn(t, i.flow(i.oidc()))
+			if tt.ok && err != nil {
+				t.Errorf("sign-in: %v", err)
+			}
+			if !tt.ok {
+				wantCode(t, err, "OAuthCallback")
+			}
+		})
+	}
+}
+
+// Cached keys need no request that would see the end of the context.
+func TestKeys_VerificationEndsWithContext(t *testing.T) {
+	i := newIDP()
+	f := i.flow(i.oidc())
+	if _, err := f.VerifyLogoutToken(t.Context(), i.logoutToken(nil)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	token, err := f.VerifyLogoutToken(ctx, i.logoutToken(nil))
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%+v, %v, want the end of the context", token, err)
+	}
 }

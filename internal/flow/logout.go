@@ -27,7 +27,7 @@ type EndSession struct {
 // application should have ended before: the browser may not return.
 //
 // The error says that the metadata of the provider are not available, or that the URL
-// in them is neither https nor http to a loopback address.
+// in them is neither https nor, if the issuer is a loopback address, http to one.
 func (f *Flow) EndSessionURL(ctx context.Context, e EndSession) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
@@ -68,7 +68,7 @@ func (f *Flow) endSessionEndpoint(ctx context.Context) (*url.URL, error) {
 	if endpoint == "" {
 		return nil, nil
 	}
-	if err := checkEndpoint(endpoint); err != nil {
+	if err := f.allowed.checkEndpoint(endpoint, f.provider.EndSessionURL != ""); err != nil {
 		return nil, err
 	}
 	return url.Parse(endpoint)
@@ -77,6 +77,7 @@ func (f *Flow) endSessionEndpoint(ctx context.Context) (*url.URL, error) {
 // LogoutToken is a verified logout token (OpenID Connect Back-Channel Logout §2.4). It
 // has a Subject, a Session or both.
 type LogoutToken struct {
+	Issuer  string // as in [Result]
 	Subject string // "sub": without a Session, all sessions of this user end
 	Session string // "sid": the session that ends
 	ID      string // "jti"
@@ -89,15 +90,9 @@ type LogoutToken struct {
 // logoutEvent is the event that identifies a logout token.
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 
-const (
-	// maxLogoutAge is the maximum age of a logout token, in seconds. Providers
-	// send them at once, and retry within minutes if at all.
-	maxLogoutAge = 600
-
-	// keyPause is the minimum time between two requests for the provider's keys
-	// that logout tokens cause, since every client can send them.
-	keyPause = 10 * time.Second
-)
+// maxLogoutAge is the maximum age of a logout token, in seconds. Providers send them at
+// once, and retry within minutes if at all.
+const maxLogoutAge = 600
 
 // VerifyLogoutToken verifies a logout token (Back-Channel Logout §2.6). raw is the
 // value of logout_token in the provider's request. The caller checks that the ID was
@@ -117,25 +112,27 @@ func (f *Flow) logoutToken(ctx context.Context, raw string) (*LogoutToken, error
 	if f.provider.Type != provider.TypeOIDC {
 		return nil, errors.New("the provider is not an OpenID provider")
 	}
-	h, err := readHeader(raw)
+	t, err := readToken(raw)
 	if err != nil {
 		return nil, err
 	}
+	h, c := t.header, t.claims
 	if h.Type != "" && !strings.EqualFold(h.Type, "JWT") && !h.isLogout() {
 		return nil, fmt.Errorf("the token has the type %s", quote(h.Type))
+	}
+	// Every client can send one: what needs neither a request nor a key comes first.
+	if err := f.checkLogout(c); err != nil {
+		return nil, err
 	}
 	m, err := f.metadata(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c, _, err := f.verifySigned(ctx, m, raw, keyPause)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.checkLogout(c); err != nil {
+	if err := f.verify(ctx, m, t, throttled); err != nil {
 		return nil, err
 	}
 	return &LogoutToken{
+		Issuer:    f.otherIssuer(c),
 		Subject:   c.Subject,
 		Session:   text(c.Session),
 		ID:        text(c.ID),
@@ -143,8 +140,17 @@ func (f *Flow) logoutToken(ctx context.Context, raw string) (*LogoutToken, error
 	}, nil
 }
 
-// checkLogout checks the claims by the rules for logout tokens alone.
+// checkLogout checks the claims by the rules for logout tokens, and by those for all tokens
+// that need no metadata.
 func (f *Flow) checkLogout(c *tokenClaims) error {
+	if !f.provider.MultiTenant {
+		if err := (&metadata{Issuer: f.provider.Issuer}).checkTokenIssuer(c); err != nil {
+			return err
+		}
+	}
+	if err := f.checkClaims(c); err != nil {
+		return err
+	}
 	if !c.hasLogoutEvent() {
 		return errors.New("there is no logout event")
 	}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -43,7 +44,7 @@ func TestEndSessionURL_Parameters(t *testing.T) {
 		}},
 		"configured":          {i.oidc(at("https://other.example/logout")), issuer + "/logout", flow.EndSession{}, "https://other.example/logout", url.Values{"client_id": {clientID}}},
 		"configured, alone":   {i.oidc(at("https://other.example/logout")), nil, flow.EndSession{}, "https://other.example/logout", url.Values{"client_id": {clientID}}},
-		"loopback":            {i.oidc(), "http://127.0.0.1:8080/logout", flow.EndSession{}, "http://127.0.0.1:8080/logout", url.Values{"client_id": {clientID}}},
+		"configured loopback": {i.oidc(at("http://127.0.0.1:8080/logout")), nil, flow.EndSession{}, "http://127.0.0.1:8080/logout", url.Values{"client_id": {clientID}}},
 		"OAuth 2, configured": {i.oauth2(at("https://id.example/v2/logout?returnTo=https%3A%2F%2Fapp.example")), nil, flow.EndSession{}, "https://id.example/v2/logout", url.Values{"client_id": {clientID}, "returnTo": {"https://app.example"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +77,7 @@ func TestEndSessionURL_NoEndpoint(t *testing.T) {
 }
 
 func TestEndSessionURL_InvalidEndpoint(t *testing.T) {
-	for _, endpoint := range []string{"http://idp.example/logout", "javascript:alert(1)", "//idp.example", "/logout", "https://u:p@idp.example/", "https://idp.example/#x", "https://%"} {
+	for _, endpoint := range []string{"http://idp.example/logout", "http://127.0.0.1:8080/logout", "https://localhost/logout", "https://10.0.0.1/logout", "javascript:alert(1)", "//idp.example", "/logout", "https://u:p@idp.example/", "https://idp.example/#x", "https://%"} {
 		i := newIDP()
 		i.metadata["end_session_endpoint"] = endpoint
 		f := i.flow(i.oidc())
@@ -367,13 +368,73 @@ func TestLogoutToken_ForgedCausesNoKeyRequest(t *testing.T) {
 
 	// A new key is fetched after the pause, and at a sign-in at once.
 	i.keys = []any{jwk("new", &otherECKey().PublicKey)}
-	at = now.Add(10 * time.Second)
+	at = now.Add(3 * time.Second)
 	if _, err := f.VerifyLogoutToken(context.Background(), i.logoutToken(nil)); err != nil {
 		t.Errorf("after the rotation: %v", err)
 	}
 	i.keys, i.key, i.header = []any{jwk("newer", &ecKey().PublicKey)}, ecKey(), object{"kid": "newer"}
 	if _, err := i.signIn(t, f); err != nil {
 		t.Errorf("sign-in after the rotation: %v", err)
+	}
+}
+
+// Those that arrive during the request for the keys wait for it.
+func TestLogoutToken_ConcurrentShareKeyRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := newIDP()
+		open := make(chan struct{})
+		i.handlers[keysPath] = func(w http.ResponseWriter, _ *http.Request) {
+			<-open
+			writeJSON(w, object{"keys": i.keys})
+		}
+		f := i.flow(i.oidc())
+		raw := i.logoutToken(nil)
+		results := make(chan error, 10)
+		send := func() {
+			_, err := f.VerifyLogoutToken(context.Background(), raw)
+			results <- err
+		}
+		go send()
+		synctest.Wait()
+		for range cap(results) - 1 {
+			go send()
+		}
+		synctest.Wait()
+		close(open)
+		for range cap(results) {
+			if err := <-results; err != nil {
+				t.Error(err)
+			}
+		}
+		if n := len(i.seen(keysPath)); n != 1 {
+			t.Errorf("%d requests for the keys", n)
+		}
+	})
+}
+
+// What the claims show is not left to a signature, for which keys would be fetched.
+func TestLogoutToken_WrongClaimsCauseNoRequest(t *testing.T) {
+	for name, changes := range map[string]object{
+		"another issuer":   {"iss": "https://evil.example"},
+		"no issuer":        {"iss": nil},
+		"another audience": {"aud": "another client"},
+		"no audience":      {"aud": nil},
+		"no events":        {"events": nil},
+		"another event":    {"events": object{"x": object{}}},
+		"a nonce":          {"nonce": "n"},
+		"old":              {"iat": now.Add(-time.Hour).Unix()},
+		"expired":          {"exp": now.Add(-time.Hour).Unix()},
+		"no jti":           {"jti": nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			f := i.flow(i.oidc())
+			token, err := f.VerifyLogoutToken(t.Context(), i.logoutToken(changes))
+			wantNoLogout(t, token, err)
+			if len(i.requests) != 0 {
+				t.Errorf("%d requests", len(i.requests))
+			}
+		})
 	}
 }
 
@@ -399,7 +460,7 @@ func TestLogoutToken_ProviderDown(t *testing.T) {
 		token, err := f.VerifyLogoutToken(context.Background(), i.logoutToken(nil))
 		wantNoLogout(t, token, err)
 		delete(i.handlers, path)
-		at = now.Add(10 * time.Second)
+		at = now.Add(3 * time.Second)
 		if _, err := f.VerifyLogoutToken(context.Background(), i.logoutToken(nil)); err != nil {
 			t.Errorf("%s is up again: %v", path, err)
 		}

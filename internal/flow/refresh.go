@@ -24,9 +24,9 @@ var (
 type Refresh struct {
 	RefreshToken string // of the latest Account that has one
 
-	// Subject is that of the sign-in's Result, which the sub of a refreshed ID
-	// token must equal. Empty is not checked.
-	Subject string
+	// Subject and Issuer are those of the sign-in's Result, which the sub and the iss
+	// of a refreshed ID token must equal. Without a Subject neither is checked.
+	Subject, Issuer string
 }
 
 // Refresh exchanges a refresh token for new tokens (RFC 6749 §6), with the client
@@ -78,7 +78,7 @@ func (f *Flow) refresh(ctx context.Context, r Refresh) (*provider.Account, error
 	if err != nil {
 		return nil, err
 	}
-	if err := f.checkRefreshed(ctx, m, account, r.Subject); err != nil {
+	if err := f.checkRefreshed(ctx, m, account, r); err != nil {
 		return nil, err
 	}
 	return account, nil
@@ -96,18 +96,18 @@ func (e *tokenError) isInvalidGrant() bool {
 
 // checkRefreshed verifies the ID token of a refresh, if there is one (OpenID Connect
 // Core §12.2). Its nonce is not checked.
-func (f *Flow) checkRefreshed(ctx context.Context, m *metadata, account *provider.Account, subject string) error {
+func (f *Flow) checkRefreshed(ctx context.Context, m *metadata, account *provider.Account, r Refresh) error {
 	if f.provider.Type != provider.TypeOIDC || account.IDToken == "" {
 		return nil
 	}
 	c, _, err := f.idToken(ctx, m, account.IDToken, account.AccessToken)
-	if errors.Is(err, errNoKeys) {
+	if errors.Is(err, errNoKeys) || ctx.Err() != nil {
 		return fmt.Errorf("ID token: %w", err)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: ID token: %w", ErrInvalidIDToken, err)
 	}
-	if subject != "" && c.Subject != subject {
+	if r.Subject != "" && (c.Subject != r.Subject || f.otherIssuer(c) != r.Issuer) {
 		return fmt.Errorf("%w: it is of another user", ErrInvalidIDToken)
 	}
 	return nil

@@ -298,13 +298,15 @@ func TestRefresh_KeysDownSendsNoToken(t *testing.T) {
 	for _, path := range []string{keysPath, metadataPath} {
 		i := newIDP()
 		i.handlers[path] = status(503, "")
-		f := i.flow(i.oidc())
+		at := now
+		f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: i}, Now: func() time.Time { return at }})
 		_, err := refresh(f)
 		wantTransient(t, err)
 		if n := len(i.seen(tokenPath)); n != 0 {
 			t.Errorf("%s is down: the refresh token was sent %d times", path, n)
 		}
 		delete(i.handlers, path)
+		at = now.Add(3 * time.Second)
 		if _, err := refresh(f); err != nil {
 			t.Errorf("after the repair: %v", err)
 		}

@@ -1,13 +1,13 @@
 package flow
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
@@ -107,25 +107,55 @@ func readHeader(raw string) (*header, error) {
 	return &h, nil
 }
 
-// verifySigned checks the signature, issuer, audience and times of a token of the
-// provider, and returns its claims, decoded and as they were sent. The caller checks
-// the header and the claims of the kind of token. pause is that of keySet.verify.
-func (f *Flow) verifySigned(ctx context.Context, m *metadata, raw string, pause time.Duration) (*tokenClaims, jsontext.Value, error) {
-	payload, err := m.keys.verify(ctx, raw, pause)
-	if err != nil {
-		return nil, nil, err
-	}
-	var c tokenClaims
-	if err := json.Unmarshal(payload, &c); err != nil {
-		return nil, nil, err
-	}
-	if err := f.checkClaims(m, &c); err != nil {
-		return nil, nil, err
-	}
-	return &c, payload, nil
+// A signedToken is a token of the provider, before or after its signature was verified.
+type signedToken struct {
+	raw     string
+	header  *header
+	claims  *tokenClaims
+	payload jsontext.Value // the claims as they were sent
 }
 
-func (f *Flow) checkClaims(m *metadata, c *tokenClaims) error {
+// readToken decodes a token, and checks its header (see readHeader). Its signature is yet
+// to be verified.
+func readToken(raw string) (*signedToken, error) {
+	h, err := readHeader(raw)
+	if err != nil {
+		return nil, err
+	}
+	encoded := raw[strings.IndexByte(raw, '.')+1 : strings.LastIndexByte(raw, '.')]
+	payload, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil, fmt.Errorf("the payload: %w", err)
+	}
+	t := &signedToken{raw: raw, header: h, claims: &tokenClaims{}, payload: payload}
+	if err := json.Unmarshal(payload, t.claims); err != nil {
+		return nil, fmt.Errorf("the payload: %w", err)
+	}
+	return t, nil
+}
+
+// verify checks the issuer, the audience, the times and then the signature of a token,
+// which costs more. The caller checks the header and the claims of the kind of token.
+// u is that of keySet.verify.
+func (f *Flow) verify(ctx context.Context, m *metadata, t *signedToken, u urgency) error {
+	if err := m.checkTokenIssuer(t.claims); err != nil {
+		return err
+	}
+	if err := f.checkClaims(t.claims); err != nil {
+		return err
+	}
+	payload, err := m.keys.verify(ctx, t.raw, u)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(payload, t.payload) {
+		return errors.New("the payload is not the one that was signed")
+	}
+	return nil
+}
+
+// checkTokenIssuer checks the issuer of a token.
+func (m *metadata) checkTokenIssuer(c *tokenClaims) error {
 	expected, err := m.issuerOf(c)
 	if err != nil {
 		return err
@@ -133,6 +163,11 @@ func (f *Flow) checkClaims(m *metadata, c *tokenClaims) error {
 	if c.Issuer != expected {
 		return fmt.Errorf("the issuer is %s, not %s", quote(c.Issuer), quote(expected))
 	}
+	return nil
+}
+
+// checkClaims checks the audience and the times of a token.
+func (f *Flow) checkClaims(c *tokenClaims) error {
 	if !slices.Contains(c.Audience, f.provider.ClientID) {
 		return errors.New("the audience does not contain this client")
 	}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -203,16 +204,56 @@ func TestDiscovery_ConfiguredEndpoints(t *testing.T) {
 	}
 }
 
-func TestDiscovery_ErrorIsNotCached(t *testing.T) {
+// The first sign-in after the pause ends an outage.
+func TestDiscovery_ErrorIsCachedBriefly(t *testing.T) {
 	i := newIDP()
-	f := i.flow(i.oidc())
-	i.handlers["/.well-known/openid-configuration"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
+	at := now
+	f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: i}, Now: func() time.Time { return at }})
+	i.handlers[metadataPath] = status(503, "")
 	_, _, err := f.Start(context.Background(), redirectURI, nil)
 	wantCode(t, err, "OAuthSignin")
 
-	delete(i.handlers, "/.well-known/openid-configuration")
+	delete(i.handlers, metadataPath)
+	at = now.Add(3 * time.Second)
 	if _, err := i.signIn(t, f); err != nil {
 		t.Fatalf("sign-in after the outage: %v", err)
+	}
+}
+
+// All that every client can send causes one request to a provider that is down.
+func TestDiscovery_OneRequestWhileDown(t *testing.T) {
+	i := newIDP()
+	at := now
+	f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: i}, Now: func() time.Time { return at }})
+	check, params := i.start(t, i.flow(i.oidc()))
+	i.requests = nil
+	i.handlers[metadataPath] = status(503, "")
+	for name, call := range map[string]func() error{
+		"a logout token": func() error { _, err := f.VerifyLogoutToken(t.Context(), i.logoutToken(nil)); return err },
+		"a sign-in":      func() error { _, _, err := f.Start(t.Context(), redirectURI, nil); return err },
+		"a callback":     func() error { _, err := f.Finish(t.Context(), check, redirectURI, params); return err },
+		"a sign-out":     func() error { _, err := f.EndSessionURL(t.Context(), flow.EndSession{}); return err },
+	} {
+		for range 20 {
+			if err := call(); err == nil || !strings.Contains(err.Error(), "status 503") {
+				t.Fatalf("%s: %v, want the error of the request", name, err)
+			}
+		}
+	}
+	if n := len(i.requests); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+	at = now.Add(3 * time.Second)
+	for range 20 {
+		f.VerifyLogoutToken(t.Context(), i.logoutToken(nil))
+	}
+	if n := len(i.requests); n != 2 {
+		t.Errorf("%d requests after the pause", n)
+	}
+	at = now.Add(-time.Hour) // the clock is set back
+	f.Start(t.Context(), redirectURI, nil)
+	if n := len(i.requests); n != 3 {
+		t.Errorf("%d requests after the clock was set back", n)
 	}
 }
 

@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
@@ -158,6 +160,52 @@ func TestEntra_TenantIssuer(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// The same sub in two tenants is two users.
+func TestEntra_IssuerOfTenant(t *testing.T) {
+	common, one, other := issuer+"/common/v2.0", issuer+"/one/v2.0", issuer+"/other/v2.0"
+	of := func(tenant string) (*idp, *flow.Flow) {
+		i := newIDP()
+		i.metadata["issuer"] = issuer + "/{tenantid}/v2.0"
+		i.handlers["/common/v2.0"+metadataPath] = func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, i.metadata) }
+		i.claims["iss"], i.claims["tid"] = issuer+"/"+tenant+"/v2.0", tenant
+		return i, i.flow(i.oidc(fromIDToken, func(p *provider.Provider) { p.Issuer, p.MultiTenant = common, true }))
+	}
+
+	i, f := of("one")
+	result, err := i.signIn(t, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Issuer != one || result.Account.Issuer != one {
+		t.Errorf("issuer %q, of the account %q", result.Issuer, result.Account.Issuer)
+	}
+	token, err := f.VerifyLogoutToken(t.Context(), i.logoutToken(object{"iss": other, "tid": "other"}))
+	if err != nil || token.Issuer != other {
+		t.Errorf("logout token %+v, %v", token, err)
+	}
+	for _, tt := range []struct {
+		tenant string
+		r      flow.Refresh
+		ok     bool
+	}{
+		{"one", flow.Refresh{RefreshToken: "x", Subject: "user-1", Issuer: one}, true},
+		{"other", flow.Refresh{RefreshToken: "x", Subject: "user-1", Issuer: one}, false},
+		{"one", flow.Refresh{RefreshToken: "x", Subject: "user-1"}, false},
+		{"one", flow.Refresh{RefreshToken: "x"}, true},
+	} {
+		_, f := of(tt.tenant)
+		if _, err := f.Refresh(t.Context(), tt.r); (err == nil) != tt.ok || err != nil && !errors.Is(err, flow.ErrInvalidIDToken) {
+			t.Errorf("%s, %+v: %v", tt.tenant, tt.r, err)
+		}
+	}
+
+	// It is left out where it is the configured one, so that cookies stay short.
+	i = newIDP()
+	if result, err := i.signIn(t, i.flow(i.oidc())); err != nil || result.Issuer != "" || result.Account.Issuer != "" {
+		t.Errorf("a provider with one issuer: %+v, %v", result, err)
 	}
 }
 

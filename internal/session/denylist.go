@@ -49,6 +49,19 @@ func (d denyList) providerSubject(provider, subject string) string {
 	return d.realm + ":idp:" + provider + ":sub:" + subject
 }
 
+// atIssuer returns the name of a user or of a session at a provider, "" if there is none.
+// An issuer tells those of its tenants apart.
+func atIssuer(issuer, name string) string {
+	if issuer == "" || name == "" {
+		return name
+	}
+	return issuer + " " + name
+}
+
+// noSession stands for the session at a provider in the sessions of a user whose sign-in
+// had no sid. A provider can send the same text as a sid, which ends its own sessions alone.
+func noSession(subject string) string { return "sub " + subject }
+
 // groups appends the names of what a session of a user belongs to. A mark of one
 // ends the sessions whose sign-in came before it.
 func (d denyList) groups(names []string, subject string, s *Session) []string {
@@ -58,10 +71,12 @@ func (d denyList) groups(names []string, subject string, s *Session) []string {
 	}
 	o := s.Claims.Origin
 	if o.ProviderSession != "" {
-		names = append(names, d.providerSession(o.Provider, o.ProviderSession))
+		names = append(names, d.providerSession(o.Provider, atIssuer(o.Issuer, o.ProviderSession)))
+	} else if o.ProviderSubject != "" {
+		names = append(names, d.providerSession(o.Provider, atIssuer(o.Issuer, noSession(o.ProviderSubject))))
 	}
 	if o.ProviderSubject != "" {
-		names = append(names, d.providerSubject(o.Provider, o.ProviderSubject))
+		names = append(names, d.providerSubject(o.Provider, atIssuer(o.Issuer, o.ProviderSubject)))
 	}
 	return names
 }
@@ -73,7 +88,7 @@ func (d denyList) check(ctx context.Context, s *Session, further ...string) erro
 	if d.marks == nil {
 		return nil
 	}
-	names := d.groups(make([]string, 0, 6), s.found.subject, s)
+	names := d.groups(make([]string, 0, 7), s.found.subject, s)
 	groups := len(names)
 	if id := s.found.id; id != "" {
 		names = append(names, d.session(id), d.userSession(s.found.subject, id))

@@ -34,6 +34,10 @@ type Providers interface {
 	// CanRefresh reports whether the provider with this ID can have refresh tokens.
 	CanRefresh(id string) bool
 
+	// SendsLogoutTokens reports whether logout tokens of the provider with this ID are
+	// accepted.
+	SendsLogoutTokens(id string) bool
+
 	// Refresh exchanges a refresh token of the provider with this ID. Its errors are
 	// those of [flow.Flow.Refresh].
 	Refresh(ctx context.Context, id string, r flow.Refresh) (*provider.Account, error)
@@ -187,7 +191,7 @@ func (f *refresher) redeem(ctx context.Context, o token.Origin, refreshToken str
 	sum := sha256.Sum256([]byte(refreshToken))
 	key := o.Provider + " " + base64.RawURLEncoding.EncodeToString(sum[:])
 	return f.accounts.Load(ctx, key, func(ctx context.Context) (*provider.Account, time.Duration, error) {
-		account, err := f.providers.Refresh(ctx, o.Provider, flow.Refresh{RefreshToken: refreshToken, Subject: o.ProviderSubject})
+		account, err := f.providers.Refresh(ctx, o.Provider, flow.Refresh{RefreshToken: refreshToken, Subject: o.ProviderSubject, Issuer: o.Issuer})
 		if errors.Is(err, flow.ErrInvalidGrant) {
 			err = ended(err)
 		}

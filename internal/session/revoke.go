@@ -137,25 +137,43 @@ func (m *Manager) RevokeOtherSessions(ctx context.Context, s *Session) (int, err
 	return m.revoke(ctx, sel)
 }
 
-// RevokeProviderSession ends the sessions that came from a session at a provider.
-func (m *Manager) RevokeProviderSession(ctx context.Context, provider, sid string) (int, error) {
+// RevokeProviderSession ends the sessions that came from a session at a provider. If there
+// is none, it ends those of the user whose sign-in had no session there, unless subject is
+// empty; a deny-list, which can't tell, ends these in any case. issuer is that of
+// token.Origin.
+func (m *Manager) RevokeProviderSession(ctx context.Context, provider, issuer, subject, sid string) (int, error) {
 	if err := empty("RevokeProviderSession", provider, sid); err != nil {
 		return 0, err
 	}
+	ids := []string{atIssuer(issuer, sid)}
+	if subject != "" {
+		ids = append(ids, atIssuer(issuer, noSession(subject)))
+	}
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = m.denyList.providerSession(provider, id)
+	}
 	return m.revoke(ctx, selection{
 		what:  "revoke the sessions of a session at a provider",
-		names: []string{m.denyList.providerSession(provider, sid)},
-		index: func(ctx context.Context, i store.Index) (int, error) {
-			return i.DeleteProviderSession(ctx, m.realm, provider, sid)
+		names: names,
+		index: func(ctx context.Context, i store.Index) (n int, err error) {
+			for _, id := range ids {
+				if n, err = i.DeleteProviderSession(ctx, m.realm, provider, id); n > 0 || err != nil {
+					break
+				}
+			}
+			return n, err
 		},
 	})
 }
 
-// RevokeProviderSubject ends the sessions that came from a user at a provider.
-func (m *Manager) RevokeProviderSubject(ctx context.Context, provider, subject string) (int, error) {
+// RevokeProviderSubject ends the sessions that came from a user at a provider. issuer is
+// that of token.Origin.
+func (m *Manager) RevokeProviderSubject(ctx context.Context, provider, issuer, subject string) (int, error) {
 	if err := empty("RevokeProviderSubject", provider, subject); err != nil {
 		return 0, err
 	}
+	subject = atIssuer(issuer, subject)
 	return m.revoke(ctx, selection{
 		what:  "revoke the sessions of a user at a provider",
 		names: []string{m.denyList.providerSubject(provider, subject)},

@@ -163,8 +163,12 @@ func (m *Manager) endReplaced(ctx context.Context, s *Session) error {
 // newRecord is the record of a session as it is to be written.
 func (m *Manager) newRecord(s *Session, claims []byte, from clientip.Client) *store.Record {
 	o := s.Claims.Origin
+	sid := o.ProviderSession
+	if sid == "" && o.ProviderSubject != "" && m.refresher.providers.SendsLogoutTokens(o.Provider) {
+		sid = noSession(o.ProviderSubject) // for a logout token with a sid that no session has
+	}
 	r := &store.Record{
-		Realm: m.realm, Provider: o.Provider, ProviderSubject: o.ProviderSubject, ProviderSession: o.ProviderSession,
+		Realm: m.realm, Provider: o.Provider, ProviderSubject: atIssuer(o.Issuer, o.ProviderSubject), ProviderSession: atIssuer(o.Issuer, sid),
 		CreatedAt: o.AuthTime.Time(),
 	}
 	if s.stored() {

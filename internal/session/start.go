@@ -96,7 +96,7 @@ func (m *Manager) Issue(ctx context.Context, cs *CookieSet, s *Session) (value s
 	// It may be the token of another session.
 	from := s.Claims.Origin
 	s.Claims.RestoreReserved(&Claims{Origin: token.Origin{
-		Provider: from.Provider, ProviderSubject: from.ProviderSubject, AuthTime: min(from.AuthTime, token.DateOf(m.now())),
+		Provider: from.Provider, Issuer: from.Issuer, ProviderSubject: from.ProviderSubject, AuthTime: min(from.AuthTime, token.DateOf(m.now())),
 	}})
 	if s.ProviderTokens != nil {
 		s.ProviderTokens.RefreshToken = ""
