@@ -244,7 +244,7 @@ func TestCallback_SignInDecides(t *testing.T) {
 }
 
 func TestCallback_RedirectDecides(t *testing.T) {
-	answers := map[string]string{"/in": "https://docs.example.com/x", "/bad": "javascript:alert(1)", "/rel": "/elsewhere", "/user": "https://a@docs.example.com/"}
+	answers := map[string]string{"/in": "https://docs.example.com/x", "/bad": "javascript:alert(1)", "/rel": "/elsewhere", "/user": "https://a@docs.example.com/", "/host": "https:///docs.example.com", "/opaque": "https:docs.example.com"}
 	a := apptest.New(t, func(cfg *apptest.Config) {
 		cfg.Callbacks.Redirect = func(_ context.Context, p nuxtauth.RedirectParams) (string, error) {
 			if to, ok := answers[p.URL]; ok {
@@ -253,7 +253,7 @@ func TestCallback_RedirectDecides(t *testing.T) {
 			panic("unknown")
 		}
 	})
-	for in, want := range map[string]string{"/in": "https://docs.example.com/x", "/bad": a.URL, "/rel": a.URL + "/elsewhere", "/user": a.URL, "/panics": a.URL} {
+	for in, want := range map[string]string{"/in": "https://docs.example.com/x", "/bad": a.URL, "/rel": a.URL + "/elsewhere", "/user": a.URL, "/host": a.URL, "/opaque": a.URL, "/panics": a.URL} {
 		a.Client = apptest.NewBrowser()
 		res := a.Post("/api/auth/signout", url.Values{"csrfToken": {a.CSRF()}, "callbackUrl": {in}})
 		if got := res.Header.Get("Location"); got != want {

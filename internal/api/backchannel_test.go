@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-contrib/sessions/cookie"
 
@@ -209,6 +210,54 @@ func TestLogout_TokenCountsOnce(t *testing.T) {
 	}
 	if res := postLogoutToken(a, token); res.StatusCode != http.StatusBadRequest {
 		t.Errorf("the second time: %d", res.StatusCode)
+	}
+}
+
+// A copy of a logout token ends no session of after it, as long as the token is good.
+func TestLogout_ReplayEndsNoLaterSession(t *testing.T) {
+	for name, storage := range endingStorages {
+		t.Run(name, func(t *testing.T) {
+			a := apptest.NewOpenIDApp(t, storage, apptest.Backchannel)
+			a.SignIn()
+			token := a.IDP.LogoutToken(t, a.IDP.Sessions()[0].Subject, "") // all sessions of the user
+			if res := postLogoutToken(a, token); res.StatusCode != http.StatusOK || a.Session() != nil {
+				t.Fatalf("%d %s", res.StatusCode, res.Text)
+			}
+			a.SignIn()
+			for _, d := range []time.Duration{time.Second, time.Minute, time.Minute, 58 * time.Second, time.Minute} {
+				a.Clock.Advance(d)
+				if res := postLogoutToken(a, token); res.StatusCode != http.StatusBadRequest {
+					t.Errorf("%v later: %d %s", d, res.StatusCode, res.Text)
+				}
+				if a.Session() == nil {
+					t.Fatalf("%v later it ended a session of after it", d)
+				}
+			}
+			if n := strings.Count(a.Log.String(), "the logout token was used before"); n != 4 {
+				t.Errorf("%d of 4 replays were refused as such: %s", n, a.Log.String())
+			}
+		})
+	}
+}
+
+// Two providers may use the same jti: it is unique at one of them alone.
+func TestLogout_IDCountsForItsProvider(t *testing.T) {
+	a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages["memory"], func(c *apptest.OpenIDConfig) {
+		second := c.Providers[0]
+		second.ID = "idp2"
+		c.Providers = append(c.Providers, second)
+	}, apptest.Backchannel)
+	first, second := a.Another(), a.Another()
+	for id, b := range map[string]*apptest.OpenIDApp{"idp": first, "idp2": second} {
+		if b.Follow(a.IDP.SignIn(t, b.Start(id), "alice")); b.Session() == nil {
+			t.Fatalf("%s: not signed in", id)
+		}
+	}
+	form := url.Values{"logout_token": {a.IDP.LogoutToken(t, a.IDP.Sessions()[0].Subject, "")}}
+	for id, b := range map[string]*apptest.OpenIDApp{"idp": first, "idp2": second} {
+		if res := a.Post("/api/auth/backchannel-logout/"+id, form); res.StatusCode != http.StatusOK || b.Session() != nil {
+			t.Errorf("%s: %d %s, or the session goes on", id, res.StatusCode, res.Text)
+		}
 	}
 }
 

@@ -183,6 +183,19 @@ func TestLimit_SuccessIsNotCounted(t *testing.T) {
 	}
 }
 
+// A right password takes back its own attempt alone: a user with an account gets no
+// more guesses at those of others.
+func TestLimit_SuccessKeepsFailuresOfNetwork(t *testing.T) {
+	g := newGuesser(t)
+	for i := range 29 {
+		g.wrong(1, here, fmt.Sprint("user", i))
+		g.signsIn(here)
+	}
+	g.wrong(1, here, "user29")
+	g.refused(here, "user30", "wrong")
+	g.refused(here, "ada", "lovelace")
+}
+
 func TestLimit_ConcurrentGuesses(t *testing.T) {
 	g := newGuesser(t)
 	var wg sync.WaitGroup

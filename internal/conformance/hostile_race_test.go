@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -213,6 +214,9 @@ func TestSecret_StaysOutOfLogAndAnswers(t *testing.T) {
 			for _, r := range idp.Requests("/token") {
 				secrets["a verifier "+r.Form.Get("code")] = r.Form.Get("code_verifier")
 				secrets["client authentication"] = r.Header.Get("Authorization")
+			}
+			for i, r := range idp.Requests("/userinfo") { // also of sign-ins that failed there
+				secrets[fmt.Sprint("access token ", i)] = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 			}
 			for _, user := range []string{"unknown", "error", "panic"} {
 				a.Post("/api/auth/callback/credentials", url.Values{"username": {user}, "password": {password}, "csrfToken": {a.CSRF()}})

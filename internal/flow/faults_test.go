@@ -231,6 +231,23 @@ func TestHTTPClient_TransportAndTimeout(t *testing.T) {
 	})
 }
 
+// GitHub's token endpoint answers with a form unless it is asked for JSON.
+func TestRequest_AsksForJSON(t *testing.T) {
+	i := newIDP()
+	if _, err := i.signIn(t, i.flow(i.oidc())); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{metadataPath, "/token", "/jwks", "/userinfo"} {
+		requests := i.seen(path)
+		if len(requests) != 1 {
+			t.Fatalf("%s: %d requests", path, len(requests))
+		}
+		if h := requests[0].Header; h.Get("Accept") != "application/json" || h.Get("User-Agent") != "nuxtauth" {
+			t.Errorf("%s: Accept %q, User-Agent %q", path, h.Get("Accept"), h.Get("User-Agent"))
+		}
+	}
+}
+
 // The transport runs in a goroutine in which a panic would end the server.
 func TestHTTPClient_TransportPanics(t *testing.T) {
 	i := newIDP()

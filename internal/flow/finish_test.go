@@ -218,6 +218,25 @@ func TestFinish_CheckOfOtherProvider(t *testing.T) {
 	wantCode(t, err, "OAuthCallback")
 }
 
+// The provider with an ID got another issuer, or none, while the user was there.
+func TestFinish_CheckOfOtherIssuer(t *testing.T) {
+	i := newIDP()
+	check, params := i.start(t, i.flow(i.oidc()))
+	other := newIDP()
+	other.issuer = "https://other.example"
+	other.metadata["issuer"], other.claims["iss"], other.nonce = other.issuer, other.issuer, check.Nonce
+	for name, f := range map[string]*flow.Flow{
+		"another issuer": other.flow(other.oidc()),
+		"OAuth 2":        i.flow(i.oauth2()),
+	} {
+		_, err := f.Finish(context.Background(), check, redirectURI, params)
+		wantCode(t, err, "OAuthCallback")
+		if n := len(other.seen("/token")) + len(i.seen("/token")); n != 0 {
+			t.Errorf("%s: the code is in %d token requests", name, n)
+		}
+	}
+}
+
 func TestFinish_RequiresAnnouncedIss(t *testing.T) {
 	i := newIDP()
 	i.metadata["authorization_response_iss_parameter_supported"] = true

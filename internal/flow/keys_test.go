@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
 
 	"github.com/nuxtauth/nuxtauth/internal/flow"
@@ -102,6 +103,37 @@ func TestKeys_NoKeyID(t *testing.T) {
 	i.keys = []any{with(jwk("", &ecKey().PublicKey), "use", "sig")}
 	if _, err := i.signIn(t, i.flow(i.oidc())); err != nil {
 		t.Errorf("sign-in: %v", err)
+	}
+}
+
+// The member use is optional (RFC 7517 §4.2).
+func TestKeys_WithoutUse(t *testing.T) {
+	i := newIDP()
+	i.keys = []any{jose.JSONWebKey{KeyID: "ec", Key: &ecKey().PublicKey}}
+	if _, err := i.signIn(t, i.flow(i.oidc())); err != nil {
+		t.Errorf("sign-in: %v", err)
+	}
+}
+
+// A response that is no key set does not take the place of the known keys.
+func TestKeys_BrokenResponseKeepsKnownOnes(t *testing.T) {
+	for _, body := range []string{`<html>`, ``, `[]`, `"x"`, `{"keys":"x"}`, `{"keys":{}}`, `{"keys":`} {
+		i := newIDP()
+		f := i.flow(i.oidc())
+		if _, err := i.signIn(t, f); err != nil {
+			t.Fatal(err)
+		}
+		i.handlers["/jwks"] = serve(body)
+		i.header["kid"] = "unknown"
+		_, err := i.signIn(t, f)
+		wantCode(t, err, "OAuthCallback")
+		i.header["kid"] = "ec"
+		if _, err := i.signIn(t, f); err != nil {
+			t.Errorf("%s: a sign-in with a known key fails: %v", body, err)
+		}
+		if n := len(i.seen("/jwks")); n != 2 {
+			t.Errorf("%s: %d requests for the keys", body, n)
+		}
 	}
 }
 

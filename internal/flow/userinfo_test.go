@@ -3,6 +3,7 @@ package flow_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -94,6 +95,40 @@ func TestUserinfo_Rejected(t *testing.T) {
 			}
 			if n := len(i.seen("/other")); n != 0 {
 				t.Error("the access token followed a redirect")
+			}
+		})
+	}
+}
+
+// The error goes to the log.
+func TestUserinfo_ErrorHasNoAccessToken(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"unauthorized": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("WWW-Authenticate", r.Header.Get("Authorization"))
+			http.Error(w, r.Header.Get("Authorization"), http.StatusUnauthorized)
+		},
+		"an echo": func(w http.ResponseWriter, r *http.Request) { writeJSON(w, r.Header.Get("Authorization")) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/?"+r.Header.Get("Authorization"), http.StatusFound)
+		},
+		"an error in JSON": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			writeJSON(w, object{"error": r.Header.Get("Authorization"), "error_description": r.Header.Get("Authorization")})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			i.answer["access_token"] = "access-token"
+			i.handlers["/userinfo"] = handler
+			for _, p := range []provider.Provider{i.oidc(), i.oauth2()} {
+				_, err := i.signIn(t, i.flow(p))
+				wantCode(t, err, "OAuthCallback")
+				if strings.Contains(err.Error(), "access-token") {
+					t.Errorf("%s: the error has the access token: %v", p.Type, err)
+				}
+			}
+			if n := len(i.seen("/userinfo")); n != 2 {
+				t.Fatalf("%d userinfo requests", n)
 			}
 		})
 	}

@@ -138,6 +138,26 @@ func TestDenyList_TokensWithoutIDEndApart(t *testing.T) {
 	}
 }
 
+// A sign-out of one session is remembered for as long as a copy of its cookie is good.
+func TestDenyList_SignOutOutlivesTokens(t *testing.T) {
+	const maxAge = 30 * 24 * time.Hour
+	a := apptest.New(t, apptest.NewStore().UseAsDenyList)
+	a.SignIn()
+	other := a.Another()
+	other.SignIn()
+	copied := a.Copy()
+	a.SignOut()
+	for i, d := range []time.Duration{time.Minute, time.Minute, time.Hour, maxAge - time.Hour - 3*time.Minute} {
+		a.Clock.Advance(d)
+		if copied.Copy().Session() != nil {
+			t.Errorf("step %d: a copy is valid after the sign-out", i)
+		}
+		if other.Copy().Session() == nil {
+			t.Errorf("step %d: another session of that second ended", i)
+		}
+	}
+}
+
 func TestDenyList_OutlivesShorterMaxAge(t *testing.T) {
 	s := apptest.NewStore()
 	before := apptest.New(t, s.UseAsDenyList)
