@@ -89,7 +89,6 @@ func tokenOf(p user) *Token {
 	}
 }
 
-// newAuth returns an application with both callbacks, after change.
 // issuedCookies returns the cookies of a session that was issued.
 func issuedCookies(issued *nuxtauth.Issued, err error) ([]*http.Cookie, error) {
 	if err != nil {
@@ -98,6 +97,7 @@ func issuedCookies(issued *nuxtauth.Issued, err error) ([]*http.Cookie, error) {
 	return issued.Cookies, nil
 }
 
+// newAuth returns an application with both callbacks, after change.
 func newAuth[T nuxtauth.TokenType](change func(*nuxtauth.Config[T, Session])) (*nuxtauth.Auth[T, Session], http.Handler, error) {
 	cfg := nuxtauth.Config[T, Session]{
 		Secret: secret,

@@ -32,9 +32,10 @@ type Record struct {
 	// Provider is the identity provider of the sign-in. ProviderSubject and
 	// ProviderSession are the user and the session there ("sub" and "sid" of the ID
 	// token), by which the provider ends the session. ProviderSubject is set even
-	// if it equals Subject. ProviderSession is a text of the library if the provider sends
-	// logout tokens and the ID token had no sid. Both begin with the issuer if the provider has many tenants.
-	// All three may be empty.
+	// if it equals Subject, but not for credentials, whose sessions no provider ends.
+	// ProviderSession is a text of the library if the provider sends logout tokens and
+	// the ID token had no sid. Both begin with the issuer if the provider has many
+	// tenants. All three may be empty.
 	Provider        string
 	ProviderSubject string
 	ProviderSession string

@@ -164,6 +164,9 @@ func (m *Manager) endReplaced(ctx context.Context, s *Session) error {
 func (m *Manager) newRecord(s *Session, claims []byte, from clientip.Client) *store.Record {
 	o := s.Claims.Origin
 	sid := o.ProviderSession
+	if !m.refresher.providers.CanRefresh(o.Provider) { // a form: no provider can end its sessions, which need no index
+		o.ProviderSubject = ""
+	}
 	if sid == "" && o.ProviderSubject != "" && m.refresher.providers.SendsLogoutTokens(o.Provider) {
 		sid = noSession(o.ProviderSubject) // for a logout token with a sid that no session has
 	}
