@@ -1,6 +1,7 @@
 package nuxtauth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -180,6 +181,14 @@ func (a *Auth[T, S]) Register(r gin.IRouter) {
 	r.Any("/"+path+"/"+anyAction, func(*gin.Context) {}) // served by the middleware
 }
 
+// Shutdown waits for work that goes on when its request has ended: above all refreshes
+// of [ProviderTokens] in a store, where a new refresh token is lost if the process ends
+// before it is saved. Call it after [http.Server.Shutdown], and before the store is closed.
+// It refuses no request, stops nothing, and may be called more than once; an Auth that is
+// not shut down leaks nothing. Without a store it returns at once. The error is that of
+// ctx if it ends first.
+func (a *Auth[T, S]) Shutdown(ctx context.Context) error { return a.sessions.Shutdown(ctx) }
+
 // Require returns a middleware that aborts requests without a session, and those for
 // which a function of allow returns false, by [Auth.Refuse] with [ErrSignedOut],
 // [ErrForbidden], or [ErrUnavailable] if the session could not be checked. The functions
@@ -279,7 +288,7 @@ func (a *Auth[T, S]) Refuse(c *gin.Context, err error) {
 	}
 	switch {
 	case status == http.StatusServiceUnavailable:
-		a.api.Deny(c.Writer, c.Request, status, "SessionUnavailable", "The session could not be checked. Try again soon.")
+		a.api.Deny(c.Writer, c.Request, status, CodeSessionUnavailable, "The session could not be checked. Try again soon.")
 	case status == http.StatusForbidden:
 		a.api.Deny(c.Writer, c.Request, status, CodeAccessDenied, "You may not do this.")
 	case errors.Is(err, ErrNotRecent):

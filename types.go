@@ -234,9 +234,10 @@ type Error = provider.Error
 // The codes of the library's own failures, which browsers get as ?error= and the built-in
 // pages explain. An [*Error] may have one of them, or one of the application's own.
 const (
-	CodeAccessDenied    = "AccessDenied"    // the SignIn callback, or a guard, denied it
-	CodeTooManyAttempts = "TooManyAttempts" // above a [SignInLimit]
-	CodeSignOut         = "SignOutError"    // the session could not be ended
+	CodeAccessDenied       = "AccessDenied"       // the SignIn callback, or a guard, denied it
+	CodeSessionUnavailable = "SessionUnavailable" // a guard could not check the session
+	CodeTooManyAttempts    = "TooManyAttempts"    // above a [SignInLimit]
+	CodeSignOut            = "SignOutError"       // the session could not be ended
 
 	CodeCredentialsSignIn = "CredentialsSignin" // the credentials are wrong
 	CodeOAuthSignIn       = "OAuthSignin"       // next-auth: the sign-in with a provider could not start

@@ -391,3 +391,34 @@ func TestMemo_ConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestWait_ForAllLoads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := memo.New(memo.Options[string]{Detached: true})
+		if err := m.Wait(t.Context()); err != nil {
+			t.Errorf("without a load: %v", err)
+		}
+		releases := []chan struct{}{make(chan struct{}), make(chan struct{})}
+		for i, release := range releases {
+			go m.Load(t.Context(), string(rune('a'+i)), blocked("v", release))
+		}
+		synctest.Wait()
+		ended, end := context.WithTimeout(t.Context(), time.Second)
+		defer end()
+		if err := m.Wait(ended); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("while loads run: %v", err)
+		}
+		waited := make(chan error, 1)
+		go func() { waited <- m.Wait(t.Context()) }()
+		for _, release := range releases {
+			synctest.Wait()
+			if len(waited) > 0 {
+				t.Error("Wait returned before the last load did")
+			}
+			close(release)
+		}
+		if err := <-waited; err != nil {
+			t.Errorf("after the loads: %v", err)
+		}
+	})
+}

@@ -8,7 +8,9 @@ import (
 	"context"
 	"hash/maphash"
 	"log/slog"
+	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 )
@@ -200,6 +202,25 @@ func (m *Memo[V]) Clear() {
 		s.bytes = 0
 		s.mu.Unlock()
 	}
+}
+
+// Wait waits for the loads that run now, except those that a call of Delete, DeleteFunc or
+// Clear has cut off. The error is that of ctx if it ends first.
+func (m *Memo[V]) Wait(ctx context.Context) error {
+	for i := range m.shards {
+		s := &m.shards[i]
+		s.mu.Lock()
+		flights := slices.Collect(maps.Values(s.flights))
+		s.mu.Unlock()
+		for _, f := range flights {
+			select {
+			case <-f.done:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
 }
 
 // put remembers e in a shard, and deletes other entries if they are too many or too

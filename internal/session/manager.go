@@ -75,6 +75,17 @@ func New(cfg Config) *Manager {
 	return m
 }
 
+// Shutdown waits for the writes to the store that go on after their requests: refreshes of
+// the provider's tokens, and moves of sessions out of cookies. The error is that of ctx if
+// it ends first.
+func (m *Manager) Shutdown(ctx context.Context) error {
+	err := m.refresher.sessions.Wait(ctx)
+	if err == nil && m.adopter != nil {
+		err = m.adopter.moved.Wait(ctx)
+	}
+	return err
+}
+
 // types is short for the application's types.
 func (m *Manager) types() Types { return m.reader.Types }
 
