@@ -6,12 +6,14 @@ import (
 	"strings"
 )
 
+const privateControl = "private, no-cache, no-store"
+
 // Private keeps a response out of all caches, and replaces what its headers say of caches
 // so far: also the ones that only some caches read, and prefer to Cache-Control (RFC 9213).
-// Each function of this package that writes a Set-Cookie line calls it.
+// Each function of this package that writes a Set-Cookie line makes the response private.
 func Private(h http.Header) {
-	h.Set("Cache-Control", "private, no-cache, no-store")
-	if !slices.ContainsFunc(h["Vary"], func(v string) bool { return v == "*" || strings.Contains(v, "Cookie") }) {
+	h.Set("Cache-Control", privateControl)
+	if !variesByCookie(h) {
 		h.Add("Vary", "Cookie")
 	}
 	for name := range h {
@@ -19,6 +21,16 @@ func Private(h http.Header) {
 			delete(h, name)
 		}
 	}
+}
+
+// isPrivate reports whether [Private] was called, and its Cache-Control was not replaced.
+func isPrivate(h http.Header) bool {
+	control := h["Cache-Control"]
+	return len(control) == 1 && control[0] == privateControl && variesByCookie(h)
+}
+
+func variesByCookie(h http.Header) bool {
+	return slices.ContainsFunc(h["Vary"], func(v string) bool { return v == "*" || strings.Contains(v, "Cookie") })
 }
 
 // KeepPrivate is [Private] for a response that sets or clears c in any scope. It leaves
