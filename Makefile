@@ -7,7 +7,7 @@ GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2
 # npm writes this file into node_modules at the end of an installation.
 INSTALLED = node_modules/.package-lock.json
 
-.PHONY: all help test race jsonv2 lint api modules fuzz bench deps nuxt e2e fmt tidy
+.PHONY: all help test race jsonv2 lint api mutate modules fuzz bench deps nuxt e2e fmt tidy
 
 all: lint test ## lint and test
 
@@ -31,6 +31,9 @@ lint: ## gofmt, go vet, golangci-lint, the words, the lock files
 
 api: ## write testdata/api.txt, the listing of the exported API, after a change that CHANGELOG has
 	@go test ./internal/repotest -run '^TestAPI_IsListed$$' -api
+
+mutate: ## list mistakes in PACKAGES that no test would notice, all six without; FLAGS='-m cookie/read.go'; many minutes
+	@go run ./internal/mutate $(FLAGS) $(PACKAGES)
 
 modules: ## each module without the workspace
 	@.ci/each "$$PWD/.ci/standalone" vet ./...

@@ -53,12 +53,8 @@ func (d *NumericDate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if v.Kind() != jsontext.KindNumber {
 		return fmt.Errorf("token: NumericDate is a JSON %v, want a number", v.Kind())
 	}
-	if whole, err := strconv.ParseInt(string(v), 10, 64); err == nil && whole >= -maxDate && whole <= maxDate {
-		*d = NumericDate(whole) // the usual form
-		return nil
-	}
-	seconds, err := strconv.ParseFloat(string(v), 64)
-	if err != nil || math.Abs(seconds) > maxDate {
+	seconds, _ := strconv.ParseFloat(string(v), 64) // infinite for a number beyond its range
+	if math.Abs(seconds) > maxDate {
 		return fmt.Errorf("token: NumericDate %q is out of range", v)
 	}
 	*d = NumericDate(seconds)

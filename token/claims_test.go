@@ -3,7 +3,10 @@ package token_test
 import (
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -105,6 +108,17 @@ func TestNumericDate_Unmarshal(t *testing.T) {
 	}
 }
 
+func TestNumericDate_UnmarshalErrors(t *testing.T) {
+	var got token.NumericDate
+	if err := json.Unmarshal([]byte(`"secret"`), &got); err == nil || !strings.Contains(err.Error(), "NumericDate is a JSON string, want a number") {
+		t.Errorf("a string: error %v", err)
+	}
+	fault := errors.New("the connection is lost")
+	if err := json.UnmarshalRead(iotest.ErrReader(fault), &got); !errors.Is(err, fault) {
+		t.Errorf("a reader that fails: error %v, want %v", err, fault)
+	}
+}
+
 func TestNumericDate_Marshal(t *testing.T) {
 	v := struct {
 		Expires   token.NumericDate `json:"exp"`
@@ -118,6 +132,15 @@ func TestNumericDate_Marshal(t *testing.T) {
 		if want := `{"exp":1795419100}`; string(got) != want {
 			t.Errorf("%s, want %s", got, want)
 		}
+	}
+}
+
+func TestNumericDate_MarshalReportsWriter(t *testing.T) {
+	fault := errors.New("the connection is lost")
+	r, w := io.Pipe()
+	r.CloseWithError(fault)
+	if err := json.MarshalWrite(w, token.NumericDate(1)); !errors.Is(err, fault) {
+		t.Errorf("error %v, want %v", err, fault)
 	}
 }
 

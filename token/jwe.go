@@ -137,9 +137,10 @@ func (c *jwe) Seal(_ context.Context, claims []byte) (string, error) {
 
 // encode writes b in base64url, in parts, so that it makes no copy of the whole.
 func encode(token *strings.Builder, b []byte) {
-	var buf [512]byte
+	const groups = 128 // of 3 bytes, each of which becomes 4
+	var buf [4 * groups]byte
 	for len(b) > 0 {
-		n := min(len(b), len(buf)/4*3)
+		n := min(len(b), 3*groups)
 		token.Write(base64url.AppendEncode(buf[:0], b[:n]))
 		b = b[n:]
 	}
@@ -175,8 +176,8 @@ func (c *jwe) open(buf []byte, token string) (claims, grown []byte, err error) {
 	if err := checkToken(token); err != nil {
 		return nil, buf, err
 	}
-	header, segments, ok := strings.Cut(token, "..")
-	if !ok || len(header) > maxHeader {
+	header, segments, _ := strings.Cut(token, "..")
+	if len(header) > maxHeader {
 		return nil, buf, errFormat
 	}
 	p, ok := c.known[header]

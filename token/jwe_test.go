@@ -123,11 +123,21 @@ func TestSeal_MaxSize(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			if f.enc == jose.A256GCM { // CBC has no token of this length
+				wantLength(t, mustSeal(t, codec, object(largest)), token.MaxSize)
+			}
 			if _, err := codec.Seal(t.Context(), []byte(object(10*token.MaxSize))); !errors.Is(err, token.ErrTooLarge) {
 				t.Errorf("error %v, want ErrTooLarge", err)
 			}
 			wantInvalid(t, codec, f.forge(t, newSecret, f.header(t, newSecret), []byte(object(token.MaxSize))))
 		})
+	}
+}
+
+func wantLength(t testing.TB, sealed string, n int) {
+	t.Helper()
+	if len(sealed) != n {
+		t.Errorf("%d bytes, want %d", len(sealed), n)
 	}
 }
 
@@ -193,72 +203,85 @@ func TestOpen_ChangedByte(t *testing.T) {
 }
 
 func TestOpen_Headers(t *testing.T) {
+	const refused, noKey = "header refused", "no key opens it"
 	long := strings.Repeat("x", 2000)
 	for _, f := range formats {
-		kid := ""
+		kid, unknown := "", ""
 		if f.enc == jose.A256CBC_HS512 {
-			kid = token.Thumbprint(f.key(t, newSecret, 64))
+			kid, unknown = token.Thumbprint(f.key(t, newSecret, 64)), noKey
 		}
 		enc := string(f.enc)
 		for _, test := range []struct {
 			header string
-			ok     bool
+			reason string // of the error; "" if it opens
 		}{
-			{`{"alg":"dir","enc":"` + enc + `"}`, true},
-			{`{"enc":"` + enc + `","alg":"dir"}`, true},
-			{` { "alg" : "dir", "enc" : "` + enc + `" } `, true},
-			{`{"alg":"dir","enc":"` + enc + `","typ":"JWT","cty":"json"}`, true},
-			{`{"alg":"\u0064ir","enc":"` + enc + `"}`, true},
-			{`{"alg":"dir","enc":"` + enc + `","kid":"nope"}`, kid == ""}, // ignored by v4, unknown in v5
-			{`{"alg":"dir","enc":"` + enc + `","typ":"JWT","kid":"` + cmp.Or(kid, "any") + `"}`, true},
+			{`{"alg":"dir","enc":"` + enc + `"}`, ""},
+			{`{"enc":"` + enc + `","alg":"dir"}`, ""},
+			{` { "alg" : "dir", "enc" : "` + enc + `" } `, ""},
+			{`{"alg":"dir","enc":"` + enc + `","typ":"JWT","cty":"json"}`, ""},
+			{`{"alg":"\u0064ir","enc":"` + enc + `"}`, ""},
+			{`{"alg":"dir","enc":"` + enc + `","kid":"nope"}`, unknown}, // ignored by v4, unknown in v5
+			{`{"alg":"dir","enc":"` + enc + `","typ":"JWT","kid":"` + cmp.Or(kid, "any") + `"}`, ""},
 
-			{`{"alg":"dir","enc":"` + enc + `","kid":null}`, false},
-			{`{"alg":"dir","enc":"` + enc + `","kid":""}`, false},
-			{`{"alg":"dir","enc":"` + enc + `","kid":7}`, false},
-			{`{"alg":"dir","enc":"` + enc + `","typ":["JWT"]}`, false},
-			{`{"alg":"dir","enc":"` + enc + `","zip":"DEF"}`, false},
-			{`{"alg":"dir","enc":"` + enc + `","crit":["b64"],"b64":true}`, false},
-			{`{"alg":"dir","enc":"` + enc + `","crit":[]}`, false},
-			{`{"alg":"dir","enc":"` + enc + `","jwk":{"kty":"oct","k":"AAAA"}}`, false},
-			{`{"alg":"dir","enc":"` + enc + `","jku":"https://example.com/keys"}`, false},
-			{`{"alg":"dir","enc":"` + enc + `","x5u":"https://example.com/cert"}`, false},
-			{`{"alg":"dir","enc":"` + enc + `","p2c":10000000,"p2s":"AAAA"}`, false},
-			{`{"alg":"dir","enc":"` + enc + `","p2s":"AAAA"}`, false},
-			{`{"alg":"dir","enc":"` + enc + `","unknown":"x"}`, false},
-			{`{"alg":"DIR","enc":"` + enc + `"}`, false},
-			{`{"alg":"none","enc":"` + enc + `"}`, false},
-			{`{"alg":"A256KW","enc":"` + enc + `"}`, false},
-			{`{"alg":"A256GCMKW","enc":"` + enc + `"}`, false},
-			{`{"alg":"RSA-OAEP","enc":"` + enc + `"}`, false},
-			{`{"alg":"PBES2-HS512+A256KW","enc":"` + enc + `"}`, false},
-			{`{"alg":null,"enc":"` + enc + `"}`, false},
-			{`{"alg":["dir"],"enc":"` + enc + `"}`, false},
-			{`{"enc":"` + enc + `"}`, false},
-			{`{"alg":"dir"}`, false},
-			{`{"alg":"dir","enc":"` + strings.ToLower(enc) + `"}`, false},
-			{`{"alg":"dir","enc":"A128GCM"}`, false},
-			{`{"alg":"dir","enc":"A128CBC-HS256"}`, false},
-			{`{"alg":"none","alg":"dir","enc":"` + enc + `"}`, false},
-			{`{"alg":"dir","Alg":"dir","enc":"` + enc + `"}`, false},
-			{`{"ALG":"dir","enc":"` + enc + `"}`, false},
-			{`{"alg":"dir","enc":"` + enc + `"}{}`, false},
-			{`{"alg":"dir","enc":"` + enc + `","typ":"` + "\xff" + `"}`, false},
-			{`{"alg":"dir","enc":"` + enc + `","typ":"` + long + `"}`, false},
-			{`[]`, false},
-			{`null`, false},
-			{``, false},
-			{`"dir"`, false},
+			{`{"alg":"dir","enc":"` + enc + `","kid":null}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `","kid":""}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `","kid":7}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `","typ":["JWT"]}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `","zip":"DEF"}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `","crit":["b64"],"b64":true}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `","crit":[]}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `","jwk":{"kty":"oct","k":"AAAA"}}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `","jku":"https://example.com/keys"}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `","x5u":"https://example.com/cert"}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `","p2c":10000000,"p2s":"AAAA"}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `","p2s":"AAAA"}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `","unknown":"x"}`, refused},
+			{`{"alg":"DIR","enc":"` + enc + `"}`, refused},
+			{`{"alg":"none","enc":"` + enc + `"}`, refused},
+			{`{"alg":"A256KW","enc":"` + enc + `"}`, refused},
+			{`{"alg":"A256GCMKW","enc":"` + enc + `"}`, refused},
+			{`{"alg":"RSA-OAEP","enc":"` + enc + `"}`, refused},
+			{`{"alg":"PBES2-HS512+A256KW","enc":"` + enc + `"}`, refused},
+			{`{"alg":null,"enc":"` + enc + `"}`, refused},
+			{`{"alg":["dir"],"enc":"` + enc + `"}`, refused},
+			{`{"enc":"` + enc + `"}`, refused},
+			{`{"alg":"dir"}`, noKey},
+			{`{"alg":"dir","enc":"` + strings.ToLower(enc) + `"}`, noKey},
+			{`{"alg":"dir","enc":"A128GCM"}`, noKey},
+			{`{"alg":"dir","enc":"A128CBC-HS256"}`, noKey},
+			{`{"alg":"none","alg":"dir","enc":"` + enc + `"}`, refused},
+			{`{"alg":"dir","Alg":"dir","enc":"` + enc + `"}`, refused},
+			{`{"ALG":"dir","enc":"` + enc + `"}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `"}{}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `","typ":"` + "\xff" + `"}`, refused},
+			{`{"alg":"dir","enc":"` + enc + `","typ":"` + long[:737-len(enc)] + `"}`, ""},
+			{`{"alg":"dir","enc":"` + enc + `","typ":"` + long[:738-len(enc)] + `"}`, "malformed"},
+			{`{"alg":"dir","enc":"` + enc + `","typ":"` + long + `"}`, "malformed"},
+			{`[]`, refused},
+			{`null`, refused},
+			{``, refused},
+			{`"dir"`, refused},
 		} {
 			t.Run(f.name+"/"+test.header[:min(len(test.header), 80)], func(t *testing.T) {
 				forged := f.forge(t, newSecret, test.header, []byte(session))
-				if test.ok {
+				if test.reason == "" {
 					wantOpen(t, f.codec(t, newSecret), forged, session)
 					wantOpen(t, f.codec(t, oldSecret, newSecret), forged, session)
 				} else {
-					wantInvalid(t, f.codec(t, newSecret), forged)
+					wantReason(t, f.codec(t, newSecret), forged, test.reason)
 				}
 			})
 		}
+		wantReason(t, f.codec(t, newSecret), "!..a.b.c", "malformed")
+	}
+}
+
+// wantReason is wantInvalid with the end of the error, which is for logs.
+func wantReason(t testing.TB, c token.Codec, sealed, reason string) {
+	t.Helper()
+	wantInvalid(t, c, sealed)
+	if _, err := c.Open(t.Context(), sealed); err == nil || !strings.HasSuffix(err.Error(), ": "+reason) {
+		t.Errorf("error %q, want one that ends with %q", err, reason)
 	}
 }
 
@@ -300,6 +323,11 @@ func TestOpen_WrongPadding(t *testing.T) {
 		_, err := codec.Open(t.Context(), forgeCBC(t, key, header, blocks))
 		if err != wrongTag {
 			t.Errorf("%s: error %v, want %v", name, err, wrongTag)
+		}
+	}
+	for _, n := range []int{1, 15, 17, 31} {
+		if _, err := codec.Open(t.Context(), authenticateCBC(key, header, make([]byte, n))); err != wrongTag {
+			t.Errorf("%d bytes: error %v, want %v", n, err, wrongTag)
 		}
 	}
 	whole := append([]byte(`{"sub":"1"}`), bytes.Repeat([]byte{5}, 5)...)

@@ -250,7 +250,7 @@ func (c *Signed) keysFor(t *jwt.Token) (any, error) {
 		return nil, errors.New("critical header")
 	}
 	if typ, ok := t.Header["typ"]; ok {
-		if typ, ok := typ.(string); !ok || !strings.EqualFold(typ, "JWT") {
+		if name, _ := typ.(string); !strings.EqualFold(name, "JWT") {
 			return nil, errors.New("not of type JWT")
 		}
 	}

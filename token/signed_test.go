@@ -184,31 +184,38 @@ func TestSigned_Algorithm(t *testing.T) {
 }
 
 func TestSigned_Headers(t *testing.T) {
+	const typ, crit = "not of type JWT", "critical header"
 	codec := signed(t, token.SignedConfig{Secrets: []string{newSecret}})
 	for _, test := range []struct {
 		header string
 		ok     bool
+		reason string // part of the error
 	}{
-		{`{"alg":"HS256"}`, true},
-		{`{"alg":"HS256","typ":"jwt","cty":"json"}`, true},
-		{`{"alg":"HS256","jwk":{"kty":"oct","k":"AAAA"},"jku":"https://example.com","x5u":"https://example.com"}`, true}, // ignored
-		{`{"alg":"HS256","typ":"logout+jwt"}`, false},
-		{`{"alg":"HS256","typ":7}`, false},
-		{`{"alg":"HS256","crit":["exp"],"exp":1}`, false},
-		{`{"alg":"HS256","crit":[]}`, false},
-		{`{"alg":"HS256","crit":["b64"],"b64":false}`, false},
-		{`{"alg":"HS256","kid":"unknown"}`, false},
-		{`{"alg":"HS256","kid":""}`, false},
-		{`{"alg":"HS256","kid":null}`, false},
-		{`{"alg":"HS256","x":"` + strings.Repeat("x", 2000) + `"}`, false},
-		{`null`, false},
-		{`[]`, false},
+		{`{"alg":"HS256"}`, true, ""},
+		{`{"alg":"HS256","typ":"jwt","cty":"json"}`, true, ""},
+		{`{"alg":"HS256","jwk":{"kty":"oct","k":"AAAA"},"jku":"https://example.com","x5u":"https://example.com"}`, true, ""}, // ignored
+		{`{"alg":"HS256","typ":"logout+jwt"}`, false, typ},
+		{`{"alg":"HS256","typ":7}`, false, typ},
+		{`{"alg":"HS256","crit":["exp"],"exp":1}`, false, crit},
+		{`{"alg":"HS256","crit":[]}`, false, crit},
+		{`{"alg":"HS256","crit":["b64"],"b64":false}`, false, crit},
+		{`{"alg":"HS256","kid":"unknown"}`, false, ""},
+		{`{"alg":"HS256","kid":""}`, false, ""},
+		{`{"alg":"HS256","kid":null}`, false, ""},
+		{`{"alg":"HS256","x":"` + strings.Repeat("x", 2000) + `"}`, false, ""},
+		{`{"alg":"HS256","x":"` + strings.Repeat("x", 746) + `"}`, true, ""},
+		{`{"alg":"HS256","x":"` + strings.Repeat("x", 747) + `"}`, false, "malformed"},
+		{`null`, false, ""},
+		{`[]`, false, ""},
 	} {
 		t.Run(test.header[:min(len(test.header), 80)], func(t *testing.T) {
 			if sealed := signHS256(newSecret, test.header, session); test.ok {
 				wantOpen(t, codec, sealed, session)
 			} else {
 				wantInvalid(t, codec, sealed)
+				if _, err := codec.Open(t.Context(), sealed); err == nil || !strings.Contains(err.Error(), test.reason) {
+					t.Errorf("error %q, want %q", err, test.reason)
+				}
 			}
 		})
 	}
@@ -288,7 +295,8 @@ func TestSigned_MaxSize(t *testing.T) {
 			t.Errorf("sealed %q as %s", claims, sealed)
 		}
 	}
-	for _, n := range []int{token.MaxSize * 3 / 4, 10 * token.MaxSize} {
+	wantLength(t, mustSeal(t, codec, `{"a":"`+strings.Repeat("x", 49_083)+`"}`), token.MaxSize)
+	for _, n := range []int{49_084, token.MaxSize * 3 / 4, 10 * token.MaxSize} {
 		if _, err := codec.Seal(t.Context(), []byte(`{"a":"`+strings.Repeat("x", n)+`"}`)); !errors.Is(err, token.ErrTooLarge) {
 			t.Errorf("%d bytes: error %v, want ErrTooLarge", n, err)
 		}
@@ -345,6 +353,27 @@ func TestSigned_RefusesKeys(t *testing.T) {
 				t.Error("accepted")
 			}
 		})
+	}
+}
+
+func TestSigned_NamesKindOfPrivateKey(t *testing.T) {
+	for want, key := range map[string]crypto.Signer{
+		"*rsa.PrivateKey is nil or not supported":     (*rsa.PrivateKey)(nil),
+		"*ecdsa.PrivateKey is nil or not supported":   (*ecdsa.PrivateKey)(nil),
+		"ed25519.PrivateKey is nil or not supported":  ed25519.PrivateKey(nil),
+		"token_test.signerOf is nil or not supported": signerOf{keys().rsa},
+	} {
+		if _, err := token.NewSigned(token.SignedConfig{PrivateKey: key}); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+}
+
+// A key that can't sign is no reason to seal an empty signature.
+func TestSigned_KeyThatFails(t *testing.T) {
+	codec := signed(t, token.SignedConfig{PrivateKey: &rsa.PrivateKey{PublicKey: keys().rsa.PublicKey}})
+	if sealed, err := codec.Seal(t.Context(), []byte(session)); err == nil || sealed != "" {
+		t.Errorf("sealed %q, error %v", sealed, err)
 	}
 }
 

@@ -198,10 +198,11 @@ func TestWrite_LargestValues(t *testing.T) {
 		bytes int
 		lines int
 	}{
-		"32 KB":                    {session, cookie.MaxSize, 9},
-		"ten chunks":               {cookie.Chunked{Cookie: session.Cookie, Size: 5}, 50, 10},
-		"ten chunks of one byte":   {cookie.Chunked{Cookie: session.Cookie, Size: 1}, 10, 10},
-		"one byte beside the name": {cookie.Chunked{Cookie: cookie.Cookie{Name: strings.Repeat("n", 4093)}}, 1, 1},
+		"32 KB":                      {session, cookie.MaxSize, 9},
+		"ten chunks":                 {cookie.Chunked{Cookie: session.Cookie, Size: 5}, 50, 10},
+		"ten chunks of one byte":     {cookie.Chunked{Cookie: session.Cookie, Size: 1}, 10, 10},
+		"nothing beside a long name": {cookie.Chunked{Cookie: cookie.Cookie{Name: strings.Repeat("n", 5000)}}, 0, 0},
+		"one byte beside the name":   {cookie.Chunked{Cookie: cookie.Cookie{Name: strings.Repeat("n", 4093)}}, 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := http.Header{}
@@ -362,23 +363,23 @@ func TestChunked_WrittenIsWhatTheResponseSets(t *testing.T) {
 	for name, tt := range map[string]struct {
 		write func(h http.Header)
 		value string
-		any   bool
+		sets  cookie.Present
 	}{
-		"nothing":       {func(h http.Header) {}, "", false},
-		"other cookies": {func(h http.Header) { h.Add("Set-Cookie", "t=x; Path=/"); h.Add("Set-Cookie", "s.x=y; Path=/") }, "", false},
-		"another scope": {func(h http.Header) { h.Add("Set-Cookie", "s=x; Domain=example.com; Path=/") }, "", false},
-		"plain":         {func(h http.Header) { c.Write(h, 0, "v", time.Time{}) }, "v", true},
-		"chunks":        {func(h http.Header) { c.Write(h, 1, long, time.Time{}) }, long, true},
-		"cleared":       {func(h http.Header) { c.Clear(h, 1) }, "", true},
+		"nothing":       {func(h http.Header) {}, "", 0},
+		"other cookies": {func(h http.Header) { h.Add("Set-Cookie", "t=x; Path=/"); h.Add("Set-Cookie", "s.x=y; Path=/") }, "", 0},
+		"another scope": {func(h http.Header) { h.Add("Set-Cookie", "s=x; Domain=example.com; Path=/") }, "", 0},
+		"plain":         {func(h http.Header) { c.Write(h, 0, "v", time.Time{}) }, "v", 0b1},
+		"chunks":        {func(h http.Header) { c.Write(h, 1, long, time.Time{}) }, long, 0b1111},
+		"cleared":       {func(h http.Header) { c.Clear(h, 1) }, "", 0b1},
 		"changed": {func(h http.Header) {
 			c.Write(h, 0, long, time.Time{})
 			c.Write(h, 0, "v", time.Time{})
-		}, "v", true},
+		}, "v", 0b1111},
 	} {
 		h := http.Header{}
 		tt.write(h)
-		if value, present := c.Written(h); value != tt.value || (present != 0) != tt.any {
-			t.Errorf("%s: %d bytes, present %b", name, len(value), present)
+		if value, present := c.Written(h); value != tt.value || present != tt.sets {
+			t.Errorf("%s: %d bytes, sets %b, want %b", name, len(value), present, tt.sets)
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (n Names) Validate() error {
 				problems = append(problems, fmt.Errorf("cookie: two cookies have the name %q: give one of them another", c.Name))
 			}
 		}
-		if _, clash := (Chunked{Cookie: n.Session}).slot(c.Name); clash && i > 0 && c.Name != n.Session.Name {
+		if _, clash := (Chunked{Cookie: n.Session}).slot(c.Name); clash && c.Name != n.Session.Name {
 			problems = append(problems, fmt.Errorf("cookie: the name %q belongs to a chunk of the session cookie: take another", c.Name))
 		}
 	}

@@ -90,6 +90,7 @@ func TestCookie_Validate(t *testing.T) {
 		{"host prefix", cookie.Cookie{Name: "__Host-a", Secure: true}, ""},
 		{"part of a prefix", cookie.Cookie{Name: "__Secure"}, ""},
 		{"secure prefix in other case", cookie.Cookie{Name: "__secure-a"}, "needs Secure"},
+		{"a prefix alone without Secure", cookie.Cookie{Name: "__Secure-"}, "needs Secure"},
 		{"secure prefix without Secure", cookie.Cookie{Name: "__Secure-a"}, "needs Secure"},
 		{"cross-site without Secure", cookie.Cookie{Name: "a", SameSite: http.SameSiteNoneMode}, "SameSite=None"},
 	}
@@ -117,11 +118,13 @@ func TestNames_Validate(t *testing.T) {
 			n.CSRF.Name = n.CallbackURL.Name
 			n.Check.Name = n.Session.Name + ".0"
 		}, []string{`two cookies have the name "next-auth.callback-url"`, `"next-auth.session-token.0" belongs to a chunk`}},
-		"callback URL":        {func(n *cookie.Names) { n.CallbackURL.Name = n.Session.Name + ".0" }, []string{`"next-auth.session-token.0" belongs to a chunk`}},
-		"CSRF":                {func(n *cookie.Names) { n.CSRF.Name = n.Session.Name + ".9" }, []string{`"next-auth.session-token.9" belongs to a chunk`}},
-		"no chunk":            {func(n *cookie.Names) { n.CSRF.Name = n.Session.Name + ".10" }, nil},
-		"name of the session": {func(n *cookie.Names) { n.CSRF.Name = n.Session.Name }, []string{`two cookies have the name "next-auth.session-token"`}},
-		"a cookie's own":      {func(n *cookie.Names) { n.Check.Domain = "x/y" }, []string{`not a cookie domain`}},
+		"callback URL":          {func(n *cookie.Names) { n.CallbackURL.Name = n.Session.Name + ".0" }, []string{`"next-auth.session-token.0" belongs to a chunk`}},
+		"CSRF":                  {func(n *cookie.Names) { n.CSRF.Name = n.Session.Name + ".9" }, []string{`"next-auth.session-token.9" belongs to a chunk`}},
+		"no chunk":              {func(n *cookie.Names) { n.CSRF.Name = n.Session.Name + ".10" }, nil},
+		"name of the session":   {func(n *cookie.Names) { n.CSRF.Name = n.Session.Name }, []string{`two cookies have the name "next-auth.session-token"`}},
+		"two, with one domain":  {func(n *cookie.Names) { n.Check.Domain, n.CSRF.Domain = "x/y", "x/y" }, []string{`"x/y" is not a cookie domain`}},
+		"two, with two domains": {func(n *cookie.Names) { n.Check.Domain, n.CSRF.Domain = "x/y", "z/y" }, []string{`"z/y" is not a cookie domain`, `"x/y" is not a cookie domain`}},
+		"a cookie's own":        {func(n *cookie.Names) { n.Check.Domain = "x/y" }, []string{`not a cookie domain`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			names := cookie.Defaults("next-auth", false)
@@ -167,6 +170,8 @@ func TestValue(t *testing.T) {
 		{"quoted", []string{`a="1"`}, "1", true},
 		{"quoted, empty", []string{`a=""`}, "", true},
 		{"one quote", []string{`a="`}, `"`, true},
+		{"a quote in front", []string{`a="1`}, `"1`, true},
+		{"a quote at the end", []string{`a=1"`}, `1"`, true},
 		{"escaped", []string{"a=http%3A%2F%2Flocalhost%3A3000"}, "http://localhost:3000", true},
 		{"escaped text", []string{"a=%C3%BC%e6%b5%8b"}, "ü测", true},
 		{"a broken escape leaves all as it is", []string{"a=%41%zz"}, "%41%zz", true},
@@ -229,6 +234,9 @@ func TestSet_Attributes(t *testing.T) {
 			must(t, tt.write(h))
 			if diff := cmp.Diff([]string{tt.want}, h["Set-Cookie"]); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if got := h.Get("Cache-Control"); got != "private, no-cache, no-store" {
+				t.Errorf("Cache-Control: %q", got)
 			}
 		})
 	}

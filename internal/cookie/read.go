@@ -75,7 +75,7 @@ func (c Chunked) Read(h http.Header) Found {
 	}
 	if more != nil || present&^1 != 0 {
 		found := candidates(present, &first, more)
-		found.Repeated = repeated || present.has(0) && present&^1 != 0
+		found.Repeated = repeated || present.has(0) // beside chunks, as no name repeats
 		return found
 	}
 	if len(first[0]) > MaxSize {
@@ -138,18 +138,14 @@ func candidates(present Present, first *[slots]string, more *repeats) Found {
 // join puts chunks together: a run from the first on, and nothing after it. It returns
 // "" if that makes no value.
 func join(chunks []string) string {
-	n, size := 0, 0
+	n := 0
 	for n < len(chunks) && chunks[n] != "" {
-		size += len(chunks[n])
 		n++
 	}
 	for _, chunk := range chunks[n:] {
 		if chunk != "" {
 			return ""
 		}
-	}
-	if size > MaxSize {
-		return ""
 	}
 	return strings.Join(chunks[:n], "")
 }

@@ -56,6 +56,7 @@ func TestRead(t *testing.T) {
 		{"too much in ten", []string{strings.Join([]string{name + ".0=" + long, name + ".1=" + long, name + ".2=" + long, name + ".3=" + long,
 			name + ".4=" + long, name + ".5=" + long, name + ".6=" + long, name + ".7=" + long, name + ".8=" + long}, ";")}, nil, 9},
 
+		{"the first chunk alone", []string{name + ".0=v"}, []string{"v"}, 1},
 		{"two values", []string{name + "=host; " + name + "=parent"}, []string{"host", "parent"}, 1},
 		{"the same value twice", []string{name + "=v; " + name + "=v"}, []string{"v"}, 1},
 		{"an empty one before the value", []string{name + "=; " + name + "=v"}, []string{"v"}, 1},
@@ -97,6 +98,36 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func TestRead_ZeroChunked(t *testing.T) {
+	if got := (cookie.Chunked{}).Read(request("; =x; a")); got.Value != "" || got.Present != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// A name that comes twice, or the plain cookie beside chunks, is of two scopes.
+func TestRead_Repeated(t *testing.T) {
+	for _, tt := range []struct {
+		line string
+		want bool
+	}{
+		{"s=v", false},
+		{"s=v; s=", false},
+		{"s=v; s=v", true},
+		{"s=v; s=w", true},
+		{"s.0=v", false},
+		{"s.0=v; s.1=w", false},
+		{"s.1=w", false},
+		{"s.0=v; s.0=v", true},
+		{"s.0=v; s.0=w", true},
+		{"s=v; s.0=w", true},
+		{"s=v; s.1=w", true},
+	} {
+		if got := (cookie.Chunked{Cookie: cookie.Cookie{Name: "s"}}).Read(request(tt.line)); got.Repeated != tt.want {
+			t.Errorf("%s: got %v", tt.line, got.Repeated)
+		}
+	}
+}
+
 // valuesOf are all candidates.
 func valuesOf(f cookie.Found) []string {
 	if f.Value == "" {
@@ -127,6 +158,7 @@ func TestRead_Incomplete(t *testing.T) {
 		{"four values and another chunk", repeat("", 4) + name + ".0=w", []string{"v0", "v1", "v2", "v3"}, true},
 		{"four chunks", repeat(".0", 4), []string{"v0", "v1", "v2", "v3"}, false},
 		{"five chunks", repeat(".0", 5), []string{"v0", "v1", "v2", "v3"}, true},
+		{"five values and five other chunks", repeat("", 5) + repeat(".4", 5), []string{"v0", "v1", "v2", "v3"}, true},
 		{"five second chunks", repeat(".0", 2) + repeat(".1", 5), []string{"v0v0", "v1v1"}, false},
 		{"five chunks without the next", repeat(".0", 5) + name + ".2=w", []string{"v1", "v2", "v3"}, true},
 		{"five chunks, none complete", repeat(".0", 5) + repeat(".2", 4), nil, true},

@@ -3,6 +3,7 @@ package cookie
 import (
 	"net/http"
 	"strings"
+	"unicode"
 )
 
 // maxParents bounds the domains that ParentDomains returns.
@@ -13,10 +14,7 @@ const maxParents = 5
 // has set. It does nothing for the domain of c itself, whose line in h may have a new
 // value, and for a domain that can't have such a cookie.
 func (c Cookie) ClearScope(h http.Header, domain string) {
-	if sameDomain(domain, c.Domain) || strings.ContainsFunc(domain, notDomainChar) {
-		return
-	}
-	if domain != "" && hasPrefix(c.Name, hostPrefix) {
+	if sameDomain(domain, c.Domain) || strings.ContainsFunc(domain, notDomainChar) || hasPrefix(c.Name, hostPrefix) {
 		return
 	}
 	c.Domain = domain
@@ -28,9 +26,7 @@ func (c Cookie) ClearScope(h http.Header, domain string) {
 // "example.com". A single label is not among them, nor is the host itself, and
 // an IP address has none. Of more than five, the shortest are returned.
 func ParentDomains(host string) []string {
-	if i := strings.LastIndexByte(host, ':'); i >= 0 {
-		host = host[:i]
-	}
+	host, _, _ = strings.Cut(host, ":") // an IPv6 address becomes a single label
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	_, parent, _ := strings.Cut(host, ".")
 	if len(host) > 253 || strings.Contains("."+host+".", "..") || strings.ContainsFunc(parent, notDomainChar) {
@@ -38,7 +34,7 @@ func ParentDomains(host string) []string {
 	}
 	// Browsers take a host whose last label is a number for an IPv4 address, and
 	// no top-level domain begins with a digit.
-	if last := host[strings.LastIndexByte(host, '.')+1:]; '0' <= last[0] && last[0] <= '9' {
+	if last := host[strings.LastIndexByte(host, '.')+1:]; unicode.IsDigit(rune(last[0])) {
 		return nil
 	}
 	var domains []string

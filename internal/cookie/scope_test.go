@@ -28,6 +28,7 @@ func TestSet_KeepsLinesOfOtherDomains(t *testing.T) {
 		"a=1; domain = .Example.COM ; Path=/",
 		"a=2; Domain=; Path=/x",
 		"a=3; Domain=b.example.com; Domain=example.com",
+		"a=3; Domain=example.com; Domain=",
 		"a=4; Domain=example.com; Domain=b.example.com",
 		"a=domain; Path=/Domain=example.com",
 	}}
@@ -141,6 +142,9 @@ func TestParentDomains(t *testing.T) {
 		{"a.example.com; Secure", nil},
 		{"a.exa mple.com", nil},
 		{"a.exämple.com", nil},
+		{"a.b.-com", []string{"b.-com"}},
+		{"a.b.7com", nil},
+		{":3000", nil},
 		{"a..example.com", nil},
 		{".a.example.com", nil},
 		{"a.example.com..", nil},

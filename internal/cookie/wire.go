@@ -2,6 +2,7 @@ package cookie
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -147,42 +148,11 @@ func EncodeURIComponent(s string) string {
 // unescape is decodeURIComponent of JavaScript, but returns s itself where that
 // throws: if an escape is broken, or the result is not UTF-8.
 func unescape(s string) string {
-	i := strings.IndexByte(s, '%')
-	if i < 0 {
+	decoded, err := url.PathUnescape(s)
+	if err != nil || !utf8.ValidString(decoded) {
 		return s
 	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for rest := s; ; i = strings.IndexByte(rest, '%') {
-		if i < 0 {
-			b.WriteString(rest)
-			break
-		}
-		if i+2 >= len(rest) || !isHex(rest[i+1]) || !isHex(rest[i+2]) {
-			return s
-		}
-		b.WriteString(rest[:i])
-		b.WriteByte(unhex(rest[i+1])<<4 | unhex(rest[i+2]))
-		rest = rest[i+3:]
-	}
-	if !utf8.ValidString(b.String()) {
-		return s
-	}
-	return b.String()
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-func unhex(c byte) byte {
-	switch {
-	case c <= '9':
-		return c - '0'
-	case c <= 'F':
-		return c - 'A' + 10
-	}
-	return c - 'a' + 10
+	return decoded
 }
 
 // isPlain reports whether EncodeURIComponent leaves s as it is.
@@ -199,7 +169,7 @@ func isPlain(s string) bool {
 // table because every byte of every session cookie is looked up.
 var plain = func() (t [256]bool) {
 	for c := range t {
-		t[c] = c < utf8.RuneSelf && (isAlnum(rune(c)) || strings.ContainsRune("-_.!~*'()", rune(c)))
+		t[c] = isAlnum(rune(c)) || strings.ContainsRune("-_.!~*'()", rune(c))
 	}
 	return t
 }()

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/nuxtauth/nuxtauth/provider"
 )
@@ -145,7 +144,7 @@ func (a *addresses) restrict(t *http.Transport) {
 		}
 	}
 	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		d := net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+		var d net.Dialer
 		if _, ok := a.proxies.Load(address); !ok {
 			d.Control = func(_, resolved string, _ syscall.RawConn) error { return a.checkDial(address, resolved) }
 		}
@@ -155,14 +154,8 @@ func (a *addresses) restrict(t *http.Transport) {
 
 // checkDial checks the address to which address, a host:port, was resolved.
 func (a *addresses) checkDial(address, resolved string) error {
-	to, err := netip.ParseAddrPort(resolved)
-	if err != nil {
-		return err
-	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return err
-	}
+	to, _ := netip.ParseAddrPort(resolved) // the zero Addr is refused by checkIP
+	host, _, _ := net.SplitHostPort(address)
 	if isLoopback(host) && !to.Addr().Unmap().IsLoopback() {
 		return errors.New("the name of a loopback address has another one") // http would not be secret
 	}
@@ -171,8 +164,7 @@ func (a *addresses) checkDial(address, resolved string) error {
 
 // isLoopback reports whether host is a loopback address.
 func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
 // hostPort returns the address that a transport dials for a URL.

@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -27,6 +28,7 @@ func TestRequest_URLs(t *testing.T) {
 		ok     bool
 	}{
 		"https":                             {"https://idp.example/userinfo", nil, true},
+		"not a URL":                         {"https://%", nil, false},
 		"https, public address":             {"https://192.0.1.1/userinfo", nil, true},
 		"https, public IPv6":                {"https://[2606:4700::1]/userinfo", nil, true},
 		"http":                              {"http://idp.example/userinfo", nil, false},
@@ -46,6 +48,8 @@ func TestRequest_URLs(t *testing.T) {
 		"server of a configured URL":        {"http://127.0.0.1:8080/x", local, true},
 		"another port":                      {"http://127.0.0.1:8081/x", local, false},
 		"loopback issuer":                   {"http://127.0.0.1:8081/x", localIssuer, true},
+		"loopback issuer, localhost":        {"http://localhost:8081/x", localIssuer, true},
+		"loopback issuer and another URL":   {"http://127.0.0.1:8081/x", func(p *provider.Provider) { localIssuer(p); local(p) }, true},
 		"loopback issuer, IPv6":             {"http://[::1]:8081/x", localIssuer, true},
 		"loopback issuer, not loopback":     {"http://idp.example/x", localIssuer, false},
 		"loopback issuer, private":          {"https://10.0.0.1/x", localIssuer, false},
@@ -54,6 +58,7 @@ func TestRequest_URLs(t *testing.T) {
 		"private 192":                       {"https://192.168.0.1/x", nil, false},
 		"private, IPv6":                     {"https://[fd00::1]/x", nil, false},
 		"private, mapped":                   {"https://[::ffff:10.0.0.1]/x", nil, false},
+		"public, NAT64":                     {"https://[64:ff9b::192.0.1.1]/x", nil, true},
 		"private, NAT64":                    {"https://[64:ff9b::10.0.0.1]/x", nil, false},
 		"shared":                            {"https://100.64.0.1/x", nil, false},
 		"private, allowed":                  {"https://10.1.2.3/x", allowPrivate, true},
@@ -201,13 +206,74 @@ func TestDial_ChecksResolvedAddress(t *testing.T) {
 	}
 }
 
-// A proxy is part of the environment of the application, and resolves the names itself.
-func TestDial_ProxyOfEnvironment(t *testing.T) {
-	port, connections := listen(t)
+// What a name server says of localhost is not trusted either, and http to it is not secret
+// elsewhere.
+func TestDial_ChecksAddressOfLocalhost(t *testing.T) {
+	i := newIDP()
+	issuer := i.oidc(func(p *provider.Provider) { p.Issuer = "http://localhost:9000" })
+	endpoint := i.oauth2(func(p *provider.Provider) {
+		p.TokenURL, p.UserinfoURL = "http://localhost/token", "https://127.0.0.1/userinfo"
+	})
+	for _, tt := range []struct {
+		p                 provider.Provider
+		address, resolved string
+		ok                bool
+	}{
+		{issuer, "localhost:9000", "127.0.0.1:9000", true},
+		{issuer, "localhost:9000", "[::1]:9000", true},
+		{issuer, "localhost:9000", "[::ffff:127.0.0.1]:9000", true},
+		{issuer, "localhost:8080", "127.0.0.1:8080", true},
+		{issuer, "idp.example:443", "127.0.0.1:443", true},
+		{issuer, "localhost:9000", "203.0.113.7:9000", false},
+		{issuer, "localhost:9000", "[2606:4700::1]:9000", false},
+		{issuer, "127.0.0.1:9000", "203.0.113.7:9000", false},
+		{endpoint, "localhost:80", "127.0.0.1:80", true},
+		{endpoint, "127.0.0.1:443", "127.0.0.1:443", true},
+		{endpoint, "localhost:443", "127.0.0.1:443", false},
+		{endpoint, "127.0.0.1:80", "127.0.0.1:80", false},
+		{endpoint, "idp.example:80", "127.0.0.1:80", false},
+		{endpoint, "idp.example:443", "203.0.113.7:443", true},
+		{endpoint, "idp.example:443", "", false},
+	} {
+		if err := flow.CheckDial(tt.p, tt.address, tt.resolved); (err == nil) != tt.ok {
+			t.Errorf("issuer %q: %s as %s: %v", tt.p.Issuer, tt.address, tt.resolved, err)
+		}
+	}
+}
+
+// setProxy sets the proxy of the environment.
+func setProxy(t *testing.T, proxy func(*http.Request) (*url.URL, error)) {
 	shared := http.DefaultTransport.(*http.Transport)
 	before := shared.Proxy
 	t.Cleanup(func() { shared.Proxy = before })
-	shared.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: "127.0.0.1:" + port})
+	shared.Proxy = proxy
+}
+
+func TestDial_WithoutProxy(t *testing.T) {
+	setProxy(t, nil)
+	i := newIDP()
+	i.onNetwork(t)
+	if _, err := i.signIn(t, flow.New(i.oidc(), flow.Config{Now: clock})); err != nil {
+		t.Error(err)
+	}
+}
+
+// A proxy that is not known is no reason to do without.
+func TestDial_ProxyUnknown(t *testing.T) {
+	fault := errors.New("the proxy is unknown")
+	setProxy(t, func(*http.Request) (*url.URL, error) { return nil, fault })
+	i := newIDP()
+	i.onNetwork(t)
+	_, _, err := flow.New(i.oidc(), flow.Config{Now: clock}).Start(t.Context(), redirectURI, nil)
+	if !errors.Is(err, fault) || len(i.requests) != 0 {
+		t.Errorf("%d requests, %v", len(i.requests), err)
+	}
+}
+
+// A proxy is part of the environment of the application, and resolves the names itself.
+func TestDial_ProxyOfEnvironment(t *testing.T) {
+	port, connections := listen(t)
+	setProxy(t, http.ProxyURL(&url.URL{Scheme: "http", Host: "127.0.0.1:" + port}))
 	i := newIDP()
 	_, _, err := flow.New(i.oidc(), flow.Config{}).Start(t.Context(), redirectURI, nil)
 	wantCode(t, err, "OAuthSignin")

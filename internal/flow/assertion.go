@@ -45,10 +45,7 @@ func (f *Flow) assertion(method provider.AuthMethod, tokenURL string) (string, e
 	if f.provider.SigningKeyID != "" {
 		token.Header["kid"] = f.provider.SigningKeyID
 	}
-	text, err := token.SigningString()
-	if err != nil {
-		return "", err
-	}
+	text, _ := token.SigningString() // strings and numbers are JSON
 	signature, err := sign(f.provider.SigningKey, text)
 	if err != nil {
 		return "", err
@@ -94,7 +91,7 @@ func sign(key crypto.Signer, text string) ([]byte, error) {
 	if _, err := asn1.Unmarshal(signature, &pair); err != nil {
 		return nil, err
 	}
-	if pair.R.Sign() < 0 || pair.S.Sign() < 0 || pair.R.BitLen() > 256 || pair.S.BitLen() > 256 {
+	if pair.R.Sign() <= 0 || pair.S.Sign() <= 0 || pair.R.BitLen() > 256 || pair.S.BitLen() > 256 {
 		return nil, errors.New("the signature is not of P-256")
 	}
 	raw := make([]byte, 64)

@@ -43,7 +43,11 @@ func newClient(base *http.Client, allowed *addresses) *client {
 			next = own
 		}
 	}
-	return &client{&http.Client{Transport: &transport{next, allowed}, Timeout: base.Timeout}}
+	return &client{&http.Client{
+		Transport:     &transport{next, allowed},
+		Timeout:       base.Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
 }
 
 // get fetches a resource, with accessToken as Bearer token unless it is empty.
@@ -57,7 +61,7 @@ func (c *client) get(ctx context.Context, rawURL, accessToken string) ([]byte, e
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, withoutQuery(err)
+		return nil, withoutQuery(req, err)
 	}
 	defer resp.Body.Close()
 
@@ -81,7 +85,7 @@ func (c *client) post(ctx context.Context, rawURL string, form url.Values, basic
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return 0, nil, withoutQuery(err)
+		return 0, nil, withoutQuery(req, err)
 	}
 	defer resp.Body.Close()
 
@@ -99,9 +103,6 @@ type transport struct {
 // before it is parsed.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := t.allowed.checkURL(req.URL); err != nil {
-		if req.Body != nil {
-			req.Body.Close()
-		}
 		return nil, err
 	}
 	req = req.Clone(req.Context())
@@ -114,9 +115,6 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	defer resp.Body.Close()
 
-	if resp.StatusCode >= 300 && resp.StatusCode <= 399 {
-		return nil, fmt.Errorf("status %d: redirects are not followed", resp.StatusCode)
-	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
 		return nil, err
@@ -125,7 +123,6 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("the response is larger than %d bytes", maxBody)
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
-	resp.ContentLength = int64(len(body))
 	return resp, nil
 }
 
@@ -134,17 +131,10 @@ func redactedURL(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// withoutQuery removes the query from the URL in an error of net/http.
-func withoutQuery(err error) error {
-	failed, ok := errors.AsType[*url.Error](err)
-	if !ok {
-		return err
-	}
-	u, parseErr := url.Parse(failed.URL)
-	if parseErr != nil {
-		return failed.Err
-	}
-	return fmt.Errorf("%s: %w", redactedURL(u), failed.Err)
+// withoutQuery removes the query from the URL in an error of [http.Client.Do], which is a
+// *url.Error.
+func withoutQuery(req *http.Request, err error) error {
+	return fmt.Errorf("%s: %w", redactedURL(req.URL), errors.Unwrap(err))
 }
 
 // share runs fetch once for concurrent callers. The end of one caller's context does

@@ -3,9 +3,9 @@ package flow
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/go-json-experiment/json"
 
@@ -125,14 +125,16 @@ func (f *Flow) complete(m *metadata) error {
 // tenantPlaceholder is the placeholder of the tenant in the issuer of Microsoft's metadata.
 const tenantPlaceholder = "{tenantid}"
 
+// tenantPattern is what can be in its place: one segment of a path.
+var tenantPattern = regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`)
+
 // isTenantOf reports whether issuer is template with a tenant in place of the
 // placeholder.
 func isTenantOf(template, issuer string) bool {
-	before, after, ok := strings.Cut(template, tenantPlaceholder)
-	if !ok || len(issuer) < len(before)+len(after) || !strings.HasPrefix(issuer, before) || !strings.HasSuffix(issuer, after) {
-		return false
-	}
-	return isTenant(issuer[len(before) : len(issuer)-len(after)])
+	before, after, found := strings.Cut(template, tenantPlaceholder)
+	rest, begins := strings.CutPrefix(issuer, before)
+	tenant, ends := strings.CutSuffix(rest, after)
+	return found && begins && ends && tenantPattern.MatchString(tenant)
 }
 
 // otherIssuer returns the issuer of a verified token, "" if it is the configured one. An
@@ -142,11 +144,4 @@ func (f *Flow) otherIssuer(c *tokenClaims) string {
 		return ""
 	}
 	return c.Issuer
-}
-
-// isTenant reports whether s can be one segment of an issuer's path.
-func isTenant(s string) bool {
-	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
-		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '.'
-	})
 }

@@ -48,6 +48,7 @@ func TestEndpoint_Refused(t *testing.T) {
 			if set.configured != nil {
 				i := newIDP()
 				refused("configured", i.flow(i.oidc(func(p *provider.Provider) { set.configured(p, origin+"/x") })))
+				refused("OAuth 2", i.flow(i.oauth2(func(p *provider.Provider) { set.configured(p, origin+"/x") })))
 			}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/internal/flow"
+	"github.com/nuxtauth/nuxtauth/provider"
 )
 
 // The endpoints of the idp.
@@ -149,6 +150,77 @@ func TestResponse_TooLarge(t *testing.T) {
 	}
 }
 
+func TestResponse_Largest(t *testing.T) {
+	i := newIDP()
+	const body = `{"sub":"user-1"}`
+	i.handlers[userinfoPath] = serve(body + strings.Repeat(" ", 1<<20-len(body)))
+	if _, err := i.signIn(t, i.flow(i.oidc())); err != nil {
+		t.Error(err)
+	}
+}
+
+// closer counts the bodies that are open.
+type closer struct {
+	io.ReadCloser
+	open *int
+}
+
+func (c closer) Close() error {
+	*c.open--
+	return c.ReadCloser.Close()
+}
+
+// After a call its connections are free, and its contexts have ended.
+func TestCalls_LeaveNothingOpen(t *testing.T) {
+	i := newIDP()
+	open := 0
+	var contexts []context.Context
+	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		contexts = append(contexts, r.Context())
+		resp, err := i.RoundTrip(r)
+		if err == nil {
+			open++
+			resp.Body = closer{resp.Body, &open}
+		}
+		return resp, err
+	})
+	profile := func(p *provider.Provider) {
+		p.Profile = func(ctx context.Context, r provider.ProfileRequest) (*provider.User, error) {
+			_, err := r.Get(ctx, r.UserinfoURL)
+			if err == nil && contexts[len(contexts)-1].Err() == nil {
+				t.Error("the context of Get has not ended")
+			}
+			return &provider.User{ID: "1"}, err
+		}
+	}
+	f := flow.New(i.oidc(profile), flow.Config{HTTPClient: &http.Client{Transport: transport}, Now: clock})
+	if _, err := i.signIn(t, f); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := refresh(f); err != nil {
+		t.Fatal(err)
+	}
+	if open != 0 || len(contexts) != 6 {
+		t.Errorf("%d requests, %d bodies are open", len(contexts), open)
+	}
+	for n, ctx := range contexts {
+		if ctx.Err() == nil {
+			t.Errorf("the context of request %d has not ended", n)
+		}
+	}
+}
+
+// An application may have replaced the default transport by one of another type.
+func TestHTTPClient_OtherDefaultTransport(t *testing.T) {
+	before := http.DefaultTransport
+	t.Cleanup(func() { http.DefaultTransport = before })
+	i := newIDP()
+	http.DefaultTransport = i
+	if _, err := i.signIn(t, flow.New(i.oidc(), flow.Config{Now: clock})); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestResponse_Compressed(t *testing.T) {
 	i := newIDP()
 	i.onNetwork(t)
@@ -244,6 +316,9 @@ func TestRequest_AsksForJSON(t *testing.T) {
 		}
 		if h := requests[0].Header; h.Get("Accept") != "application/json" || h.Get("User-Agent") != "nuxtauth" {
 			t.Errorf("%s: Accept %q, User-Agent %q", path, h.Get("Accept"), h.Get("User-Agent"))
+		}
+		if _, ok := requests[0].Header["Authorization"]; ok != (path == tokenPath || path == userinfoPath) {
+			t.Errorf("%s: Authorization is there: %v", path, ok)
 		}
 	}
 }

@@ -166,6 +166,16 @@ func TestFinish_ChecksResponse(t *testing.T) {
 	}
 }
 
+func TestFinish_LongestParameter(t *testing.T) {
+	i := newIDP()
+	f := i.flow(i.oidc())
+	check, params := i.start(t, f)
+	params.Set("code", strings.Repeat("c", 4096))
+	if _, err := f.Finish(t.Context(), check, redirectURI, params); err != nil {
+		t.Error(err)
+	}
+}
+
 // What a flow without metadata can check needs no provider.
 func TestCheckResponse_MakesNoRequest(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -256,6 +266,7 @@ func TestFinish_OAuth2Iss(t *testing.T) {
 		issuer, iss string
 		code        string
 	}{
+		"twice":         {"", issuer + " " + issuer, "OAuthCallback"},
 		"same":          {issuer, issuer, ""},
 		"other":         {issuer, "https://evil.example", "OAuthCallback"},
 		"absent":        {issuer, "", ""},
@@ -268,7 +279,7 @@ func TestFinish_OAuth2Iss(t *testing.T) {
 			f := i.flow(i.oauth2(func(p *provider.Provider) { p.Issuer = tt.issuer }))
 			check, params := i.start(t, f)
 			if tt.iss != "" {
-				params.Set("iss", tt.iss)
+				params["iss"] = strings.Fields(tt.iss)
 			}
 			_, err := f.Finish(context.Background(), check, redirectURI, params)
 			if tt.code != "" {

@@ -114,7 +114,7 @@ func TestIDToken_InvalidPayload(t *testing.T) {
 // Of two claims with one name, two parsers may use different ones.
 func TestIDToken_DuplicateClaim(t *testing.T) {
 	i := newIDP()
-	f := i.flow(i.oidc(fromIDToken))
+	f := i.flow(i.oidc(fromIDToken, anyUser))
 	check, params := i.start(t, f)
 	payload := `{"iss":"` + issuer + `","aud":"` + clientID + `","sub":"user-1","iat":1795420000,"exp":1795420600,"nonce":"` + i.nonce + `"`
 	i.answer["id_token"] = i.sign(payload + `}`)
@@ -124,6 +124,61 @@ func TestIDToken_DuplicateClaim(t *testing.T) {
 	i.answer["id_token"] = i.sign(payload + `,"sub":"admin"}`)
 	_, err := f.Finish(t.Context(), check, redirectURI, params)
 	wantCode(t, err, "OAuthCallback")
+}
+
+// sized returns an ID token of n bytes, whose encoded header has h.
+func (i *idp) sized(n, h int) string {
+	defer func(header, claims object) { i.header, i.claims = header, claims }(i.header, i.claims)
+	pad := func(base object, n int) object {
+		padded := maps.Clone(base)
+		padded["x"] = strings.Repeat("x", n)
+		return padded
+	}
+	header := i.header
+	for j := h/4*3 - 100; ; j++ {
+		i.header = pad(header, max(j, 0))
+		if length := strings.IndexByte(i.idToken(), '.'); length >= h {
+			break
+		}
+	}
+	claims, rest := i.claims, n-len(i.idToken())
+	for j := max(rest/4*3-40, 0); ; j++ {
+		i.claims = pad(claims, j)
+		if token := i.idToken(); len(token) >= n {
+			return token
+		}
+	}
+}
+
+// What a token may take of the memory of the application is limited.
+func TestIDToken_Sizes(t *testing.T) {
+	for name, tt := range map[string]struct {
+		total, header int
+		ok            bool
+	}{
+		"longest":            {64 << 10, 100, true},
+		"too long":           {64<<10 + 2, 100, false},
+		"longest header":     {20 << 10, 16 << 10, true},
+		"header is too long": {20 << 10, 16<<10 + 2, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			f := i.flow(i.oidc(fromIDToken, anyUser))
+			check, params := i.start(t, f)
+			token := i.sized(tt.total, tt.header)
+			if header := strings.IndexByte(token, '.'); len(token) != tt.total || tt.header > 100 && header != tt.header {
+				t.Fatalf("the token has %d bytes, its header %d", len(token), header)
+			}
+			i.answer["id_token"] = token
+			_, err := f.Finish(t.Context(), check, redirectURI, params)
+			if tt.ok && err != nil {
+				t.Error(err)
+			}
+			if !tt.ok {
+				wantCode(t, err, "OAuthCallback")
+			}
+		})
+	}
 }
 
 func TestIDToken_AccessTokenHash(t *testing.T) {

@@ -127,7 +127,7 @@ func (s *keySet) get(ctx context.Context) (*[]jose.JSONWebKey, error) {
 	var keys []jose.JSONWebKey
 	for _, raw := range set.Keys {
 		var key jose.JSONWebKey
-		if key.UnmarshalJSON(raw) == nil && key.IsPublic() && (key.Use == "" || key.Use == "sig") {
+		if key.UnmarshalJSON(raw) == nil && (key.Use == "" || key.Use == "sig") {
 			keys = append(keys, key)
 		}
 	}

@@ -300,6 +300,7 @@ func TestKeys_AtMostEightVerifications(t *testing.T) {
 	unsuitable := []any{
 		with(jwk("384", &otherECKey().PublicKey), "alg", "ES384"), jwk("rsa", &rsaKey().PublicKey),
 		jwk("ed", edKey().Public()), jwk("521", &p521.PublicKey),
+		object{"kty": "oct", "kid": "oct", "k": "AAAA"},
 	}
 	for name, tt := range map[string]struct {
 		before []any

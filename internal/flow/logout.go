@@ -58,7 +58,7 @@ func (f *Flow) EndSessionURL(ctx context.Context, e EndSession) (string, error) 
 // is neither.
 func (f *Flow) endSessionEndpoint(ctx context.Context) (*url.URL, error) {
 	endpoint := f.provider.EndSessionURL
-	if endpoint == "" && f.provider.Type == provider.TypeOIDC {
+	if endpoint == "" {
 		m, err := f.metadata(ctx)
 		if err != nil {
 			return nil, err

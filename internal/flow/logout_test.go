@@ -244,6 +244,9 @@ func TestLogoutToken_ExpiresAt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if token.ExpiresAt.Nanosecond() != 0 {
+				t.Errorf("expires at %v", token.ExpiresAt)
+			}
 			if lasts := token.ExpiresAt.Sub(now); lasts <= 0 || lasts > 15*time.Minute {
 				t.Errorf("expires after %v", lasts)
 			}

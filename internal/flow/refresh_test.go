@@ -170,6 +170,8 @@ func TestRefresh_InvalidGrant(t *testing.T) {
 		"invalid_grant with a 500":     {500, `{"error":"invalid_grant"}`, nil},
 		"invalid_grant with a 200":     {200, `{"error":"invalid_grant","access_token":"the access token","token_type":"Bearer"}`, nil},
 		"bad_refresh_token of GitHub":  {200, `{"error":"bad_refresh_token"}`, flow.ErrInvalidGrant},
+		"bad_refresh_token, a 400":     {400, `{"error":"bad_refresh_token"}`, nil},
+		"invalid_grant, truncated":     {400, `{"error":"invalid_grant"`, nil},
 		"invalid_client":               {401, `{"error":"invalid_client"}`, nil},
 		"unauthorized_client":          {400, `{"error":"unauthorized_client"}`, nil},
 		"invalid_request":              {400, `{"error":"invalid_request"}`, nil},
@@ -310,6 +312,45 @@ func TestRefresh_KeysDownSendsNoToken(t *testing.T) {
 		if _, err := refresh(f); err != nil {
 			t.Errorf("after the repair: %v", err)
 		}
+	}
+}
+
+// Each refresh needs the keys, and not a request for them.
+func TestRefresh_KeysAreCached(t *testing.T) {
+	i := newIDP()
+	i.answer["id_token"] = nil
+	at := now
+	f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: i}, Now: func() time.Time { return at }})
+	for range 3 {
+		if _, err := refresh(f); err != nil {
+			t.Fatal(err)
+		}
+		at = at.Add(time.Minute)
+	}
+	if n := len(i.seen(keysPath)); n != 1 {
+		t.Errorf("%d requests for the keys", n)
+	}
+}
+
+// The end of the time says nothing about an ID token that was not verified.
+func TestRefresh_EndsBeforeVerification(t *testing.T) {
+	i := newIDP()
+	ctx, cancel := context.WithCancel(t.Context())
+	ends := false
+	f := flow.New(i.oidc(), flow.Config{HTTPClient: &http.Client{Transport: i}, Now: func() time.Time {
+		if ends {
+			cancel()
+		}
+		return now
+	}})
+	i.handlers[tokenPath] = func(w http.ResponseWriter, _ *http.Request) {
+		ends = true
+		writeJSON(w, i.tokens())
+	}
+	_, err := f.Refresh(ctx, flow.Refresh{RefreshToken: oldRefreshToken})
+	wantTransient(t, err)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -45,22 +45,15 @@ type audience []string
 
 // UnmarshalJSON returns an error for every other type.
 func (a *audience) UnmarshalJSON(b []byte) error {
-	if jsontext.Value(b).Kind() == jsontext.KindString {
-		*a = make(audience, 1)
-		return json.Unmarshal(b, &(*a)[0])
+	list := []jsontext.Value{b}
+	if list[0].Kind() == jsontext.KindBeginArray {
+		_ = json.Unmarshal(b, &list) // the caller has checked the syntax
 	}
-	var list []jsontext.Value
-	if err := json.Unmarshal(b, &list); err != nil {
-		return err
-	}
-	*a = make(audience, len(list))
-	for i, v := range list {
+	for _, v := range list {
 		if v.Kind() != jsontext.KindString {
-			return errors.New("aud has an element that is not a string")
+			return errors.New("aud is neither a string nor an array of strings")
 		}
-		if err := json.Unmarshal(v, &(*a)[i]); err != nil {
-			return err
-		}
+		*a = append(*a, text(v))
 	}
 	return nil
 }
@@ -185,10 +178,10 @@ func (m *metadata) issuerOf(c *tokenClaims) (string, error) {
 	if !m.tenants {
 		return m.Issuer, nil
 	}
-	if !isTenant(c.TenantID) {
+	if !tenantPattern.MatchString(c.TenantID) {
 		return "", fmt.Errorf("the tid %s is not a tenant", quote(c.TenantID))
 	}
-	return strings.Replace(m.Issuer, tenantPlaceholder, c.TenantID, 1), nil
+	return strings.ReplaceAll(m.Issuer, tenantPlaceholder, c.TenantID), nil
 }
 
 func (f *Flow) checkTimes(c *tokenClaims) error {

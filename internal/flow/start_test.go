@@ -115,6 +115,7 @@ func TestStart_AllowedParams(t *testing.T) {
 		"first value only": {url.Values{"prompt": {"login", "none"}}, "prompt", []string{"login"}},
 		"replaces default": {url.Values{"audience": {"b"}}, "audience", []string{"b"}},
 		"unknown":          {url.Values{"acr_values": {"0"}}, "acr_values", nil},
+		"longest":          {url.Values{"login_hint": {strings.Repeat("a", 512)}}, "login_hint", []string{strings.Repeat("a", 512)}},
 		"too long":         {url.Values{"login_hint": {strings.Repeat("a", 513)}}, "login_hint", nil},
 		"line break":       {url.Values{"login_hint": {"a\r\nb"}}, "login_hint", nil},
 		"not UTF-8":        {url.Values{"login_hint": {"\xff"}}, "login_hint", nil},
@@ -137,6 +138,18 @@ func TestStart_AllowedParams(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", tt.param, diff)
 			}
 		})
+	}
+}
+
+// Later changes of the application's slices and maps change no flow.
+func TestNew_CopiesProvider(t *testing.T) {
+	i := newIDP()
+	scopes, allowed, params := []string{"openid"}, []string{"hd"}, map[string]string{"audience": "a"}
+	f := i.flow(i.oidc(func(p *provider.Provider) { p.Scopes, p.AllowedParams, p.AuthorizationParams = scopes, allowed, params }))
+	scopes[0], allowed[0], params["audience"] = "admin", "evil", "b"
+	_, q, _ := startQuery(t, f, url.Values{"hd": {"x"}, "evil": {"x"}})
+	if q.Get("scope") != "openid" || q.Get("hd") != "x" || q.Has("evil") || q.Get("audience") != "a" {
+		t.Errorf("authorization request %v", q)
 	}
 }
 
@@ -250,7 +263,7 @@ func TestDiscovery_OneRequestWhileDown(t *testing.T) {
 	if n := len(i.requests); n != 2 {
 		t.Errorf("%d requests after the pause", n)
 	}
-	at = now.Add(-time.Hour) // the clock is set back
+	at = at.Add(-1) // the clock is set back
 	f.Start(t.Context(), redirectURI, nil)
 	if n := len(i.requests); n != 3 {
 		t.Errorf("%d requests after the clock was set back", n)

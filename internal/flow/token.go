@@ -71,7 +71,7 @@ func tokenFailure(status int, body []byte) error {
 		response.Error = nil
 	}
 	hasError := response.Error != nil && response.Error.Kind() != jsontext.KindNull && string(response.Error) != `""`
-	if status >= 200 && status <= 299 && !hasError {
+	if status/100 == 2 && !hasError {
 		return nil
 	}
 	return &tokenError{status, text(response.Error)}
@@ -123,7 +123,7 @@ func (f *Flow) account(body []byte) (*provider.Account, error) {
 		return nil, fmt.Errorf("expires_in: %w", err)
 	}
 	// No standard defines it: it may also be a date as text, or in milliseconds.
-	if end, err := seconds(r.ExpiresAt); err == nil && end <= f.now().Unix()+math.MaxInt32 {
+	if end, _ := seconds(r.ExpiresAt); end <= f.now().Unix()+math.MaxInt32 {
 		account.ExpiresAt = end
 	}
 	if lifetime > 0 {
@@ -136,7 +136,7 @@ func (f *Flow) account(body []byte) (*provider.Account, error) {
 func scope(v jsontext.Value) string {
 	var one string
 	var list []string
-	if v == nil || json.Unmarshal(v, &one) == nil || json.Unmarshal(v, &list) != nil {
+	if json.Unmarshal(v, &one) == nil || json.Unmarshal(v, &list) != nil {
 		return one
 	}
 	return strings.Join(list, " ")
@@ -162,7 +162,7 @@ func seconds(v jsontext.Value) (int64, error) {
 // text returns the string in v, "" if it is none.
 func text(v jsontext.Value) string {
 	var s string
-	if v.Kind() != jsontext.KindString || json.Unmarshal(v, &s) != nil {
+	if json.Unmarshal(v, &s) != nil {
 		return ""
 	}
 	return s

@@ -3,12 +3,15 @@ package flow_test
 import (
 	"context"
 	"crypto"
+	"encoding/asn1"
 	"errors"
 	"io"
 	"maps"
+	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -119,6 +122,78 @@ func TestTokenRequest_ClientAssertion(t *testing.T) {
 	}
 }
 
+func TestTokenRequest_AssertionWithoutKeyID(t *testing.T) {
+	i := newIDP()
+	if _, err := i.signIn(t, i.flow(i.oidc(signWith(ecKey()), func(p *provider.Provider) { p.SigningKeyID = "" }))); err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := jwt.NewParser().ParseUnverified(i.seen("/token")[0].PostForm.Get("client_assertion"), &jwt.RegisteredClaims{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kid, ok := token.Header["kid"]; ok {
+		t.Errorf("kid %q", kid)
+	}
+}
+
+// fakeKey returns a signature or an error of its own, as a key management service may.
+type fakeKey struct {
+	public    crypto.PublicKey
+	signature any // as ASN.1
+	err       error
+}
+
+func (k fakeKey) Public() crypto.PublicKey { return k.public }
+func (k fakeKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	if k.err != nil {
+		return nil, k.err
+	}
+	return asn1.Marshal(k.signature)
+}
+
+func TestTokenRequest_SignatureOfSigner(t *testing.T) {
+	type pair struct{ R, S *big.Int }
+	bit := func(n uint) *big.Int { return new(big.Int).Lsh(big.NewInt(1), n) }
+	one := big.NewInt(1)
+	ec := func(r, s *big.Int) fakeKey { return fakeKey{public: &ecKey().PublicKey, signature: pair{r, s}} }
+	for name, tt := range map[string]struct {
+		key  crypto.Signer
+		want string // in the error
+	}{
+		"256 bits":            {ec(bit(255), bit(255)), ""},
+		"one":                 {ec(one, one), ""},
+		"R of 257 bits":       {ec(bit(256), one), "not of P-256"},
+		"S of 257 bits":       {ec(one, bit(256)), "not of P-256"},
+		"R is zero":           {ec(new(big.Int), one), "not of P-256"},
+		"S is zero":           {ec(one, new(big.Int)), "not of P-256"},
+		"R is negative":       {ec(big.NewInt(-1), one), "not of P-256"},
+		"S is negative":       {ec(one, big.NewInt(-1)), "not of P-256"},
+		"no pair":             {fakeKey{public: &ecKey().PublicKey, signature: "x"}, "asn1"},
+		"RSA, fails":          {fakeKey{public: &rsaKey().PublicKey, err: errors.New("locked")}, "locked"},
+		"Ed25519, fails":      {fakeKey{public: edKey().Public(), err: errors.New("locked")}, "locked"},
+		"key of another type": {fakeKey{public: "x"}, "a key of type string is not supported"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIDP()
+			_, err := i.signIn(t, i.flow(i.oidc(signWith(tt.key))))
+			requests := i.seen("/token")
+			if tt.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if text := requests[0].PostForm.Get("client_assertion"); len(text[strings.LastIndexByte(text, '.')+1:]) != 86 {
+					t.Errorf("the assertion is %s", text)
+				}
+				return
+			}
+			wantCode(t, err, "OAuthCallback")
+			if !strings.Contains(err.Error(), tt.want) || len(requests) != 0 {
+				t.Errorf("%d requests, %v", len(requests), err)
+			}
+		})
+	}
+}
+
 func TestTokenRequest_AuthenticationError(t *testing.T) {
 	for name, change := range map[string]func(*provider.Provider){
 		"no signing key": func(p *provider.Provider) { p.AuthMethod = provider.PrivateKeyJWT },
@@ -149,6 +224,11 @@ func TestTokenResponse_Account(t *testing.T) {
 		"lifetime in string":  {`{` + base + `,"expires_in":"60"}`, provider.Account{ExpiresAt: now.Unix() + 60}},
 		"no lifetime":         {`{` + base + `,"expires_in":null}`, provider.Account{}},
 		"endless lifetime":    {`{` + base + `,"expires_in":99999999999}`, provider.Account{ExpiresAt: now.Unix() + 1<<31 - 1}},
+		"shortest lifetime":   {`{` + base + `,"expires_in":1}`, provider.Account{ExpiresAt: now.Unix() + 1}},
+		"largest number":      {`{` + base + `,"expires_in":9223372036854775807}`, provider.Account{ExpiresAt: now.Unix() + 1<<31 - 1}},
+		"latest end":          {`{` + base + `,"expires_at":3942903647}`, provider.Account{ExpiresAt: now.Unix() + 1<<31 - 1}},
+		"error is null":       {`{` + base + `,"error":null}`, provider.Account{Extra: jsontext.Value(`{"error":null}`)}},
+		"error is empty":      {`{` + base + `,"error":""}`, provider.Account{Extra: jsontext.Value(`{"error":""}`)}},
 		"negative lifetime":   {`{` + base + `,"expires_in":-5}`, provider.Account{}},
 		"end":                 {`{` + base + `,"expires_at":1795429999}`, provider.Account{ExpiresAt: 1795429999}},
 		"end and lifetime":    {`{` + base + `,"expires_at":1,"expires_in":60}`, provider.Account{ExpiresAt: now.Unix() + 60}},
@@ -179,6 +259,16 @@ func TestTokenResponse_Account(t *testing.T) {
 				t.Errorf("the account can't be written: %v", err)
 			}
 		})
+	}
+}
+
+func TestTokenResponse_OtherSuccess(t *testing.T) {
+	for _, code := range []int{200, 201, 299} {
+		i := newIDP()
+		i.handlers["/token"] = status(code, `{"access_token":"at","token_type":"Bearer"}`)
+		if _, err := i.signIn(t, i.flow(i.oauth2())); err != nil {
+			t.Errorf("%d: %v", code, err)
+		}
 	}
 }
 
@@ -221,6 +311,8 @@ func TestTokenResponse_Rejected(t *testing.T) {
 			w.Write([]byte(`{"error":"invalid_grant","error_description":"the-code is spent"}`))
 		},
 		"error in a 200": serve(`{"error":"invalid_grant","access_token":"the access token","token_type":"Bearer"}`),
+		"status 300":     status(300, `{"access_token":"at","token_type":"Bearer"}`),
+		"status 500":     status(500, `{"access_token":"at","token_type":"Bearer"}`),
 		"the code in a 500": func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(500)
 			w.Write([]byte("dump: " + r.PostForm.Encode() + r.Header.Get("Authorization")))

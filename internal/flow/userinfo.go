@@ -70,15 +70,12 @@ var protocolClaims = []string{
 	"at_hash", "c_hash", "acr", "amr", "auth_time",
 }
 
-// merge returns claims with the members of info, which must have the same sub.
+// merge returns claims with the members of info, which must have the same sub. Both are
+// valid JSON objects.
 func merge(claims, info jsontext.Value) (provider.Profile, error) {
 	var merged, over map[string]jsontext.Value
-	if err := json.Unmarshal(claims, &merged); err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(info, &over); err != nil {
-		return nil, err
-	}
+	_ = json.Unmarshal(claims, &merged)
+	_ = json.Unmarshal(info, &over)
 	var claimsSub, infoSub string
 	if json.Unmarshal(merged["sub"], &claimsSub) != nil || json.Unmarshal(over["sub"], &infoSub) != nil || claimsSub != infoSub {
 		return nil, errors.New("the sub is not that of the ID token") // §5.3.2

@@ -40,6 +40,24 @@ func TestUserinfo_MergedWithClaims(t *testing.T) {
 	}
 }
 
+// Userinfo without an address leaves that of the ID token, and whether it is verified.
+func TestUserinfo_WithoutEmail(t *testing.T) {
+	i := newIDP()
+	i.claims["email"], i.claims["email_verified"] = "signed@example.com", true
+	i.userinfo = object{"sub": "user-1"}
+	result, err := i.signIn(t, i.flow(i.oidc()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Email    string `json:"email"`
+		Verified bool   `json:"email_verified"`
+	}
+	if err := result.Profile.Decode(&got); err != nil || got.Email != "signed@example.com" || !got.Verified {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestUserinfo_SkippedOrAbsent(t *testing.T) {
 	i := newIDP()
 	if _, err := i.signIn(t, i.flow(i.oidc(fromIDToken))); err != nil {

@@ -119,20 +119,29 @@ func TestEntra_TenantIssuer(t *testing.T) {
 		answered               string // the iss parameter
 		code                   string
 	}{
-		"any tenant":                 {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", tenant, "", ""},
-		"iss parameter":              {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", tenant, issuer + "/" + tenant + "/v2.0", ""},
-		"other iss parameter":        {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", tenant, "https://evil.example", "OAuthCallback"},
-		"one tenant":                 {issuer + "/" + tenant + "/v2.0", issuer + "/" + tenant + "/v2.0", issuer + "/" + tenant + "/v2.0", tenant, "", ""},
-		"one tenant, token of other": {issuer + "/" + tenant + "/v2.0", issuer + "/" + tenant + "/v2.0", issuer + "/other/v2.0", "other", "", "OAuthCallback"},
-		"no tid":                     {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", nil, "", "OAuthCallback"},
-		"tid of another tenant":      {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", "other", "", "OAuthCallback"},
-		"tid is a path":              {issuer + "/common/v2.0", template, issuer + "/a/../b/v2.0", "a/../b", "", "OAuthCallback"},
-		"tid is the placeholder":     {issuer + "/common/v2.0", template, template, "{tenantid}", "", "OAuthCallback"},
-		"issuer is the template":     {issuer + "/common/v2.0", template, template, nil, "", "OAuthCallback"},
-		"foreign issuer":             {issuer + "/common/v2.0", template, "https://evil.example/" + tenant + "/v2.0", tenant, "", "OAuthCallback"},
-		"foreign template":           {issuer + "/common/v2.0", "https://evil.example/{tenantid}/v2.0", "", tenant, "", "OAuthSignin"},
-		"template too short":         {issuer + "/v2.0", template, "", tenant, "", "OAuthSignin"},
-		"template over two segments": {issuer + "/a/b/v2.0", template, "", tenant, "", "OAuthSignin"},
+		"any tenant":                  {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", tenant, "", ""},
+		"iss parameter":               {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", tenant, issuer + "/" + tenant + "/v2.0", ""},
+		"other iss parameter":         {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", tenant, "https://evil.example", "OAuthCallback"},
+		"one tenant":                  {issuer + "/" + tenant + "/v2.0", issuer + "/" + tenant + "/v2.0", issuer + "/" + tenant + "/v2.0", tenant, "", ""},
+		"one tenant, token of other":  {issuer + "/" + tenant + "/v2.0", issuer + "/" + tenant + "/v2.0", issuer + "/other/v2.0", "other", "", "OAuthCallback"},
+		"no tid":                      {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", nil, "", "OAuthCallback"},
+		"tid of another tenant":       {issuer + "/common/v2.0", template, issuer + "/" + tenant + "/v2.0", "other", "", "OAuthCallback"},
+		"tid is a path":               {issuer + "/common/v2.0", template, issuer + "/a/../b/v2.0", "a/../b", "", "OAuthCallback"},
+		"tid is the placeholder":      {issuer + "/common/v2.0", template, template, "{tenantid}", "", "OAuthCallback"},
+		"issuer is the template":      {issuer + "/common/v2.0", template, template, nil, "", "OAuthCallback"},
+		"foreign issuer":              {issuer + "/common/v2.0", template, "https://evil.example/" + tenant + "/v2.0", tenant, "", "OAuthCallback"},
+		"foreign template":            {issuer + "/common/v2.0", "https://evil.example/{tenantid}/v2.0", "", tenant, "", "OAuthSignin"},
+		"template with another end":   {issuer + "/common/v3.0", template, "", tenant, "", "OAuthSignin"},
+		"template whose ends overlap": {issuer + "/aab", issuer + "/aa{tenantid}aab", "", tenant, "", "OAuthSignin"},
+		"beginning of the issuer":     {issuer + "/common/v2.0", issuer + "/common/v2", "", tenant, "", "OAuthSignin"},
+		"template without a tenant":   {issuer + "//v2.0", template, "", tenant, "", "OAuthSignin"},
+		"token without an issuer":     {issuer + "/common/v2.0", template, "", "{tenantid}", "", "OAuthCallback"},
+		"a dot in the tenant":         {issuer + "/contoso.example/v2.0", template, issuer + "/contoso.example/v2.0", "contoso.example", "", ""},
+		"longest tenant":              {issuer + "/common/v2.0", template, issuer + "/" + strings.Repeat("t", 64) + "/v2.0", strings.Repeat("t", 64), "", ""},
+		"tenant too long":             {issuer + "/common/v2.0", template, issuer + "/" + strings.Repeat("t", 65) + "/v2.0", strings.Repeat("t", 65), "", "OAuthCallback"},
+		"tenant of other letters":     {issuer + "/common/v2.0", template, issuer + "/\u00e9/v2.0", "\u00e9", "", "OAuthCallback"},
+		"template too short":          {issuer + "/v2.0", template, "", tenant, "", "OAuthSignin"},
+		"template over two segments":  {issuer + "/a/b/v2.0", template, "", tenant, "", "OAuthSignin"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newIDP()
@@ -141,6 +150,9 @@ func TestEntra_TenantIssuer(t *testing.T) {
 				writeJSON(w, i.metadata)
 			}
 			i.claims["iss"], i.claims["tid"] = tt.iss, tt.tid
+			if tt.iss == "" {
+				i.claims["iss"] = nil
+			}
 			f := i.flow(provider.MicrosoftEntraID(func(p *provider.Provider) {
 				p.ClientID, p.ClientSecret, p.Issuer = clientID, secret, tt.configured
 			}))

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -43,8 +44,8 @@ func (s *Site) CallbackURL(b Base, raw string) (string, bool) {
 	if raw == "" || raw == "undefined" || raw == "null" {
 		return "", false
 	}
-	origin, rest, ok := splitOrigin(b, raw)
-	if !ok || !s.Trusted(b, origin) {
+	origin, rest := splitOrigin(b, raw)
+	if !s.Trusted(b, origin) {
 		return "", false
 	}
 	if rest == "" {
@@ -58,10 +59,10 @@ func (s *Site) CallbackURL(b Base, raw string) (string, bool) {
 	}
 	result := origin + path
 	if hasQuery {
-		result += "?" + encode(query, " \"#<>'")
+		result += "?" + encode(query, "\"#<>'")
 	}
 	if hasFragment {
-		result += "#" + encode(fragment, " \"<>`")
+		result += "#" + encode(fragment, "\"<>`")
 	}
 	return result, len(result) <= maxURL
 }
@@ -78,17 +79,17 @@ func clean(raw string) string {
 }
 
 // splitOrigin splits a URL after its origin, which is that of b if the URL is
-// relative.
-func splitOrigin(b Base, raw string) (origin, rest string, ok bool) {
+// relative, and empty if it is not valid.
+func splitOrigin(b Base, raw string) (origin, rest string) {
 	scheme, rest, absolute := cutScheme(raw)
 	slashes := len(rest) - len(strings.TrimLeft(rest, `/\`))
 	switch {
 	case !absolute && slashes < 2:
-		return b.Origin, rest, true
+		return b.Origin, rest
 	case !absolute:
 		scheme, _, _ = strings.Cut(b.Origin, ":")
 	case scheme != "http" && scheme != "https" || slashes < 2:
-		return "", "", false
+		return "", ""
 	}
 	// However many slashes there are, a browser skips them all.
 	rest = rest[slashes:]
@@ -97,21 +98,20 @@ func splitOrigin(b Base, raw string) (origin, rest string, ok bool) {
 		end = len(rest)
 	}
 	// This refuses a user name as well: no host has an '@'.
-	origin, ok = serialize(scheme, rest[:end])
-	return origin, rest[end:], ok
+	origin, _ = serialize(scheme, rest[:end])
+	return origin, rest[end:]
 }
+
+// schemePattern is a scheme with its colon (RFC 3986 §3.1).
+var schemePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
 
 // cutScheme splits off the scheme, in lower case. Without one the rest is raw.
 func cutScheme(raw string) (scheme, rest string, found bool) {
-	i := strings.IndexByte(raw, ':')
-	if i <= 0 || !isLetter(raw[0]) || strings.ContainsFunc(raw[:i], notSchemeChar) {
+	prefix := schemePattern.FindString(raw)
+	if prefix == "" {
 		return "", raw, false
 	}
-	return strings.ToLower(raw[:i]), raw[i+1:], true
-}
-
-func notSchemeChar(r rune) bool {
-	return !isAlnum(r) && r != '+' && r != '-' && r != '.'
+	return strings.ToLower(strings.TrimSuffix(prefix, ":")), raw[len(prefix):], true
 }
 
 // cleanPath resolves dot segments, also those written with %2e, and escapes the
@@ -133,17 +133,17 @@ func cleanPath(path string) string {
 				result = append(result, "")
 			}
 		default:
-			result = append(result, encode(segment, " \"#<>?^`{}"))
+			result = append(result, encode(segment, "\"#<>?^`{}"))
 		}
 	}
 	return "/" + strings.Join(result, "/")
 }
 
-// encode escapes the bytes of s that are in set, control characters and
+// encode escapes the bytes of s that are in set, spaces, control characters and
 // everything beyond ASCII. Escapes that are there already stay.
 func encode(s, set string) string {
 	const hex = "0123456789ABCDEF"
-	b := make([]byte, 0, len(s)+16)
+	b := make([]byte, 0, len(s))
 	for i := range len(s) {
 		c := s[i]
 		if c <= ' ' || c >= 0x7f || strings.IndexByte(set, c) >= 0 {
@@ -153,8 +153,4 @@ func encode(s, set string) string {
 		}
 	}
 	return string(b)
-}
-
-func isLetter(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }

@@ -239,6 +239,9 @@ func TestCallbackURL(t *testing.T) {
 		{"/ü?ü#ü", app + "/%C3%BC?%C3%BC#%C3%BC"},
 		{"/a\x00b\x7f", app + "/a%00b%7F"},
 		{"/%zz%2F%", app + "/%zz%2F%"},
+		{"/a!~?b!~#c!~", app + "/a!~?b!~#c!~"},
+		{"!a!", app + "/!a!"},
+		{"/a/b/..", app + "/a/"},
 		{"/a/./b/../c/%2E%2e/d/.", app + "/a/d/"},
 		{"/../../x/..", app + "/"},
 		{"/x\r\nSet-Cookie: a=b", app + "/xSet-Cookie:%20a=b"},
@@ -246,6 +249,7 @@ func TestCallbackURL(t *testing.T) {
 		{"/" + strings.Repeat("a", 2047), ""},
 		{"/" + strings.Repeat("ü", 700), ""},
 		{"/x" + strings.Repeat("\t", 2047), ""},
+		{"/x" + strings.Repeat("\t", 2046), app + "/x"},
 		{"/" + strings.Repeat("a", 2047-len(app)), app + "/" + strings.Repeat("a", 2047-len(app))},
 	}
 	s := site(t, origin.Config{URL: app, TrustedOrigins: []string{other}})

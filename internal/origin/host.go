@@ -38,17 +38,14 @@ func serialize(scheme, hostport string) (origin string, ok bool) {
 func canonicalHost(host string) (string, bool) {
 	if v6, ok := strings.CutPrefix(host, "["); ok {
 		v6, ok = strings.CutSuffix(v6, "]")
-		addr, err := netip.ParseAddr(v6)
+		addr, _ := netip.ParseAddr(v6) // the zero Addr is not IPv6
 		// Browsers write an IPv4-mapped address in another way than Go.
-		if !ok || err != nil || !addr.Is6() || addr.Is4In6() || addr.Zone() != "" {
+		if !ok || !addr.Is6() || addr.Is4In6() || addr.Zone() != "" {
 			return "", false
 		}
 		return "[" + addr.String() + "]", true
 	}
-	if host == "" || len(host) > 253 {
-		return "", false
-	}
-	if strings.ContainsFunc(host, notHostChar) {
+	if len(host) > 253 || strings.ContainsFunc(host, notHostChar) {
 		return "", false
 	}
 	host = strings.ToLower(host)
@@ -62,8 +59,8 @@ func canonicalHost(host string) (string, bool) {
 	// A browser takes a host whose last label is a number for an IPv4 address,
 	// in any of the old notations. Only the usual one is unambiguous.
 	if isNumber(label) {
-		addr, err := netip.ParseAddr(host)
-		return host, err == nil && addr.Is4()
+		_, err := netip.ParseAddr(host)
+		return host, err == nil
 	}
 	return host, true
 }
@@ -81,11 +78,8 @@ func isAlnum(r rune) bool {
 // isNumber reports whether a label is a number for a browser, decimal, octal or
 // hexadecimal (the "ends in a number" checker of the URL standard).
 func isNumber(label string) bool {
-	digits, hex := strings.CutPrefix(label, "0x")
-	for _, r := range digits {
-		if !('0' <= r && r <= '9') && !(hex && 'a' <= r && r <= 'f') {
-			return false
-		}
+	if digits, hex := strings.CutPrefix(label, "0x"); hex {
+		return strings.Trim(digits, "0123456789abcdef") == ""
 	}
-	return true
+	return strings.Trim(label, "0123456789") == ""
 }
