@@ -209,6 +209,62 @@ func TestRefresh_LateReplicaEndsNoSession(t *testing.T) {
 	}
 }
 
+// A formerStore is a connection to a former primary, which has an old copy of each session.
+type formerStore struct {
+	*store.Memory
+	old    *store.Record
+	cutOff atomic.Bool // there is no new connection
+}
+
+func (f *formerStore) FindSession(ctx context.Context, handle string) (*store.Record, error) {
+	switch {
+	case f.old != nil && !store.NeedsNewConnection(ctx):
+		r := *f.old
+		return &r, nil
+	case f.cutOff.Load():
+		return nil, apptest.ErrDown
+	}
+	return f.Memory.FindSession(ctx, handle)
+}
+
+// A process that reads from a former primary sends a refresh token that another process has
+// used.
+func TestRefresh_FormerPrimaryEndsNoSession(t *testing.T) {
+	for name, cutOff := range map[string]bool{"new connection": false, "no new connection": true} {
+		t.Run(name, func(t *testing.T) {
+			first := apptest.NewOpenIDApp(t)
+			shared := store.NewMemory(store.MemoryOptions{Now: first.Clock.Now})
+			former := &formerStore{Memory: shared}
+			present := apptest.NewReplica(t, first.IDP, first.Clock, func(c *apptest.OpenIDConfig) { c.Session.Store = shared })
+			alone := apptest.NewReplica(t, first.IDP, first.Clock, func(c *apptest.OpenIDConfig) { c.Session.Store = former })
+			present.SignIn()
+			handle := present.Cookie(apptest.SessionCookie)
+			var err error
+			if former.old, err = shared.FindSession(t.Context(), handle); err != nil {
+				t.Fatal(err)
+			}
+			former.cutOff.Store(cutOff)
+			alone.SetCookie(apptest.SessionCookie, handle)
+			first.Clock.Advance(6 * time.Minute)
+			want := present.AccessToken()
+
+			res := alone.Get("/private")
+			if res.StatusCode != http.StatusOK || len(res.SetCookies()) != 0 {
+				t.Errorf("the process at the former primary answers %d, with cookies %v", res.StatusCode, res.SetCookies())
+			}
+			if cutOff {
+				want = ""
+			}
+			if got := alone.AccessToken(); got != want {
+				t.Errorf("the process at the former primary has the access token %q, want %q", got, want)
+			}
+			if present.Session() == nil {
+				t.Error("the session ended")
+			}
+		})
+	}
+}
+
 func TestRefresh_PanicIsLogged(t *testing.T) {
 	apptest.EachOpenIDStorage(t, func(t *testing.T, storage func(*apptest.OpenIDConfig)) {
 		a := apptest.NewOpenIDApp(t, storage, func(c *apptest.OpenIDConfig) {

@@ -95,7 +95,10 @@ func (f *refresher) refresh(ctx context.Context, cs *CookieSet, s *Session) (ref
 }
 
 // refreshLocked locks the session while it refreshes, and looks first what
-// others did before it got the lock.
+// others did before it got the lock. Before a session ends because the provider
+// refused its refresh token, it is read again on a new connection to the store: what
+// was read may be from a former primary, and the token one that another process has
+// used since.
 func (f *refresher) refreshLocked(ctx context.Context, cs *CookieSet, id, handle string) (refreshed, error) {
 	if f.locker != nil {
 		lease, err := f.locker.Lock(ctx, f.realm+":refresh:"+id, leaseTTL)
@@ -107,8 +110,11 @@ func (f *refresher) refreshLocked(ctx context.Context, cs *CookieSet, id, handle
 	}
 	rejected := "" // a refresh token that the provider refused
 	for range maxRefreshes {
-		s := f.reader.Types.New()
-		if err := f.reader.open(ctx, cs, handle, s); err != nil {
+		s, find := f.reader.Types.New(), ctx
+		if rejected != "" {
+			find = store.WithNewConnection(ctx)
+		}
+		if err := f.reader.open(find, cs, handle, s); err != nil {
 			return refreshed{}, err
 		}
 		t := s.ProviderTokens

@@ -52,7 +52,7 @@ func (s *Store) Count(ctx context.Context, name string, n int, window time.Durat
 	call := rand.Text()[:12]
 	value, err := s.run(ctx, countScript, s.key(kindCount, hash(name)), n, store.MaxCount, window.Milliseconds(), call)
 	if err != nil {
-		return 0, fault(ctx, "count", err)
+		return 0, s.fault(ctx, "count", err)
 	}
 	return value, nil
 }

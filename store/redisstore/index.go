@@ -117,7 +117,7 @@ func (s *Store) ListSessions(ctx context.Context, realm, subject string, limit i
 		return nil
 	})
 	if err != nil {
-		return nil, fault(ctx, "list sessions", err)
+		return nil, s.fault(ctx, "list sessions", err)
 	}
 	return records, nil
 }
@@ -188,7 +188,7 @@ func (s *Store) end(ctx context.Context, index string, match func(*store.Record)
 		return err
 	})
 	if err != nil {
-		return ended, fault(ctx, "end sessions", err)
+		return ended, s.fault(ctx, "end sessions", err)
 	}
 	return ended, nil
 }

@@ -52,13 +52,13 @@ func (s *Store) Lock(ctx context.Context, name string, ttl time.Duration) (store
 	for {
 		taken, err := s.run(ctx, lockScript, l.key, l.owner, ttl.Milliseconds())
 		if err != nil {
-			return nil, fault(ctx, "lock", err)
+			return nil, s.fault(ctx, "lock", err)
 		}
 		if taken == 1 {
 			return l, nil
 		}
 		if err := pause(ctx); err != nil {
-			return nil, fault(ctx, "lock", err)
+			return nil, s.fault(ctx, "lock", err)
 		}
 	}
 }
@@ -81,7 +81,7 @@ func (l *lease) Extend(ctx context.Context, ttl time.Duration) error {
 	}
 	extended, err := l.store.run(ctx, extendScript, l.key, l.owner, ttl.Milliseconds())
 	if err != nil {
-		return fault(ctx, "extend a lease", err)
+		return l.store.fault(ctx, "extend a lease", err)
 	}
 	if extended != 1 {
 		return store.ErrLeaseLost

@@ -47,7 +47,7 @@ func (s *Store) Mark(ctx context.Context, name string, ttl time.Duration) (at in
 		err = errors.New("the server did not answer with the mark")
 	}
 	if err != nil {
-		return 0, false, fault(ctx, "mark", err)
+		return 0, false, s.fault(ctx, "mark", err)
 	}
 	return answer[0], answer[1] == 1, nil
 }
@@ -71,7 +71,7 @@ func (s *Store) Marked(ctx context.Context, names ...string) ([]int64, error) {
 		err = errors.New("the server did not answer with the marks")
 	}
 	if err != nil {
-		return nil, fault(ctx, "read marks", err)
+		return nil, s.fault(ctx, "read marks", err)
 	}
 	times := make([]int64, len(names))
 	for i, mark := range marks {
@@ -81,7 +81,7 @@ func (s *Store) Marked(ctx context.Context, names ...string) ([]int64, error) {
 		text, _ := mark.(string)
 		at, _, _ := strings.Cut(text, " ")
 		if times[i], err = strconv.ParseInt(at, 10, 64); err != nil {
-			return nil, fault(ctx, "read marks", errors.New("unreadable mark"))
+			return nil, s.fault(ctx, "read marks", errors.New("unreadable mark"))
 		}
 	}
 	return times, nil

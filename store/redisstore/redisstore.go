@@ -37,6 +37,11 @@
 // get an answer sends a command again: a Count then counts twice if another of the same
 // name came in between.
 //
+// After an error, at most once a second, a cluster is asked which server has which keys:
+// calls succeed again within about a second of a failover. A client of Sentinel connects
+// to the new primary as soon as a Sentinel has announced it. The guide to sessions of the
+// repository has what each topology guarantees.
+//
 // # Configuration of Redis
 //
 //   - maxmemory-policy noeviction, the default of Redis, but not of all who operate it.
@@ -49,7 +54,8 @@
 //   - appendonly yes. Without it a restart ends all sessions, and loses marks and counters.
 //   - Redis answers before its replicas have a write. A failover may therefore undo the
 //     last moments before it: a sign-in is lost, an ended session is back, a lease has two
-//     holders, an attempt is not counted. min-replicas-to-write makes that less likely.
+//     holders, an attempt is not counted. min-replicas-to-write 1 makes that less likely,
+//     and makes a primary that is cut off from its replicas refuse writes.
 //     Sessions should be short if that matters.
 //   - A user with the permissions that a store needs: ~nuxtauth:* +get +mget +set +getdel
 //     +del +pttl +pexpire +pexpireat +zadd +zrange +zrem +zremrangebyscore +time +eval
@@ -63,6 +69,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -94,6 +101,8 @@ type Store struct {
 	client  redis.UniversalClient
 	prefix  string
 	timeout time.Duration
+
+	reloaded atomic.Pointer[time.Time] // when the topology of a cluster was
 }
 
 var (
@@ -148,8 +157,10 @@ func (s *Store) run(ctx context.Context, script *redis.Script, key string, args 
 }
 
 // fault adds the operation to an error. If the context of the call has ended, the error
-// wraps that of the context, and one of a Redis without memory wraps [store.ErrFull].
-func fault(ctx context.Context, operation string, err error) error {
+// wraps that of the context, and one of a Redis without memory wraps [store.ErrFull]. Any
+// error makes the client of a cluster read its topology again.
+func (s *Store) fault(ctx context.Context, operation string, err error) error {
+	s.reload(ctx)
 	if ended := ctx.Err(); ended != nil {
 		return fmt.Errorf("redisstore: %s: %w", operation, ended)
 	}
@@ -161,6 +172,24 @@ func fault(ctx context.Context, operation string, err error) error {
 		return fmt.Errorf("redisstore: %s: %w: %w", operation, store.ErrFull, err)
 	}
 	return fmt.Errorf("redisstore: %s: %w", operation, err)
+}
+
+// reloadInterval is the least time between two reloads.
+const reloadInterval = time.Second
+
+// reload makes a client of a cluster read which server has which keys, after any error. By
+// itself it does so once in a minute, or after an answer that names another server, and a
+// server that has died gives none. It reads in a goroutine of its own, which ends with the
+// client.
+func (s *Store) reload(ctx context.Context) {
+	cluster, ok := s.client.(interface{ ReloadState(ctx context.Context) })
+	if !ok {
+		return
+	}
+	now, last := time.Now(), s.reloaded.Load()
+	if (last == nil || now.Sub(*last) >= reloadInterval) && s.reloaded.CompareAndSwap(last, &now) {
+		cluster.ReloadState(context.WithoutCancel(ctx))
+	}
 }
 
 // millis is a time as Redis takes it. A time before 1970 is in the past as well.

@@ -21,11 +21,11 @@ func (s *Store) CreateSession(ctx context.Context, r *store.Record) (string, err
 	e := &entry{Record: *r, key: key}
 	e.ID, e.Version = store.NewID(), 1
 	if err := s.index(ctx, e); err != nil { // first, see index
-		return "", fault(ctx, "create a session", err)
+		return "", s.fault(ctx, "create a session", err)
 	}
 	value, _ := e.encode()
 	if err := s.set(ctx, s.sessionKey(key), value, e); err != nil {
-		return "", fault(ctx, "create a session", err)
+		return "", s.fault(ctx, "create a session", err)
 	}
 	r.ID, r.Version = e.ID, e.Version
 	return handle, nil
@@ -37,7 +37,11 @@ func (s *Store) set(ctx context.Context, key string, value []byte, e *entry) err
 	return s.client.Do(ctx, "SET", key, value, "PXAT", millis(e.ExpiresAt)).Err()
 }
 
-// FindSession implements [store.Sessions].
+// FindSession implements [store.Sessions]. With [store.WithNewConnection] it asks on a new
+// connection to one server, or to the primary that Sentinel names now; if another has
+// become the primary, the client's connections to the former one end. The primary of a
+// cluster that is cut off answers no longer than its cluster-node-timeout: there
+// FindSession uses the connections of the client.
 func (s *Store) FindSession(ctx context.Context, handle string) (*store.Record, error) {
 	e, err := s.find(ctx, handle)
 	if err != nil {
@@ -56,18 +60,32 @@ func (s *Store) find(ctx context.Context, handle string) (*entry, error) {
 	}
 	bounded, cancel := s.bound(ctx)
 	defer cancel()
-	value, err := s.client.Get(bounded, s.sessionKey(key)).Result()
+	client := s.client
+	if server, ok := client.(*redis.Client); ok && store.NeedsNewConnection(ctx) {
+		again := redis.NewClient(oneConnection(server.Options()))
+		defer func() { _ = again.Close() }()
+		client = again
+	}
+	value, err := client.Get(bounded, s.sessionKey(key)).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil, store.ErrNotFound
 	}
 	if err != nil {
-		return nil, fault(ctx, "find a session", err)
+		return nil, s.fault(ctx, "find a session", err)
 	}
 	e, err := decode(key, value)
 	if err != nil {
-		return nil, fault(ctx, "find a session", err)
+		return nil, s.fault(ctx, "find a session", err)
 	}
 	return e, nil
+}
+
+// oneConnection returns the options of a client with one connection to the same server. Its
+// dialer is that of the other client, which asks Sentinel if there is one.
+func oneConnection(o *redis.Options) *redis.Options {
+	one := *o
+	one.PoolSize, one.MaxActiveConns, one.MinIdleConns, one.PipelinePoolSize = 1, 1, 0, -1
+	return &one
 }
 
 // replaceScript writes a session that exists and has a version.
@@ -106,13 +124,13 @@ func (s *Store) ReplaceSession(ctx context.Context, handle string, r *store.Reco
 	e.Claims, e.SeenAt, e.ExpiresAt, e.IP, e.UserAgent = r.Claims, r.SeenAt, r.ExpiresAt, r.IP, r.UserAgent
 	e.Version++
 	if err := s.index(ctx, e); err != nil { // first, see index
-		return "", fault(ctx, "replace a session", err)
+		return "", s.fault(ctx, "replace a session", err)
 	}
 	value, write := e.encode()
 	done, err := s.run(ctx, replaceScript, s.sessionKey(e.key), r.Version, value, write, millis(e.ExpiresAt))
 	switch {
 	case err != nil:
-		return "", fault(ctx, "replace a session", err)
+		return "", s.fault(ctx, "replace a session", err)
 	case done < 0:
 		return "", store.ErrNotFound
 	case done == 0:
@@ -138,7 +156,7 @@ func (s *Store) DeleteSession(ctx context.Context, handle string) error {
 		return nil
 	}
 	if err != nil {
-		return fault(ctx, "end a session", err)
+		return s.fault(ctx, "end a session", err)
 	}
 	if e, err := decode(key, value); err == nil {
 		s.unindex(ctx, e)

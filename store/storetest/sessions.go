@@ -59,6 +59,11 @@ func (o options) roundTrip(t *testing.T, st store.Sessions) {
 	}
 	same(t, find(t, st, handle), r)
 	same(t, find(t, st, handle), r)
+	again, err := st.FindSession(store.WithNewConnection(t.Context()), handle)
+	if err != nil {
+		t.Fatalf("FindSession on a new connection: %v", err)
+	}
+	same(t, again, r)
 
 	bare := &store.Record{Realm: realm, Subject: unique("user"), CreatedAt: time.Now(), SeenAt: time.Now(), ExpiresAt: later()}
 	same(t, find(t, st, create(t, st, bare)), bare)
