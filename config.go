@@ -136,9 +136,10 @@ type SessionConfig struct {
 	// Store stores the sessions on the server; the cookie holds a random handle.
 	// They can be listed and revoked, if the store is a [store.Index], and hold
 	// more than a cookie. A store that fails signs no user out and none in: the
-	// request is treated as signed out, and [Auth.Require] answers 503. Two Auths
-	// that share a store need two values of Cookies.Prefix. Nil stores each session
-	// in its cookie.
+	// request is treated as signed out, and [Auth.Require] answers 503. In a
+	// store.Index a user has at most 1,000 sessions: beyond them, a sign-in, or
+	// [Auth.Issue], ends the oldest. Two Auths that share a store need two values of
+	// Cookies.Prefix. Nil stores each session in its cookie.
 	Store store.Sessions
 
 	// AdoptCookies moves sessions that were in their cookies, before there was
@@ -152,8 +153,9 @@ type SessionConfig struct {
 	// DenyList records ended sessions when sessions are stored in cookies, so that
 	// a copied cookie stops working after the sign-out, and [Auth.RevokeSessions]
 	// works. It is queried on every request with a session; if it fails, the request
-	// is handled as with a failing Store. Nil: a copied cookie works until it
-	// expires. Not allowed together with Store.
+	// is handled as with a failing Store. It has 100 sessions of a user: where more
+	// end within MaxAge, each sign-out ends all sessions of the user. Nil: a copied
+	// cookie works until it expires. Not allowed together with Store.
 	DenyList store.Marks
 
 	// CacheFor is how long the result of the JWT and Session callbacks is reused for

@@ -256,16 +256,13 @@ type SessionInfo struct {
 	Current   bool    `json:"current"`            // the session of the request
 }
 
-// maxListed is how many sessions ListSessions returns at most.
-const maxListed = 1000
-
 // ListSessions lists the sessions of a user that have not ended, the newest first, 1,000
-// at most. Pass the gin.Context as ctx to have the session of the request marked as
-// Current. The error wraps [store.ErrUnsupported] if sessions are stored in their
-// cookies, or in a store that is no [store.Index], and [ErrUnavailable] if the store
-// does not answer.
+// at most, which are all: see [SessionConfig].Store. Pass the gin.Context as ctx to have the
+// session of the request marked as Current. The error wraps [store.ErrUnsupported] if
+// sessions are stored in their cookies, or in a store that is no [store.Index], and
+// [ErrUnavailable] if the store does not answer.
 func (a *Auth[T, S]) ListSessions(ctx context.Context, subject string) ([]SessionInfo, error) {
-	records, err := a.sessions.List(ctx, subject, maxListed)
+	records, err := a.sessions.List(ctx, subject, session.MaxSessions)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ type MemoryOptions struct {
 	// 1,000,000.
 	MaxMarks int
 	// MaxCounts is the largest number of counters, of about 140 bytes each; 0 means
-	// 1,000,000.
+	// 1,000,000. A deny-list has one for each user with a session that has ended.
 	MaxCounts int
 	// Now is the clock of all that expires, except leases, and of the times of
 	// marks; nil means time.Now.

@@ -2,9 +2,8 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -13,10 +12,18 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
+// A provider can send any number of logout tokens, each of which is remembered until it
+// expires, within this window.
+const (
+	maxLogouts   = 100_000
+	logoutWindow = 15 * time.Minute
+)
+
 var (
-	errReplayed  = errors.New("the logout token was used before")
-	errNotOpenID = errors.New("it is not an OpenID provider of the configuration")
-	errNoLogout  = errors.New("back-channel logout is off for this provider: set its BackchannelLogout")
+	errReplayed       = errors.New("the logout token was used before")
+	errNotOpenID      = errors.New("it is not an OpenID provider of the configuration")
+	errNoLogout       = errors.New("back-channel logout is off for this provider: set its BackchannelLogout")
+	errTooManyLogouts = fmt.Errorf("the provider has sent more than %d logout tokens within %v", maxLogouts, logoutWindow)
 )
 
 // BackchannelLogout ends the sessions that a logout token names (OpenID Connect
@@ -53,12 +60,14 @@ func (c *Call) endByLogoutToken(raw string) error {
 	if err != nil {
 		return err
 	}
-	id := sha256.Sum256([]byte(t.ID)) // of any length
-	used := c.cfg.Realm + ":logout:" + c.providerID + ":" + base64.RawURLEncoding.EncodeToString(id[:])
+	used := session.MarkName(c.cfg.Realm, "logout", c.providerID, t.ID)
 	if at, err := c.cfg.LogoutReplay.Marked(ctx, used); err != nil {
 		return session.Transient(err)
 	} else if at[0] != 0 {
 		return errReplayed
+	}
+	if c.logouts.add(ctx, "logout-tokens:"+c.providerID, 1, logoutWindow) > maxLogouts {
+		return session.Transient(errTooManyLogouts)
 	}
 	n, err := c.endSessionsOf(ctx, t)
 	if err != nil {

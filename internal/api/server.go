@@ -36,8 +36,8 @@ type Config struct {
 	Callbacks Callbacks
 	Limit     LimitConfig
 
-	// Counter counts attempts to sign in, and the states of sign-ins that were used,
-	// for all processes. Nil: each process counts for itself.
+	// Counter counts attempts to sign in, the states of sign-ins that were used, and logout
+	// tokens, for all processes. Nil: each process counts for itself.
 	Counter store.Counter
 
 	Pages       *page.Pages
@@ -97,6 +97,7 @@ type Server struct {
 	actions map[string]bool // with a route, of any method
 	limiter *limiter
 	states  *counter // of sign-ins, which are accepted once
+	logouts *counter // of logout tokens by provider
 }
 
 // New returns a server.
@@ -105,6 +106,7 @@ func New(cfg Config) *Server {
 		cfg: cfg, routes: make(map[routeKey]*Route, len(cfg.Routes)), actions: make(map[string]bool),
 		limiter: &limiter{cfg.Limit, newCounter(cfg, "attempts to sign in")},
 		states:  newCounter(cfg, "states of sign-ins"),
+		logouts: newCounter(cfg, "logout tokens"),
 	}
 	for i := range cfg.Routes {
 		r := &cfg.Routes[i]

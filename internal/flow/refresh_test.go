@@ -273,7 +273,7 @@ func TestRefresh_ForgedIDToken(t *testing.T) {
 		"alg none":       func(i *idp) { i.method, i.key = jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType },
 		"HS256, secret":  func(i *idp) { i.method, i.key = jwt.SigningMethodHS256, []byte(secret) },
 		"garbage":        func(i *idp) { i.answer["id_token"] = "a.b.c" },
-		"dots":           func(i *idp) { i.answer["id_token"] = strings.Repeat(".", 100_000) },
+		"dots":           func(i *idp) { i.answer["id_token"] = strings.Repeat(".", 30_000) },
 		"a logout token": func(i *idp) { i.header["typ"] = "logout+jwt" },
 		"unknown kid":    func(i *idp) { i.header["kid"] = "x" },
 	} {

@@ -18,6 +18,9 @@ const (
 	maxToken  = 64 << 10 // bytes of a signed token
 	maxHeader = 16 << 10 // bytes of its header, encoded
 	skew      = 60       // seconds of tolerated clock skew
+
+	maxSubject = 255 // bytes of a sub (OpenID Connect Core §2)
+	maxSession = 512 // bytes of a sid, for which the standards have no limit
 )
 
 // tokenClaims are the claims by which a token of the provider is checked (OpenID Connect
@@ -159,7 +162,8 @@ func (m *metadata) checkTokenIssuer(c *tokenClaims) error {
 	return nil
 }
 
-// checkClaims checks the audience and the times of a token.
+// checkClaims checks the audience and the times of a token, and the size of what sessions
+// and stores keep of it.
 func (f *Flow) checkClaims(c *tokenClaims) error {
 	if !slices.Contains(c.Audience, f.provider.ClientID) {
 		return errors.New("the audience does not contain this client")
@@ -169,6 +173,9 @@ func (f *Flow) checkClaims(c *tokenClaims) error {
 	}
 	if c.AuthorizedParty != nil && *c.AuthorizedParty != f.provider.ClientID {
 		return fmt.Errorf("the authorized party is %s, not this client", quote(*c.AuthorizedParty))
+	}
+	if len(c.Subject) > maxSubject || len(text(c.Session)) > maxSession {
+		return fmt.Errorf("the sub has %d bytes and the sid %d, and at most %d and %d are accepted", len(c.Subject), len(text(c.Session)), maxSubject, maxSession)
 	}
 	return f.checkTimes(c)
 }

@@ -96,6 +96,10 @@ type tokenResponse struct {
 	extra jsontext.Value // all others
 }
 
+// maxAccountToken is the size of the largest access, refresh or ID token, in bytes. Those of
+// providers have a few thousand; a session with ProviderTokens has all three.
+const maxAccountToken = 32 << 10
+
 // account returns the account of a response of the token endpoint.
 func (f *Flow) account(body []byte) (*provider.Account, error) {
 	var r tokenResponse
@@ -107,6 +111,13 @@ func (f *Flow) account(body []byte) (*provider.Account, error) {
 	}
 	if !strings.EqualFold(r.TokenType, "Bearer") {
 		return nil, fmt.Errorf("the token_type is %s, not Bearer", quote(r.TokenType))
+	}
+	for _, token := range []struct{ name, value string }{
+		{"access_token", r.AccessToken}, {"refresh_token", r.RefreshToken}, {"id_token", r.IDToken},
+	} {
+		if len(token.value) > maxAccountToken {
+			return nil, fmt.Errorf("the %s has %d bytes, and at most %d are accepted", token.name, len(token.value), maxAccountToken)
+		}
 	}
 	account := &provider.Account{
 		Provider:     f.provider.ID,

@@ -22,6 +22,7 @@ type Abilities struct {
 	DenyList store.Marks
 	Adopt    bool
 
+	inMemory  bool   // the store or the deny-list is in the memory of this process
 	storeType string // for errors
 }
 
@@ -57,6 +58,11 @@ func NewAbilities(log *slog.Logger, in Storage) (Abilities, error) {
 	if marks, ok := store.As[store.Marks](s); ok {
 		a.Marks = guard.Marks(log, marks)
 	}
+	for _, s := range []any{in.Store, in.DenyList} {
+		if _, ok := store.As[*store.Memory](s); ok {
+			a.inMemory = true
+		}
+	}
 	err := a.check(in)
 	if in.Adopt && a.Marks != nil {
 		a.DenyList = a.Marks
@@ -85,9 +91,11 @@ func (a Abilities) check(in Storage) error {
 }
 
 // LogoutReplay remembers the logout tokens that were used: where all processes see
-// it, or else in this one.
+// it, or else in this one. A [store.Memory] is bounded: the tokens must not take the place
+// of ended sessions, so that they are in another.
 func (a Abilities) LogoutReplay(now func() time.Time) store.Marks {
 	switch {
+	case a.inMemory:
 	case a.DenyList != nil:
 		return a.DenyList
 	case a.Marks != nil:

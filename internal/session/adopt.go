@@ -62,7 +62,7 @@ func (m *Manager) adopt(ctx context.Context, s *Session, r *store.Record) (handl
 // adoptOnce is adopt for one request of this process.
 func (m *Manager) adoptOnce(ctx context.Context, s *Session, r *store.Record) (string, error) {
 	if id := s.found.id; id != "" && m.denyList.marks != nil {
-		_, first, err := m.denyList.marks.Mark(ctx, m.realm+":adopting:"+id, adoptionWindow)
+		_, first, err := m.denyList.marks.Mark(ctx, m.denyList.adopting(id), adoptionWindow)
 		if err != nil {
 			return "", err
 		}

@@ -2,8 +2,11 @@ package session
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
-	"strconv"
+	"log/slog"
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/store"
@@ -12,41 +15,84 @@ import (
 
 // A denyList has the sessions that were ended before their tokens expire: by name,
 // and by what they belong to. Without marks it has none.
-//
-// The names begin with the realm. They are a format that replicas of two releases
-// share.
 type denyList struct {
 	marks  store.Marks
 	realm  string
 	sealed bool // sessions in cookies can be ended apart from those of the store
+
+	// For those that add marks.
+	ttl     time.Duration
+	counter store.Counter
+	log     *slog.Logger
 }
 
 var errRevoked = fmt.Errorf("%w: it was revoked", token.ErrInvalid)
 
+// maxRealm is the size up to which a realm is in a name as it is.
+const maxRealm = 48
+
+// MarkName is the name of a mark or of a counter: the realm, of what kind it is, and a key
+// of the parts, which may come from outside. It has at most 120 bytes if the kind has 20.
+// Names are a format that replicas of two releases share.
+func MarkName(realm, kind string, parts ...string) string {
+	var b [keySize]byte
+	appendKey(b[:0], parts)
+	return shortRealm(realm) + ":" + kind + ":" + string(b[:])
+}
+
+// keyName is the name of a mark or of a counter with this key.
+func keyName(realm, kind, key string) string { return shortRealm(realm) + ":" + kind + ":" + key }
+
+func shortRealm(realm string) string {
+	if len(realm) > maxRealm {
+		return key(realm)
+	}
+	return realm
+}
+
+const keySize = (sha256.Size*8 + 5) / 6 // in base64url
+
+// key is the SHA-256 of parts of any length. Other parts, or the same text divided in
+// another way, have another key.
+func key(parts ...string) string { return string(appendKey(nil, parts)) }
+
+func appendKey(b []byte, parts []string) []byte {
+	text := make([]byte, 0, 256)
+	for _, part := range parts {
+		text = binary.AppendUvarint(text, uint64(len(part)))
+		text = append(text, part...)
+	}
+	sum := sha256.Sum256(text)
+	return base64.RawURLEncoding.AppendEncode(b, sum[:])
+}
+
 // session is the name of one session.
-func (d denyList) session(id string) string { return d.realm + ":session:" + id }
+func (d denyList) session(id string) string { return MarkName(d.realm, "session", id) }
 
 // userSession is the name of a session by its user and the ID that the user was
 // shown: with the ID of another user's session it is that of no session.
 func (d denyList) userSession(subject, id string) string {
-	return d.realm + ":session:" + strconv.Itoa(len(subject)) + ":" + subject + ":" + id
+	return MarkName(d.realm, "user-session", subject, id)
 }
 
 // subject is the name of all sessions of a user.
-func (d denyList) subject(subject string) string { return d.realm + ":subject:" + subject }
+func (d denyList) subject(subject string) string { return MarkName(d.realm, "subject", subject) }
 
 // sealedOf is the name of the sessions of a user that are still in cookies, while
 // sessions are moved into a store.
-func (d denyList) sealedOf(subject string) string { return d.realm + ":sealed:" + subject }
+func (d denyList) sealedOf(subject string) string { return MarkName(d.realm, "sealed", subject) }
+
+// adopting is the name of a session that is being moved into a store.
+func (d denyList) adopting(id string) string { return MarkName(d.realm, "adopting", id) }
 
 // providerSession is the name of the sessions that came from a session at a provider.
 func (d denyList) providerSession(provider, session string) string {
-	return d.realm + ":idp:" + provider + ":sid:" + session
+	return MarkName(d.realm, "idp-sid", provider, session)
 }
 
 // providerSubject is the name of the sessions that came from a user at a provider.
 func (d denyList) providerSubject(provider, subject string) string {
-	return d.realm + ":idp:" + provider + ":sub:" + subject
+	return MarkName(d.realm, "idp-sub", provider, subject)
 }
 
 // atIssuer returns the name of a user or of a session at a provider, "" if there is none.
@@ -136,16 +182,6 @@ func (d denyList) changeSubject(ctx context.Context, s *Session) error {
 		s.Claims.Origin.Since = max(s.Claims.Origin.Since, s.latest)
 	}
 	return err
-}
-
-// mark notes for a time that the sessions with each name have ended.
-func (d denyList) mark(ctx context.Context, ttl time.Duration, names ...string) error {
-	for _, name := range names {
-		if _, _, err := d.marks.Mark(ctx, name, ttl); err != nil {
-			return Transient(err)
-		}
-	}
-	return nil
 }
 
 // since is the revocation up to which the sign-in of a session is known to be

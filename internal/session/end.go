@@ -9,8 +9,9 @@ import (
 )
 
 // end ends a session that was found, for copies of its cookie too where there is a
-// store or a deny-list to do it, also when the request is over.
-func (m *Manager) end(ctx context.Context, s *Session) error {
+// store or a deny-list to do it, also when the request is over. next is the session that
+// begins in its place, nil if there is none.
+func (m *Manager) end(ctx context.Context, s, next *Session) error {
 	ctx = context.WithoutCancel(ctx)
 	defer m.cache.deleteSession(s)
 	if s.stored() {
@@ -18,22 +19,30 @@ func (m *Manager) end(ctx context.Context, s *Session) error {
 			return Transient(err)
 		}
 	}
-	return m.endID(ctx, s.found.id)
+	return m.endID(ctx, m.deniedRef(s), next)
 }
 
-// endID ends the session with an ID for all its cookies, where there is a deny-list.
-func (m *Manager) endID(ctx context.Context, id string) error {
-	if m.denyList.marks == nil || id == "" {
+// deniedRef refers to a session in the deny-list, if there is one.
+func (m *Manager) deniedRef(s *Session) (ref Reference) {
+	if m.denyList.marks != nil && s.found.id != "" {
+		ref.User, ref.Session = key(s.found.subject), key(s.found.id)
+	}
+	return ref
+}
+
+// endID ends a session for all its cookies, where there is a deny-list.
+func (m *Manager) endID(ctx context.Context, ref Reference, next *Session) error {
+	if m.denyList.marks == nil || ref.Session == "" {
 		return nil
 	}
 	defer m.cache.clear() // other cookies of the session may be cached, under values that are not known here
-	return m.denyList.mark(ctx, m.denyListTTL(), m.denyList.session(id))
+	return m.denyList.endSession(ctx, ref.User, keyName(m.realm, "session", ref.Session), next)
 }
 
 // endValue ends the session of a cookie's value, and returns it, nil if there is
 // none. One that has expired, or whose claims can't be read, is ended too, but not
-// returned.
-func (m *Manager) endValue(ctx context.Context, cs *CookieSet, value string) (*Session, error) {
+// returned. next is that of end.
+func (m *Manager) endValue(ctx context.Context, cs *CookieSet, value string, next *Session) (*Session, error) {
 	s := m.types().New()
 	err := m.reader.open(ctx, cs, value, s)
 	if err != nil && isTransient(ctx, err) {
@@ -43,13 +52,23 @@ func (m *Manager) endValue(ctx context.Context, cs *CookieSet, value string) (*S
 	if !s.isFound() {
 		return nil, nil
 	}
-	if err := m.end(ctx, s); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, m.endOver(ctx, s, next)
+	}
+	return s, m.end(ctx, s, next)
+}
+
+// endOver ends a session that is over. A copy of its cookie may sign out again and again: if
+// the deny-list has it, it must not count as another session of the user.
+func (m *Manager) endOver(ctx context.Context, s, next *Session) error {
+	err := m.denyList.check(ctx, s)
+	if err != nil && isTransient(ctx, err) {
+		return err
 	}
 	if err != nil {
-		return nil, nil
+		s.found.id = ""
 	}
-	return s, nil
+	return m.end(ctx, s, next)
 }
 
 // endRejected ends a session if the application or its provider has rejected it.
@@ -57,7 +76,7 @@ func (m *Manager) endRejected(ctx context.Context, s *Session) {
 	if s.State != Rejected {
 		return
 	}
-	if err := m.end(ctx, s); err != nil {
+	if err := m.end(ctx, s, nil); err != nil {
 		m.log.ErrorContext(ctx, "nuxtauth: a session that was rejected could not be ended for copies of its cookie", "error", err)
 	}
 }
@@ -81,7 +100,7 @@ func (m *Manager) clear(r Request, c Credential) {
 func (m *Manager) SignOut(r Request, current *Session) (ended *Session, err error) {
 	ctx := context.WithoutCancel(r.Context())
 	for _, value := range allValues(r, current) {
-		s, err := m.endValue(ctx, r.Cookies, value)
+		s, err := m.endValue(ctx, r.Cookies, value, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +136,8 @@ type Reference struct {
 	Subject string `json:"sub,omitzero"` // of the record, with its ID, in a store that finds sessions by these
 	Record  string `json:"id,omitzero"`
 	Handle  string `json:"handle,omitzero"` // in a store that does not
-	Session string `json:"sid,omitzero"`    // the ID in the deny-list
+	Session string `json:"sid,omitzero"`    // the key of its ID in the deny-list, with that of its user
+	User    string `json:"user,omitzero"`
 }
 
 // PreviousRef returns the reference to the session that the request carries in its
@@ -130,9 +150,7 @@ func (m *Manager) PreviousRef(r Request) (ref Reference) {
 		if m.reader.open(r.Context(), r.Cookies, value, s) != nil {
 			continue
 		}
-		if m.denyList.marks != nil {
-			ref.Session = s.found.id
-		}
+		ref = m.deniedRef(s)
 		switch {
 		case s.stored() && m.index != nil:
 			ref.Subject, ref.Record = s.record.Subject, s.record.ID
@@ -147,9 +165,9 @@ func (m *Manager) PreviousRef(r Request) (ref Reference) {
 }
 
 // endPrevious ends the sessions that the browser had before a sign-in: those of cookies
-// with these values, and that of a reference. A fault is logged: the new session has
+// with these values, and that of a reference. A fault is logged: the new session, next, has
 // begun.
-func (m *Manager) endPrevious(r Request, values []string, ref Reference) {
+func (m *Manager) endPrevious(r Request, values []string, ref Reference, next *Session) {
 	ctx := context.WithoutCancel(r.Context())
 	log := func(err error) {
 		if err != nil {
@@ -160,19 +178,19 @@ func (m *Manager) endPrevious(r Request, values []string, ref Reference) {
 		values = append(values, ref.Handle)
 	}
 	for _, value := range values {
-		_, err := m.endValue(ctx, r.Cookies, value)
+		_, err := m.endValue(ctx, r.Cookies, value, next)
 		log(err)
 	}
-	log(m.endReference(ctx, ref))
+	log(m.endReference(ctx, ref, next))
 }
 
 // endReference ends the session that a reference names by its IDs.
-func (m *Manager) endReference(ctx context.Context, ref Reference) error {
+func (m *Manager) endReference(ctx context.Context, ref Reference, next *Session) error {
 	if ref.Record != "" && m.index != nil {
 		defer m.cache.deleteRecord(ref.Record)
 		if _, err := m.index.DeleteSessionByID(ctx, m.realm, ref.Subject, ref.Record); err != nil {
 			return Transient(err)
 		}
 	}
-	return m.endID(ctx, ref.Session)
+	return m.endID(ctx, ref, next)
 }

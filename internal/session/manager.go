@@ -68,6 +68,10 @@ func New(cfg Config) *Manager {
 		m.reader.moved = m.adopter.handle
 	}
 	m.denyList = m.reader.denyList()
+	m.denyList.ttl, m.denyList.counter, m.denyList.log = denyListTTL(cfg.Lifetime), a.Counter, cfg.Log
+	if a.Counter == nil {
+		m.denyList.counter = store.NewMemory(store.MemoryOptions{Now: cfg.Now})
+	}
 	m.refresher = newRefresher(cfg, &m.reader, m.save)
 	if cfg.CacheFor > 0 {
 		m.cache = newCache(cfg.CacheFor, m.size, cfg.Log, cfg.Now)

@@ -151,4 +151,6 @@ func (r *Reader) check(ctx context.Context, s *Session) error {
 	return r.denyList().check(ctx, s)
 }
 
-func (r *Reader) denyList() denyList { return denyList{r.DenyList, r.Realm, r.Adopt} }
+func (r *Reader) denyList() denyList {
+	return denyList{marks: r.DenyList, realm: r.Realm, sealed: r.Adopt}
+}

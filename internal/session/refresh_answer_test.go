@@ -128,7 +128,7 @@ func TestRefresh_ExpiredAnswersAreBounded(t *testing.T) {
 }
 
 func TestRefresh_TooLargeAnswerIsLogged(t *testing.T) {
-	for _, size := range []int{40_000, 70_000} {
+	for _, size := range []int{30_000, 32 << 10} {
 		a, _ := newAnsweringApp(t, func(request int) map[string]any {
 			if request == 0 {
 				return map[string]any{"expires_in": 60}
@@ -161,5 +161,32 @@ func TestAccessToken_ProviderGaveNone(t *testing.T) {
 	a.Post("/api/auth/callback/credentials", a.CredentialsForm("ada", "lovelace"))
 	if a.Get("/token"); token != "" || !errors.Is(got, nuxtauth.ErrNoAccessToken) {
 		t.Errorf("AccessToken returns %q, %v", token, got)
+	}
+}
+
+// A token that no session takes is a fault of the provider, which ends no session.
+func TestRefresh_OversizedTokenEndsNoSession(t *testing.T) {
+	for _, name := range []string{"access_token", "refresh_token", "id_token"} {
+		t.Run(name, func(t *testing.T) {
+			apptest.EachOpenIDStorage(t, func(t *testing.T, storage func(*apptest.OpenIDConfig)) {
+				a, refreshes := newAnsweringApp(t, func(request int) map[string]any {
+					if request == 1 {
+						return map[string]any{"expires_in": 3600, name: strings.Repeat("x", 32<<10+1)}
+					}
+					return map[string]any{"expires_in": 60}
+				}, storage)
+				a.Clock.Advance(50 * time.Second)
+				if got := a.AccessToken(); got != "access 0" || refreshes() != 1 || a.Session() == nil {
+					t.Errorf("access token %.20q after %d token requests", got, refreshes())
+				}
+				a.Clock.Advance(20 * time.Second)
+				if got := a.AccessToken(); got != "access 2" || a.Session() == nil {
+					t.Errorf("after the fault the access token is %.20q", got)
+				}
+				if log := a.Log.String(); !strings.Contains(log, name+" has 32769 bytes") {
+					t.Errorf("the log does not name it: %.500s", log)
+				}
+			})
+		})
 	}
 }

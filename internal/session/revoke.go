@@ -12,7 +12,7 @@ import (
 
 // denyListTTL is how long a revocation is remembered: as long as a token of before
 // it can be valid.
-func (m *Manager) denyListTTL() time.Duration { return m.lifetime.MaxAge + time.Hour }
+func denyListTTL(l Lifetime) time.Duration { return l.MaxAge + time.Hour }
 
 // unsupported says that the configuration can't do something, and what to set.
 func (m *Manager) unsupported(what, set string) error {
@@ -34,12 +34,17 @@ func (m *Manager) List(ctx context.Context, subject string, limit int) ([]*store
 	return records, nil
 }
 
+// markAll returns a function that marks names in the deny-list.
+func markAll(names ...string) func(context.Context, denyList) error {
+	return func(ctx context.Context, d denyList) error { return d.mark(ctx, names...) }
+}
+
 // A selection is a set of sessions that end together: in the store, in the
 // deny-list, or in both while sessions are being moved into the store.
 type selection struct {
 	what  string
 	index func(ctx context.Context, i store.Index) (int, error)
-	names []string // in the deny-list; nil for one that it can't express
+	mark  func(ctx context.Context, d denyList) error // nil for what a deny-list can't express
 }
 
 // revoke ends what sel selects, also when the request is over. The deny-list
@@ -49,13 +54,13 @@ func (m *Manager) revoke(ctx context.Context, sel selection) (int, error) {
 	if m.index == nil && (m.store != nil || m.denyList.marks == nil) {
 		return 0, m.unsupported(sel.what, "Session.Store or Session.DenyList")
 	}
-	if m.denyList.marks != nil && sel.names == nil {
+	if m.denyList.marks != nil && sel.mark == nil {
 		return 0, fmt.Errorf("nuxtauth: %s: %w: a deny-list can't spare a session: set Session.Store", sel.what, store.ErrUnsupported)
 	}
 	ctx = context.WithoutCancel(ctx)
 	defer m.cache.clear()
 	if m.denyList.marks != nil {
-		if err := m.denyList.mark(ctx, m.denyListTTL(), sel.names...); err != nil {
+		if err := sel.mark(ctx, m.denyList); err != nil {
 			return 0, fmt.Errorf("nuxtauth: %s: %w", sel.what, err)
 		}
 	}
@@ -84,13 +89,15 @@ func (m *Manager) RevokeSession(ctx context.Context, subject, id string) (bool, 
 	if err := empty("RevokeSession", subject, id); err != nil {
 		return false, err
 	}
-	names := []string{m.denyList.userSession(subject, id)}
-	if m.reader.Adopt { // the ID is that of the record: copies of the cookie that it came from have another one
-		names = append(names, m.denyList.sealedOf(subject))
-	}
 	n, err := m.revoke(ctx, selection{
-		what:  "revoke a session",
-		names: names,
+		what: "revoke a session",
+		mark: func(ctx context.Context, d denyList) error {
+			err := d.endSession(ctx, key(subject), d.userSession(subject, id), nil)
+			if err == nil && d.sealed { // the ID is that of the record: copies of the cookie that it came from have another one
+				err = d.mark(ctx, d.sealedOf(subject))
+			}
+			return err
+		},
 		index: func(ctx context.Context, i store.Index) (int, error) {
 			found, err := i.DeleteSessionByID(ctx, m.realm, subject, id)
 			if found {
@@ -108,8 +115,8 @@ func (m *Manager) RevokeSessions(ctx context.Context, subject string) (int, erro
 		return 0, err
 	}
 	return m.revoke(ctx, selection{
-		what:  "revoke sessions",
-		names: []string{m.denyList.subject(subject)},
+		what: "revoke sessions",
+		mark: markAll(m.denyList.subject(subject)),
 		index: func(ctx context.Context, i store.Index) (int, error) {
 			return i.DeleteSessions(ctx, m.realm, subject, "")
 		},
@@ -132,7 +139,7 @@ func (m *Manager) RevokeOtherSessions(ctx context.Context, s *Session) (int, err
 		},
 	}
 	if m.reader.Adopt { // the others may still live in cookies
-		sel.names = []string{m.denyList.sealedOf(s.record.Subject)}
+		sel.mark = markAll(m.denyList.sealedOf(s.record.Subject))
 	}
 	return m.revoke(ctx, sel)
 }
@@ -154,8 +161,8 @@ func (m *Manager) RevokeProviderSession(ctx context.Context, provider, issuer, s
 		names[i] = m.denyList.providerSession(provider, id)
 	}
 	return m.revoke(ctx, selection{
-		what:  "revoke the sessions of a session at a provider",
-		names: names,
+		what: "revoke the sessions of a session at a provider",
+		mark: func(ctx context.Context, d denyList) error { return d.endOfProvider(ctx, provider, names...) },
 		index: func(ctx context.Context, i store.Index) (n int, err error) {
 			for _, id := range ids {
 				if n, err = i.DeleteProviderSession(ctx, m.realm, provider, id); n > 0 || err != nil {
@@ -175,8 +182,10 @@ func (m *Manager) RevokeProviderSubject(ctx context.Context, provider, issuer, s
 	}
 	subject = atIssuer(issuer, subject)
 	return m.revoke(ctx, selection{
-		what:  "revoke the sessions of a user at a provider",
-		names: []string{m.denyList.providerSubject(provider, subject)},
+		what: "revoke the sessions of a user at a provider",
+		mark: func(ctx context.Context, d denyList) error {
+			return d.endOfProvider(ctx, provider, d.providerSubject(provider, subject))
+		},
 		index: func(ctx context.Context, i store.Index) (int, error) {
 			return i.DeleteProviderSubject(ctx, m.realm, provider, subject)
 		},

@@ -122,6 +122,9 @@ func (m *Manager) saveToStore(ctx context.Context, cs *CookieSet, s *Session, cl
 	if err != nil {
 		return storeError(err)
 	}
+	if !s.stored() || s.record.ID != r.ID {
+		m.endOldest(ctx, r)
+	}
 	m.cache.deleteSession(s)
 	s.value, s.record = handle, r
 	return nil

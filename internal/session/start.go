@@ -35,7 +35,7 @@ type SignIn struct {
 
 // Start begins the session of a sign-in: it makes the token, runs the JWT
 // callback, writes the session and its cookie, and ends the sessions that the
-// browser had. After an error nothing is written.
+// browser had. After an error the request has no new session.
 func (m *Manager) Start(r Request, in SignIn) (*Session, error) {
 	ctx := r.Context()
 	s, err := m.newSession(ctx, in)
@@ -56,11 +56,26 @@ func (m *Manager) Start(r Request, in SignIn) (*Session, error) {
 		s.credential.Present, others = cookie.All, cookie.First
 	}
 	if err := m.setCookie(r, s); err != nil {
-		return nil, errors.Join(err, m.end(ctx, s))
+		return nil, errors.Join(err, m.end(ctx, s, nil))
 	}
 	clearOtherScopes(r, others)
-	m.endPrevious(r, before, in.Previous)
+	m.endPrevious(r, before, in.Previous, s)
+	if s.latest > s.Claims.Origin.Since {
+		if err := m.beginAfter(r, s); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
+}
+
+// beginAfter writes a session once more, as one that began after a revocation of its user,
+// by which the sessions before it have ended.
+func (m *Manager) beginAfter(r Request, s *Session) error {
+	s.Claims.Origin.Since = s.latest
+	if err := m.save(r.Context(), r.Cookies, s, m.client(r)); err != nil {
+		return err
+	}
+	return m.setCookie(r, s)
 }
 
 // newSession makes the token of a sign-in, with what the JWT callback adds.
