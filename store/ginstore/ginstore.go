@@ -14,8 +14,12 @@
 //   - It does not honour a context while it works. Its client needs timeouts.
 //   - It stores the id of a session as it is. The id alone opens nothing, since cookies
 //     are signed: the keys of the store are as secret as its content.
-//   - Some (those for MongoDB and gorm) hide their faults. A user whose session can't
-//     be read is then signed out.
+//   - Some hide their faults, such as those for gorm and MongoDB: a database that is down
+//     looks as if it had no session. Where such a store finds none, this package looks for
+//     a session of its own, which it saves once an hour, and then for that of the user
+//     again. That costs two reads, and an outage is an error and ends no session. It does
+//     not see that both reads of the user's session have failed and the one between has
+//     not: that user is signed out.
 //
 // The store's MaxAge, 30 days by default, must not be shorter than that of nuxtauth's
 // sessions. Its other options for cookies are not used.
@@ -30,6 +34,7 @@ import (
 	"io/fs"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-contrib/sessions"
@@ -66,6 +71,7 @@ type Store struct {
 	notFound func(error) bool
 	now      func() time.Time
 	seed     maphash.Seed
+	probe    atomic.Value   // the handle that answers looks for, a string
 	writers  [64]sync.Mutex // by the ID of the session
 }
 

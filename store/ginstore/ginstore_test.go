@@ -231,6 +231,109 @@ func TestGinStore_FaultIsNotNotFound(t *testing.T) {
 	}
 }
 
+// hiding is a backend that hides its faults, as those for gorm and MongoDB do.
+type hiding struct {
+	sessions.Store
+	down   bool
+	faults int // reads that fail while it is not down
+}
+
+func (h *hiding) New(r *http.Request, name string) (*gorilla.Session, error) {
+	if h.down || h.faults > 0 {
+		h.faults--
+		r = &http.Request{Header: http.Header{}}
+	}
+	s, err := h.Store.New(r, name)
+	if err != nil {
+		s, err = h.Store.New(&http.Request{Header: http.Header{}}, name)
+	}
+	return s, err
+}
+
+func (h *hiding) Save(r *http.Request, w http.ResponseWriter, s *gorilla.Session) error {
+	if h.down {
+		return errors.New("connection refused")
+	}
+	return h.Store.Save(r, w, s)
+}
+
+func TestGinStore_ContractWithHiddenFaults(t *testing.T) {
+	var h *hiding
+	storetest.Run(t, func(t *testing.T) store.Sessions {
+		h = &hiding{Store: filesystem.NewStore(t.TempDir(), signKey)}
+		return newStore(t, h, ginstore.Options{})
+	}, storetest.MaxClaims(1400), storetest.Fault(func(broken bool) { h.down = broken }))
+}
+
+// A fault that the backend hides is a fault where a session of the store's own shows it.
+func TestGinStore_HiddenFaultIsNotNotFound(t *testing.T) {
+	h := &hiding{Store: filesystem.NewStore(t.TempDir(), signKey)}
+	b := newStore(t, h, ginstore.Options{})
+	r := session()
+	handle, err := b.CreateSession(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown := strings.Repeat("A", len(handle))
+	calls := []struct {
+		name string
+		want error // of an unknown handle
+		do   func(handle string) error
+	}{
+		{"FindSession", store.ErrNotFound, func(handle string) error { _, err := b.FindSession(t.Context(), handle); return err }},
+		{"ReplaceSession", store.ErrNotFound, func(handle string) error { _, err := b.ReplaceSession(t.Context(), handle, r); return err }},
+		{"DeleteSession", nil, func(handle string) error { return b.DeleteSession(t.Context(), handle) }},
+	}
+	for range 2 { // without the session of the store's own, and with it
+		h.down = true
+		for _, call := range calls {
+			for what, handle := range map[string]string{"a session": handle, "no session": unknown} {
+				if err := call.do(handle); err == nil || errors.Is(err, store.ErrNotFound) {
+					t.Errorf("%s of %s while the backend is down: %v, want a fault", call.name, what, err)
+				}
+			}
+		}
+		h.down = false
+		for _, call := range calls {
+			if err := call.do(unknown); !errors.Is(err, call.want) {
+				t.Errorf("%s of no session = %v, want %v", call.name, err, call.want)
+			}
+		}
+	}
+	for _, call := range calls {
+		h.faults = 1
+		if err := call.do(handle); err != nil {
+			t.Errorf("%s after one hidden fault: %v", call.name, err)
+		}
+	}
+	if err := calls[0].do(handle); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("FindSession after the end = %v", err)
+	}
+}
+
+// renaming is a backend that saves a session it could not look for as a new one.
+type renaming struct{ sessions.Store }
+
+func (n renaming) Save(r *http.Request, w http.ResponseWriter, s *gorilla.Session) error {
+	s.ID = ""
+	return n.Store.Save(r, w, s)
+}
+
+// A write that made another session is a fault: the one that was to be written would
+// remain, and outlive a sign-out.
+func TestGinStore_WriteOfAnotherSessionIsAFault(t *testing.T) {
+	dir := t.TempDir()
+	r := session()
+	handle, err := newStore(t, filesystem.NewStore(dir, signKey), ginstore.Options{}).CreateSession(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newStore(t, renaming{filesystem.NewStore(dir, signKey)}, ginstore.Options{})
+	if h, err := b.ReplaceSession(t.Context(), handle, r); h != "" || err == nil || r.Version != 1 {
+		t.Errorf("ReplaceSession = %q, %v, and leaves version %d, want a fault and 1", h, err, r.Version)
+	}
+}
+
 func TestGinStore_NotFoundOption(t *testing.T) {
 	miss := errors.New("cache miss")
 	f := &faulty{Store: filesystem.NewStore(t.TempDir(), signKey), err: miss}

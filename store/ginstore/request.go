@@ -40,8 +40,29 @@ func (s *Store) fresh(ctx context.Context) (*opened, error) {
 	return &opened{request: r, session: session}, nil
 }
 
-// open reads the session of a handle, which may have expired.
+// errNew means that the backend has returned a new session and no error.
+var errNew = errors.New("ginstore: the store of gin-contrib/sessions has returned a new session")
+
+// open reads the session of a handle, which may have expired. A new session without an
+// error is ErrNotFound only if the backend answers, since some backends return it for a
+// fault too; and only after a second look, which a short fault does not hide.
 func (s *Store) open(ctx context.Context, handle string) (*opened, error) {
+	o, err := s.read(ctx, handle)
+	if !errors.Is(err, errNew) {
+		return o, err
+	}
+	if err := s.answers(ctx); err != nil {
+		return nil, err
+	}
+	if o, err = s.read(ctx, handle); errors.Is(err, errNew) {
+		return nil, store.ErrNotFound
+	}
+	return o, err
+}
+
+// read reads a session. It returns errNew if the backend says neither that there is none
+// nor that it can't tell.
+func (s *Store) read(ctx context.Context, handle string) (*opened, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -57,8 +78,11 @@ func (s *Store) open(ctx context.Context, handle string) (*opened, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ginstore: %w", err)
 	}
+	if session.IsNew {
+		return nil, errNew
+	}
 	value, ok := session.Values[valueKey].(string)
-	if session.IsNew || !ok {
+	if !ok {
 		return nil, store.ErrNotFound
 	}
 	record, err := decode(value)
@@ -66,6 +90,38 @@ func (s *Store) open(ctx context.Context, handle string) (*opened, error) {
 		return nil, store.ErrNotFound // saved by other code under this name
 	}
 	return &opened{request: r, session: session, record: record}, nil
+}
+
+// probeAge is the age in seconds of the session that answers looks for.
+const probeAge = 3600
+
+// answers returns an error unless the backend finds a session of this store, which it
+// saves for that. Its handle never leaves the process, and it has expired for FindSession.
+func (s *Store) answers(ctx context.Context) error {
+	if handle, ok := s.probe.Load().(string); ok {
+		_, err := s.read(ctx, handle)
+		if !errors.Is(err, errNew) && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	o, err := s.fresh(ctx)
+	if err != nil {
+		return err
+	}
+	o.session.Values[valueKey] = "{}"
+	handle, err := s.write(o, probeAge)
+	if err != nil {
+		return err
+	}
+	_, err = s.read(ctx, handle)
+	if errors.Is(err, errNew) || errors.Is(err, store.ErrNotFound) {
+		return errors.New("ginstore: the store of gin-contrib/sessions does not find what it has saved")
+	}
+	if err != nil {
+		return err
+	}
+	s.probe.Store(handle)
+	return nil
 }
 
 // save writes a session and returns its handle.
@@ -97,9 +153,12 @@ func (s *Store) write(o *opened, maxAge int) (string, error) {
 	options.MaxAge = maxAge
 	o.session.Options = &options
 
-	w := response{}
+	w, id := response{}, o.session.ID
 	if err := s.backend.Save(o.request, w, o.session); err != nil {
 		return "", fmt.Errorf("ginstore: %w", err)
+	}
+	if id != "" && o.session.ID != id { // it did not find the session, or could not look
+		return "", errors.New("ginstore: the store of gin-contrib/sessions has saved another session")
 	}
 	for _, c := range (&http.Response{Header: w.Header()}).Cookies() {
 		if c.Name == s.name && isBase64(c.Value, '=') {

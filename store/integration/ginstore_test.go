@@ -3,13 +3,18 @@ package integration_test
 import (
 	"errors"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gin-contrib/sessions"
+	gormsessions "github.com/gin-contrib/sessions/gorm"
 	"github.com/gin-contrib/sessions/memstore"
 	"github.com/gin-contrib/sessions/redis"
 	redigo "github.com/gomodule/redigo/redis"
+	gormpostgres "gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 
 	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/store/ginstore"
@@ -106,6 +111,71 @@ func TestGinStore_RedisRestarts(t *testing.T) {
 		if err := calls[name](); err != nil {
 			t.Errorf("%s after Redis is back: %v", name, err)
 		}
+	}
+}
+
+// gormStore returns a store on gin-contrib's store for gorm, in a database of PostgreSQL.
+func gormStore(t *testing.T, p *postgres, database string) *ginstore.Store {
+	t.Helper()
+	db, err := gorm.Open(gormpostgres.New(gormpostgres.Config{Conn: connect(t, "pgx", p.url(database, ""))}), &gorm.Config{Logger: logger.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := gormsessions.NewStore(db, false, ginKeys...)
+	s.(interface{ MaxLength(int) }).MaxLength(0) // 4096 bytes without this
+	return newGinStore(t, s)
+}
+
+func TestGinStore_ContractOnGorm(t *testing.T) {
+	p := server(t)
+	noLeaks(t)
+	database := p.newDatabase(t)
+	admin := connect(t, "pgx", p.url(database, ""))
+	storetest.Run(t, func(t *testing.T) store.Sessions { return gormStore(t, p, database) }, storetest.Fault(func(broken bool) {
+		rename := "ALTER TABLE sessions RENAME TO broken"
+		if !broken {
+			rename = "ALTER TABLE broken RENAME TO sessions"
+		}
+		if _, err := admin.ExecContext(t.Context(), rename); err != nil {
+			t.Fatal(err)
+		}
+	}))
+}
+
+// The store for gorm hides that its database is down: that ends no session.
+func TestGinStore_GormRestarts(t *testing.T) {
+	p := server(t)
+	noLeaks(t)
+	s := gormStore(t, p, p.newDatabase(t))
+	u := signIn(t, s, "ada")
+	r, err := s.FindSession(t.Context(), u.handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.stop(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	calls := map[string]func() error{
+		"CreateSession":  func() error { c := *r; _, err := s.CreateSession(t.Context(), &c); return err },
+		"FindSession":    func() error { return u.request(t, s) },
+		"ReplaceSession": func() error { _, err := s.ReplaceSession(t.Context(), u.handle, r); return err },
+		"DeleteSession":  func() error { return s.DeleteSession(t.Context(), u.handle) },
+	}
+	for name, call := range calls {
+		if err := call(); err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
+			t.Errorf("%s while PostgreSQL is down: %v, want a fault", name, err)
+		}
+	}
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"FindSession", "ReplaceSession", "CreateSession", "DeleteSession"} {
+		if err := calls[name](); err != nil {
+			t.Errorf("%s after PostgreSQL is back: %v", name, err)
+		}
+	}
+	if _, err := s.FindSession(t.Context(), u.handle); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("FindSession after the end: %v, want %q", err, store.ErrNotFound)
 	}
 }
 

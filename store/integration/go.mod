@@ -9,12 +9,17 @@ require (
 	github.com/lib/pq v1.12.3
 	github.com/nuxtauth/nuxtauth v0.1.0
 	go.uber.org/goleak v1.3.0
+	gorm.io/driver/postgres v1.5.11
+	gorm.io/gorm v1.25.12
 	modernc.org/sqlite v1.61.1
 )
 
 require (
 	github.com/go-jose/go-jose/v4 v4.1.8 // indirect
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/jinzhu/inflection v1.0.0 // indirect
+	github.com/jinzhu/now v1.1.5 // indirect
+	github.com/wader/gormstore/v2 v2.0.3 // indirect
 	golang.org/x/oauth2 v0.37.0 // indirect
 )
 

@@ -1,12 +1,12 @@
 // Package integration_test runs the stores of sessions against real databases.
 // It is a module of its own, so that the library requires no driver.
 //
-// SQLite is always tested. The tests start PostgreSQL and Redis (Debian: apt-get install
-// postgresql redis-server), each in a temporary folder, on a free port of the loopback
-// interface or a socket: one Redis, a Redis Cluster of three primaries and three replicas,
-// and a primary and a replica with three Sentinels, all with the program redis-server. The
-// programs of PostgreSQL are looked up in PATH, then in
-// Debian's folder, such as /usr/lib/postgresql/15/bin; as root they run as the user
+// SQLite is always tested. The tests start PostgreSQL, PgBouncer and Redis (Debian: apt-get
+// install postgresql pgbouncer redis-server), each in a temporary folder, on a free port of
+// the loopback interface or a socket: one Redis, a Redis Cluster of three primaries and
+// three replicas, and a primary and a replica with three Sentinels, all with the program
+// redis-server. The programs of PostgreSQL and PgBouncer are looked up in PATH, then in
+// Debian's folders, such as /usr/lib/postgresql/15/bin; as root they run as the user
 // postgres. The tests of a server that is not installed are skipped; with
 // NUXTAUTH_REQUIRE_SERVERS=1 they fail.
 package integration_test

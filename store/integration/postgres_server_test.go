@@ -1,7 +1,6 @@
 package integration_test
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 
@@ -114,25 +112,11 @@ func (p *postgres) start() error {
 
 // ready waits until the server accepts connections.
 func (p *postgres) ready() error {
-	db, err := sql.Open("pgx", p.url("postgres", ""))
-	if err != nil {
-		return err
+	if err := answers(p.url("postgres", "")); err != nil {
+		log, _ := os.ReadFile(p.log.Name())
+		return fmt.Errorf("PostgreSQL does not start: %w\n%s", err, log)
 	}
-	defer db.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if err = db.PingContext(ctx); err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			log, _ := os.ReadFile(p.log.Name())
-			return fmt.Errorf("PostgreSQL does not start: %w\n%s", err, log)
-		}
-		<-tick.C
-	}
+	return nil
 }
 
 // stop stops the server: SIGINT closes its connections, SIGQUIT is a crash.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -74,21 +75,57 @@ func conformance(t *testing.T, db *sql.DB, opts ...storetest.Option) {
 		c = new(clock)
 		return newStore(t, db, sqlstore.Options{Now: c.now})
 	}
-	opts = append(opts, storetest.Advance(func(d time.Duration) { c.advance(d) }))
+	opts = append(opts, storetest.Fault(func(broken bool) { renameTables(t, db, broken) }),
+		storetest.Second(func(t *testing.T) any { return newStore(t, db, sqlstore.Options{Now: c.now}) }))
+	clocked := append(slices.Clone(opts), storetest.Advance(func(d time.Duration) { c.advance(d) }))
 	t.Run("Sessions", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T) store.Sessions { return open(t) }, opts...)
+		storetest.Run(t, func(t *testing.T) store.Sessions { return open(t) }, clocked...)
 	})
 	t.Run("Index", func(t *testing.T) {
-		storetest.RunIndex(t, func(t *testing.T) store.Sessions { return open(t) }, opts...)
+		storetest.RunIndex(t, func(t *testing.T) store.Sessions { return open(t) }, clocked...)
 	})
 	t.Run("Marks", func(t *testing.T) {
-		storetest.RunMarks(t, func(t *testing.T) store.Marks { return open(t) }, opts...)
+		storetest.RunMarks(t, func(t *testing.T) store.Marks { return open(t) }, clocked...)
 	})
 	t.Run("Counter", func(t *testing.T) {
-		storetest.RunCounter(t, func(t *testing.T) store.Counter { return open(t) }, opts...)
+		storetest.RunCounter(t, func(t *testing.T) store.Counter { return open(t) }, clocked...)
 	})
 	t.Run("Locker", func(t *testing.T) {
-		storetest.RunLocker(t, func(t *testing.T) store.Locker { return open(t) })
+		storetest.RunLocker(t, func(t *testing.T) store.Locker { return open(t) }, opts...)
+	})
+}
+
+// tables are those that calls use.
+var tables = []string{"nuxtauth_sessions", "nuxtauth_marks", "nuxtauth_locks", "nuxtauth_counts"}
+
+// renameTables makes each call of a store fail, or work again.
+func renameTables(t *testing.T, db *sql.DB, broken bool) {
+	for _, table := range tables {
+		from, to := table, "broken_"+table
+		if !broken {
+			from, to = to, from
+		}
+		if _, err := db.Exec("ALTER TABLE " + from + " RENAME TO " + to); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// lockTables makes each call of a store in PostgreSQL wait.
+func lockTables(t *testing.T, db *sql.DB) storetest.Option {
+	var tx *sql.Tx
+	return storetest.Stall(func(stalled bool) {
+		var err error
+		if stalled {
+			if tx, err = db.Begin(); err == nil {
+				_, err = tx.Exec("LOCK TABLE " + strings.Join(tables, ", ") + " IN ACCESS EXCLUSIVE MODE")
+			}
+		} else {
+			err = tx.Rollback()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	})
 }
 
@@ -126,7 +163,7 @@ func TestPostgreSQL_Contract(t *testing.T) {
 			p := server(t)
 			noLeaks(t)
 			db := connect(t, test.driver, p.url(p.newDatabase(t), "")+test.settings)
-			conformance(t, db, storetest.Dump(func() []byte {
+			conformance(t, db, lockTables(t, db), storetest.Dump(func() []byte {
 				var all string
 				err := db.QueryRow(`SELECT string_agg(line, E'\n') FROM (
 					SELECT s::text FROM nuxtauth_sessions s UNION ALL SELECT m::text FROM nuxtauth_marks m UNION ALL
@@ -330,7 +367,7 @@ func TestSQL_ExpiredRowsAreDeleted(t *testing.T) {
 		}
 		rows := func(want int) {
 			t.Helper()
-			for _, table := range []string{"nuxtauth_sessions", "nuxtauth_marks", "nuxtauth_locks", "nuxtauth_counts"} {
+			for _, table := range tables {
 				var n int
 				if err := db.QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&n); err != nil || n != want {
 					t.Errorf("%s has %d rows, %v, want %d", table, n, err, want)

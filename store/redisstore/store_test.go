@@ -72,21 +72,28 @@ func open(t *testing.T, client redis.UniversalClient, opts redisstore.Options) *
 }
 
 // conform runs the conformance suites.
-func conform(t *testing.T, client redis.UniversalClient) {
+func conform(t *testing.T, client redis.UniversalClient, more ...storetest.Option) {
 	s := open(t, client, redisstore.Options{Timeout: longTimeout})
-	whole := storetest.Dump(func() []byte { return dump(t, client) })
+	f := new(faults)
+	client.AddHook(f)
+	opts := append(more, storetest.Fault(f.setBroken), storetest.Stall(f.setStalled), storetest.Second(func(t *testing.T) any {
+		return open(t, client, redisstore.Options{Timeout: longTimeout})
+	}))
+	whole := append(opts[:len(opts):len(opts)], storetest.Dump(func() []byte { return dump(t, client) }))
 	t.Run("Sessions", func(t *testing.T) {
-		storetest.Run(t, func(*testing.T) store.Sessions { return s }, whole)
+		storetest.Run(t, func(*testing.T) store.Sessions { return s }, whole...)
 	})
 	t.Run("Index", func(t *testing.T) {
-		storetest.RunIndex(t, func(*testing.T) store.Sessions { return s })
+		storetest.RunIndex(t, func(*testing.T) store.Sessions { return s }, opts...)
 	})
 	t.Run("Marks", func(t *testing.T) {
-		storetest.RunMarks(t, func(*testing.T) store.Marks { return s }, whole)
+		storetest.RunMarks(t, func(*testing.T) store.Marks { return s }, whole...)
 	})
-	t.Run("Locker", func(t *testing.T) { storetest.RunLocker(t, func(*testing.T) store.Locker { return s }) })
+	t.Run("Locker", func(t *testing.T) {
+		storetest.RunLocker(t, func(*testing.T) store.Locker { return s }, opts...)
+	})
 	t.Run("Counter", func(t *testing.T) {
-		storetest.RunCounter(t, func(*testing.T) store.Counter { return s }, whole)
+		storetest.RunCounter(t, func(*testing.T) store.Counter { return s }, whole...)
 	})
 	t.Run("every key expires", func(t *testing.T) {
 		for _, key := range keys(t, client) {
@@ -142,7 +149,7 @@ func dump(t *testing.T, client redis.UniversalClient) []byte {
 }
 
 func TestRedis_Contract(t *testing.T) {
-	conform(t, connect(t, "redis://"+fakeRedis(t).Addr()))
+	conform(t, connect(t, "redis://"+fakeRedis(t).Addr()), storetest.MaxSessions(110)) // whose scripts are slow
 }
 
 func TestRedis_TLS(t *testing.T) {

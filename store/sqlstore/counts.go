@@ -79,9 +79,9 @@ func (s *Store) count(ctx context.Context, key []byte) (int, error) {
 }
 
 // first returns the value of the only row, 0 if there is none.
-func first(counts []int, err error) (int, error) {
-	if err != nil || len(counts) == 0 {
+func first[T int | int64](values []T, err error) (T, error) {
+	if err != nil || len(values) == 0 {
 		return 0, err
 	}
-	return counts[0], nil
+	return values[0], nil
 }

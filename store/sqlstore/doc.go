@@ -16,13 +16,33 @@
 // lib/pq works too, but a call goes on waiting for a server that does not answer after
 // its context has ended; what is said of timeouts below does not hold then.
 //
-// PgBouncer may be in between: only the migrations, which are one transaction, need one
-// connection for several statements. For a PgBouncer that does not support prepared
-// statements, add default_query_exec_mode=exec to pgx's URL. The database must be the
-// primary: a replica that lags behind still has sessions that have ended. If the URL
-// names several hosts, add target_session_attrs=read-write. A failover to a replica that
-// lagged behind undoes the last moments before it: a sign-in is lost, an ended session is
-// back.
+// The database must be the primary: a replica that lags behind still has sessions that
+// have ended. If the URL names several hosts, add target_session_attrs=read-write. A
+// failover to a replica that lagged behind undoes the last moments before it: a sign-in is
+// lost, an ended session is back.
+//
+// # PgBouncer
+//
+// A pooler in session mode needs no settings. In transaction mode (or statement mode, in
+// which New can't migrate) each transaction may get another connection to PostgreSQL, and
+// the driver must send a statement and its arguments in one message. Add to the URL:
+//
+//	default_query_exec_mode=exec   pgx; simple_protocol and cache_describe are safe too
+//	binary_parameters=yes          lib/pq
+//
+// The default mode of pgx needs max_prepared_statements of PgBouncer 1.21 or later. Its
+// describe_exec is never safe there.
+//
+// With other settings, the statement of another client may run with the arguments of this
+// one, without an error. New therefore runs statements on two connections; if these get to
+// the same server, it runs 200 more on four, and returns an error that says what to set if
+// one is mixed up. It can't see that if db.SetMaxOpenConns(1) is set, or no second
+// connection is free for a second. Each statement also has the ID of its call as an
+// argument: it changes nothing if it gets the arguments of another, and an answer without
+// the ID is a fault, which is retried as those below are. No session, mark, lease or
+// count is then missing; calls take longer, and some fail.
+//
+// # Roles and sizes
 //
 // The application's role needs SELECT on nuxtauth_schema, and SELECT, INSERT, UPDATE and
 // DELETE on nuxtauth_sessions, nuxtauth_marks, nuxtauth_locks and nuxtauth_counts, if
@@ -53,8 +73,8 @@
 //
 // # Faults
 //
-// When a connection breaks, or the server restarts, a statement is retried on another
-// connection for about a second. Every statement but that of Count has the same effect if
+// When a connection breaks, the server restarts, or the answer is that of another
+// statement, a statement is retried on another connection for about a second. Every statement but that of Count has the same effect if
 // it is run twice; a Mark has the time of the second run. A call to a server that does not answer ends after
 // Options.Timeout, or with the context. Its error is none of package store's, and calls
 // succeed again as soon as the database answers.

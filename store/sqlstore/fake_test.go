@@ -30,10 +30,14 @@ func open(t *testing.T, answer script) (*sql.DB, *statements) {
 // postgres answers New as a PostgreSQL that is up to date does, and the rest by the
 // script.
 func postgres(answer script) script {
+	asked := 0
 	return func(query string, args []driver.NamedValue) ([][]driver.Value, error) {
 		switch {
 		case strings.Contains(query, "version()"):
 			return row("PostgreSQL 15.18 on x86_64-pc-linux-gnu"), nil
+		case strings.Contains(query, "pg_backend_pid"):
+			asked++
+			return row([]int64{1, 2, 2, 1, 1, 2}[(asked-1)%6]), nil // New asks two connections in this order
 		case strings.Contains(query, "pg_class"):
 			return row(int64(1)), nil
 		case strings.Contains(query, "max(version)"):
@@ -48,6 +52,7 @@ func row(values ...driver.Value) [][]driver.Value { return [][]driver.Value{valu
 // statements is the log of a database.
 type statements struct {
 	answer script
+	mix    func(rows [][]driver.Value) ([][]driver.Value, error) // changes the answers of calls; nil: leaves them
 	mu     sync.Mutex
 	all    []string
 }
@@ -80,12 +85,31 @@ func (c connection) Prepare(string) (driver.Stmt, error) { return nil, io.ErrClo
 func (c connection) Begin() (driver.Tx, error)           { return nil, io.ErrClosedPipe }
 func (c connection) Close() error                        { return nil }
 
+// QueryContext answers a call of PostgreSQL as the server does: each row, or one of nulls
+// in place of none, begins with the ID of the call. The script gets the statement alone.
 func (c connection) QueryContext(_ context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	all, err := c.run(query, args)
+	statement, isCall := strings.CutPrefix(query, "WITH answer AS (")
+	if !isCall {
+		all, err := c.run(query, args)
+		return newResult(all), err
+	}
+	statement, _, _ = strings.Cut(statement, ")\n\t\tSELECT call.id")
+	last := len(args) - 1
+	all, err := c.run(statement, args[:last])
 	if err != nil {
 		return nil, err
 	}
-	return &result{all}, nil
+	rows := [][]driver.Value{}
+	for _, row := range all {
+		rows = append(rows, append([]driver.Value{args[last].Value, int64(1), true}, row...))
+	}
+	if len(all) == 0 {
+		rows = append(rows, []driver.Value{args[last].Value, int64(1), nil})
+	}
+	if c.mix != nil {
+		rows, err = c.mix(rows)
+	}
+	return newResult(rows), err
 }
 
 func (c connection) ExecContext(_ context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -93,16 +117,21 @@ func (c connection) ExecContext(_ context.Context, query string, args []driver.N
 	return driver.RowsAffected(len(all)), err
 }
 
-type result struct{ rows [][]driver.Value }
-
-func (a *result) Close() error { return nil }
-
-func (a *result) Columns() []string {
-	if len(a.rows) == 0 {
-		return nil
-	}
-	return make([]string, len(a.rows[0]))
+type result struct {
+	columns []string
+	rows    [][]driver.Value
 }
+
+func newResult(rows [][]driver.Value) *result {
+	r := &result{rows: rows}
+	if len(rows) > 0 {
+		r.columns = make([]string, len(rows[0]))
+	}
+	return r
+}
+
+func (a *result) Close() error      { return nil }
+func (a *result) Columns() []string { return a.columns }
 
 func (a *result) Next(dest []driver.Value) error {
 	if len(a.rows) == 0 {

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,7 +22,7 @@ func (s *Store) ListSessions(ctx context.Context, realm, subject string, limit i
 	if !storable(realm, subject) {
 		return nil, nil
 	}
-	records, err := queryAll(ctx, s, func(r *sql.Rows) (*store.Record, error) { return scanRecord(r) },
+	records, err := queryAll(ctx, s, func(r scanner) (*store.Record, error) { return scanRecord(r) },
 		`SELECT `+recordColumns+` FROM nuxtauth_sessions
 		WHERE subject = $1 AND realm = $2 AND expires_at > $3 ORDER BY created_at DESC, id LIMIT $4`,
 		subject, realm, s.millis(), limit)

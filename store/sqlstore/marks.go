@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -37,7 +36,7 @@ func (s *Store) Mark(ctx context.Context, name string, ttl time.Duration) (at in
 		at    int64
 		first string
 	}
-	marks, err := queryAll(ctx, s, func(r *sql.Rows) (m mark, err error) { return m, r.Scan(&m.at, &m.first) }, `
+	marks, err := queryAll(ctx, s, func(r scanner) (m mark, err error) { return m, r.Scan(&m.at, &m.first) }, `
 		INSERT INTO nuxtauth_marks AS m (key, marked_at, first, expires_at) VALUES ($1, `+clock+`, $2, $3)
 		ON CONFLICT (key) DO UPDATE SET
 			marked_at = CASE WHEN m.marked_at >= excluded.marked_at THEN m.marked_at + 1 ELSE excluded.marked_at END,
@@ -74,7 +73,7 @@ func (s *Store) Marked(ctx context.Context, names ...string) ([]int64, error) {
 		args = append(args, keys[i][:])
 		params[i] = fmt.Sprintf("$%d", len(args))
 	}
-	marks, err := queryAll(ctx, s, func(r *sql.Rows) (m mark, err error) { return m, r.Scan(&m.key, &m.at) },
+	marks, err := queryAll(ctx, s, func(r scanner) (m mark, err error) { return m, r.Scan(&m.key, &m.at) },
 		`SELECT key, marked_at FROM nuxtauth_marks WHERE expires_at > $1 AND key IN (`+strings.Join(params, ", ")+`)`, args...)
 	if err != nil {
 		return nil, failed("read marks", err)

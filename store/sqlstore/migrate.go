@@ -91,21 +91,19 @@ func (s *Store) migrate(ctx context.Context, skip bool) error {
 }
 
 // schemaVersion returns the number of the last migration, 0 if there was none.
-func (s *Store) schemaVersion(ctx context.Context, db interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}) (version int64, err error) {
+func (s *Store) schemaVersion(ctx context.Context, db querier) (version int64, err error) {
 	// to_regclass would answer from the cache of the connection, which does not see
 	// what another replica did while this one waited for the lock.
 	exists := "SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'nuxtauth_schema' AND pg_catalog.pg_table_is_visible(oid)"
 	if s.dialect == SQLite {
 		exists = "SELECT count(*) FROM sqlite_master WHERE name = 'nuxtauth_schema'"
 	}
-	var tables int
-	if err := db.QueryRowContext(ctx, exists).Scan(&tables); err != nil || tables == 0 {
-		return 0, err
+	for _, statement := range []string{exists, "SELECT coalesce(max(version), 0) FROM nuxtauth_schema"} {
+		if version, err = first(queryOnce(ctx, s, db, scan[int64], statement)); err != nil || version == 0 {
+			return 0, err
+		}
 	}
-	err = db.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) FROM nuxtauth_schema").Scan(&version)
-	return version, err
+	return version, nil
 }
 
 // withMigrationLock runs f in a transaction on one connection, in one replica at a

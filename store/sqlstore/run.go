@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -28,57 +27,24 @@ const conflictRetries = 2
 // cleanupTimeout bounds statements that run after a context has ended.
 const cleanupTimeout = 2 * time.Second
 
-// exec runs a statement and returns the number of rows that it changed.
-func (s *Store) exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	err = retry(ctx, func() error {
-		result, err := s.db.ExecContext(ctx, s.rebind(query), args...)
-		if err == nil {
-			rows, err = result.RowsAffected()
-		}
-		return err
-	})
-	return rows, err
+// exec runs a statement that changes rows, without RETURNING, and returns their number.
+func (s *Store) exec(ctx context.Context, statement string, args ...any) (rows int, err error) {
+	changed, err := queryAll(ctx, s, scan[int64], statement+" RETURNING 1", args...)
+	return len(changed), err
 }
 
-// queryAll runs a query and returns the results of scan for all rows.
-func queryAll[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), query string, args ...any) (all []T, err error) {
+// queryAll runs a statement and returns the results of scan for all rows.
+func queryAll[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), statement string, args ...any) (all []T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	err = retry(ctx, func() error {
-		all = nil
-		rows, err := s.db.QueryContext(ctx, s.rebind(query), args...)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			v, err := scan(rows)
-			if err != nil {
-				return err
-			}
-			all = append(all, v)
-		}
-		return rows.Err()
+	err = retry(ctx, func() (err error) {
+		all, err = queryOnce(ctx, s, s.db, scan, statement, args...)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return all, nil
-}
-
-// forUpdate locks the rows that a query selects and skips those that other
-// transactions have locked. SQLite has one writer at a time and does without.
-const forUpdate = " FOR UPDATE SKIP LOCKED"
-
-// rebind turns a statement for PostgreSQL into one of the dialect.
-func (s *Store) rebind(query string) string {
-	if s.dialect == SQLite {
-		// $1 is a name in SQLite, which not every driver binds to the first argument.
-		return strings.ReplaceAll(strings.ReplaceAll(query, "$", "?"), forUpdate, "")
-	}
-	return query
 }
 
 // retry calls f until it returns no transient error, within retryWindow, and after
@@ -125,11 +91,15 @@ func stateOf(err error) string {
 	return ""
 }
 
-// isTransient reports whether an error is one of the connection, or of a server that
-// stops or starts: the next attempt may succeed.
+// isTransient reports whether an error is one of the connection, of a server that stops
+// or starts, or of a statement that was mixed up with another: the next attempt may
+// succeed.
 func isTransient(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
+	}
+	if errors.Is(err, errMixedUp) {
+		return true
 	}
 	switch state := stateOf(err); state {
 	case "57P01", "57P02", "57P03": // the server stops, has crashed, or starts

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"crypto/subtle"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -45,7 +44,7 @@ func (s *Store) FindSession(ctx context.Context, handle string) (*store.Record, 
 		key    []byte
 		record *store.Record
 	}
-	rows, err := queryAll(ctx, s, func(r *sql.Rows) (found row, err error) {
+	rows, err := queryAll(ctx, s, func(r scanner) (found row, err error) {
 		var claims []byte
 		found.record, err = scanRecord(r, &found.key, &claims)
 		if err == nil {
@@ -124,7 +123,7 @@ func (s *Store) DeleteSession(ctx context.Context, handle string) error {
 const recordColumns = `id, version, realm, subject, provider, provider_subject, provider_session, created_at, seen_at, expires_at, ip, user_agent`
 
 // scanRecord reads a row of recordColumns and further ones.
-func scanRecord(row *sql.Rows, more ...any) (*store.Record, error) {
+func scanRecord(row scanner, more ...any) (*store.Record, error) {
 	r := new(store.Record)
 	var created, seen, expires int64
 	dest := []any{&r.ID, &r.Version, &r.Realm, &r.Subject, &r.Provider, &r.ProviderSubject, &r.ProviderSession,
@@ -137,7 +136,7 @@ func scanRecord(row *sql.Rows, more ...any) (*store.Record, error) {
 }
 
 // scan reads a row of one column.
-func scan[T any](row *sql.Rows) (v T, err error) { return v, row.Scan(&v) }
+func scan[T any](row scanner) (v T, err error) { return v, row.Scan(&v) }
 
 func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 

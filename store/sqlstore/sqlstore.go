@@ -89,7 +89,7 @@ func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if err := retry(ctx, func() error { return s.open(ctx, opts.SkipMigrations) }); err != nil {
+	if err := retry(ctx, func() error { return unsafePooler(s.open(ctx, opts.SkipMigrations)) }); err != nil {
 		return nil, failed("open", err)
 	}
 	return s, nil
@@ -115,10 +115,12 @@ func (s *Store) open(ctx context.Context, skipMigrations bool) (err error) {
 			return fmt.Errorf("ask the database for its version: %w", err)
 		}
 	}
+	check := s.checkPooler
 	if s.dialect == SQLite {
-		if err := s.checkSQLite(ctx); err != nil {
-			return fmt.Errorf("check the connection to SQLite: %w", err)
-		}
+		check = s.checkSQLite
+	}
+	if err := check(ctx); err != nil {
+		return fmt.Errorf("check the connection: %w", err)
 	}
 	if err := s.migrate(ctx, skipMigrations); err != nil {
 		return fmt.Errorf("migrate: %w", err)
@@ -140,14 +142,14 @@ func dialectOf(ctx context.Context, db *sql.DB) (Dialect, error) {
 	if !isTransient(err) && db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version) == nil {
 		return SQLite, nil
 	}
-	return "", err
+	return "", mixedUp(err)
 }
 
 // checkSQLite refuses settings with which requests would fail later, under load: a file
 // without a busy timeout, and a database in memory, of which each connection would have
 // its own.
 func (s *Store) checkSQLite(ctx context.Context) error {
-	files, err := queryAll(ctx, s, func(r *sql.Rows) (file string, err error) {
+	files, err := queryAll(ctx, s, func(r scanner) (file string, err error) {
 		var seq, name any
 		return file, r.Scan(&seq, &name, &file)
 	}, "PRAGMA database_list")

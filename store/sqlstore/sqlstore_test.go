@@ -102,12 +102,12 @@ func TestSQL_NewChangesNoTablesUpToDate(t *testing.T) {
 // A service may start at the same time as its database.
 func TestSQL_NewRetriesWhileTheServerStarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		faults := 3
+		faults, started := 3, postgres(nil)
 		db, _ := open(t, func(query string, args []driver.NamedValue) ([][]driver.Value, error) {
 			if faults--; faults >= 0 {
 				return nil, sqlState("57P03")
 			}
-			return postgres(nil)(query, args)
+			return started(query, args)
 		})
 		if _, err := sqlstore.New(t.Context(), db, sqlstore.Options{}); err != nil {
 			t.Error(err)
@@ -265,32 +265,6 @@ func TestSQL_TimeoutEndsTheWait(t *testing.T) {
 			t.Errorf("FindSession after %v: %v, want %v", time.Since(began), err, context.DeadlineExceeded)
 		}
 	})
-}
-
-// An answer that belongs to another call is a fault.
-func TestSQL_RefusesAnswersOfOthers(t *testing.T) {
-	handle, _ := store.NewHandle()
-	_, theirs := store.NewHandle()
-	for name, rows := range map[string][][]driver.Value{
-		"another row": sessionRow(theirs[:]),
-		"no key":      sessionRow(nil),
-	} {
-		s, a := opened(t, func(string, []driver.NamedValue) ([][]driver.Value, error) { return rows, nil })
-		r, err := s.FindSession(t.Context(), handle)
-		if r != nil || err == nil || errors.Is(err, store.ErrNotFound) {
-			t.Errorf("%s: FindSession = %v, %v, want a fault", name, r, err)
-		}
-		if a.times("claims FROM nuxtauth_sessions") != 1 {
-			t.Errorf("%s: the script did not get the query of Find", name)
-		}
-	}
-
-	s, _ := opened(t, func(string, []driver.NamedValue) ([][]driver.Value, error) { return listRow("ada"), nil })
-	for _, user := range [][2]string{{realm, "bob"}, {"other", "ada"}} {
-		if list, err := s.ListSessions(t.Context(), user[0], user[1], 10); list != nil || err == nil {
-			t.Errorf("ListSessions(%q) = %v, %v, want a fault", user, list, err)
-		}
-	}
 }
 
 // A first attempt that succeeded, and whose answer was lost, is still the first mark.

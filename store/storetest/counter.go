@@ -11,7 +11,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// RunCounter checks [store.Counter]. Of the options it uses [Advance] and [Dump].
+// RunCounter checks [store.Counter]. Of the options it uses [Advance], [Dump],
+// [Fault], [Stall] and [Second].
 func RunCounter(t *testing.T, open func(t *testing.T) store.Counter, opts ...Option) {
 	s := newSuite(open, opts)
 
@@ -173,6 +174,10 @@ func RunCounter(t *testing.T, open func(t *testing.T) store.Counter, opts ...Opt
 		}
 		count(t, c, name, 0, 0, 2)
 	})
+
+	s.run(t, "calls end with their context", s.counterStalled)
+	s.run(t, "a fault is no answer", s.counterFaults)
+	s.run(t, "processes share counters", s.counterShared)
 }
 
 // count adds n to a counter and fails the test unless its value is then want.

@@ -17,7 +17,7 @@ type indexed struct {
 }
 
 // RunIndex checks [store.Index] on stores that [store.As] finds it on. Of the options
-// it uses [Advance].
+// it uses [Advance], [MaxSessions], [Fault], [Stall] and [Second].
 func RunIndex(t *testing.T, open func(t *testing.T) store.Sessions, opts ...Option) {
 	s := newSuite(func(t *testing.T) indexed {
 		t.Helper()
@@ -47,12 +47,16 @@ func RunIndex(t *testing.T, open func(t *testing.T) store.Sessions, opts ...Opti
 	s.run(t, "an ended session does not come back", s.stayEnded)
 	s.run(t, "delete while sessions are created", s.deleteWhileCreating)
 	s.run(t, "an id is ended once", s.deleteByIDOnce)
+	s.run(t, "more sessions than a page", s.pages)
+	s.run(t, "calls end with their context", s.indexStalled)
+	s.run(t, "a fault is no answer", s.indexFaults)
+	s.run(t, "processes share the index", s.indexShared)
 }
 
 // list returns the IDs of a user's sessions in the order of the list.
 func (st indexed) list(t *testing.T, realm, subject string) []string {
 	t.Helper()
-	records, err := st.ListSessions(t.Context(), realm, subject, 1000)
+	records, err := st.ListSessions(t.Context(), realm, subject, 1<<20)
 	if err != nil {
 		t.Fatalf("ListSessions: %v", err)
 	}

@@ -14,9 +14,10 @@ import (
 // expiringTTL is that of leases that expire during a test.
 const expiringTTL = 200 * time.Millisecond
 
-// RunLocker checks [store.Locker] and [store.Lease], in real time.
-func RunLocker(t *testing.T, open func(t *testing.T) store.Locker) {
-	s := newSuite(open, nil)
+// RunLocker checks [store.Locker] and [store.Lease], in real time. Of the options it uses
+// [Fault], [Stall] and [Second].
+func RunLocker(t *testing.T, open func(t *testing.T) store.Locker, opts ...Option) {
+	s := newSuite(open, opts)
 
 	s.run(t, "a name has one holder at a time", func(t *testing.T, l store.Locker) {
 		name := unique("lock")
@@ -203,6 +204,10 @@ func RunLocker(t *testing.T, open func(t *testing.T) store.Locker) {
 		}
 		lock(t, l, name, time.Minute).Release()
 	})
+
+	s.run(t, "calls end with their context", s.lockerStalled)
+	s.run(t, "a fault is no answer", s.lockerFaults)
+	s.run(t, "processes share leases", s.lockerShared)
 }
 
 // lock takes a lease that is free or soon will be.

@@ -13,7 +13,8 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// RunMarks checks [store.Marks]. Of the options it uses [Advance] and [Dump].
+// RunMarks checks [store.Marks]. Of the options it uses [Advance], [Dump],
+// [Fault], [Stall] and [Second].
 func RunMarks(t *testing.T, open func(t *testing.T) store.Marks, opts ...Option) {
 	s := newSuite(open, opts)
 
@@ -196,6 +197,10 @@ func RunMarks(t *testing.T, open func(t *testing.T) store.Marks, opts ...Option)
 		}
 		marked(t, m, []string{name}, []int64{0})
 	})
+
+	s.run(t, "calls end with their context", s.marksStalled)
+	s.run(t, "a fault is no answer", s.marksFaults)
+	s.run(t, "processes share marks", s.marksShared)
 }
 
 // mark marks a name and returns the time. It fails the test unless first is as wanted.

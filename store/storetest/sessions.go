@@ -20,7 +20,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Sessions, opts ...Option) {
 	s := newSuite(open, opts)
 
 	s.run(t, "find what was created", s.roundTrip)
-	s.run(t, "claims of any bytes and 64 KB", s.claims)
+	s.run(t, "claims of any bytes and size", s.claims)
 	s.run(t, "strings of any language", s.unicode)
 	s.run(t, "times in milliseconds and UTC", s.times)
 	s.run(t, "incomplete sessions are refused", s.incomplete)
@@ -48,7 +48,11 @@ func Run(t *testing.T, open func(t *testing.T) store.Sessions, opts ...Option) {
 	s.run(t, "a write may expire a session", s.shortened)
 
 	s.run(t, "an ended context changes nothing", s.contexts)
+	s.run(t, "a context that ends during a call", s.endsDuringCalls)
+	s.run(t, "calls end with their context", s.stalled)
+	s.run(t, "a fault is no answer", s.faults)
 	s.run(t, "concurrent use", s.many)
+	s.run(t, "processes share sessions", s.shared)
 }
 
 func (o options) roundTrip(t *testing.T, st store.Sessions) {
@@ -81,7 +85,9 @@ func (o options) claims(t *testing.T, st store.Sessions) {
 	}
 	for name, claims := range map[string][]byte{
 		"every byte": all,
-		"large":      random,
+		"64 KB":      random[:min(64<<10, o.maxClaims)],
+		"400 KB":     random[:min(400<<10, o.maxClaims)],
+		"1 MB":       random,
 		"text":       bytes.Repeat([]byte("a"), o.maxClaims),
 		"spaces":     []byte(" {\"b\" : 1.0,\n\t\"a\":1e2, \"a\":\"\\u00e9\" }\n"),
 		"none":       nil,

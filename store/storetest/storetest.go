@@ -28,10 +28,14 @@ import (
 type Option func(*options)
 
 type options struct {
-	advance   func(time.Duration)
-	dump      func() []byte
-	stateless bool
-	maxClaims int
+	advance     func(time.Duration)
+	dump        func() []byte
+	fault       func(broken bool)
+	stall       func(stalled bool)
+	second      func(t *testing.T) any
+	stateless   bool
+	maxClaims   int
+	maxSessions int
 }
 
 // Advance gives the suite control of the clock of the store that was opened last: f
@@ -55,7 +59,7 @@ func Stateless() Option {
 	return func(o *options) { o.stateless = true }
 }
 
-// MaxClaims is the number of bytes of claims that the store must take, 64 KB without
+// MaxClaims is the number of bytes of claims that the store must take, 1 MB without
 // this option.
 func MaxClaims(n int) Option {
 	return func(o *options) { o.maxClaims = n }
@@ -68,7 +72,7 @@ type suite[S any] struct {
 }
 
 func newSuite[S any](open func(t *testing.T) S, opts []Option) suite[S] {
-	s := suite[S]{open: open, options: options{maxClaims: 64 << 10}}
+	s := suite[S]{open: open, options: options{maxClaims: 1 << 20, maxSessions: manySessions}}
 	for _, opt := range opts {
 		opt(&s.options)
 	}
