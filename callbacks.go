@@ -3,13 +3,17 @@ package nuxtauth
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/nuxtauth/nuxtauth/internal/api"
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
+	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/session"
 	"github.com/nuxtauth/nuxtauth/store"
 )
@@ -248,4 +252,40 @@ func signedOutEvent[T TokenType](f func(context.Context, SignOutEvent[T])) func(
 	return func(ctx context.Context, s *session.Session, from clientip.Client) {
 		f(ctx, SignOutEvent[T]{Token: s.Token.(*T), IP: from.IP, UserAgent: store.UserAgent(from.UserAgent)})
 	}
+}
+
+// guarded returns cfg with the application's functions guarded: see package guard.
+// Others are guarded elsewhere: SignInLimit.Account in compile, where its form changes,
+// the Store and the DenyList in [session.NewAbilities], which looks behind them, and the
+// JSON methods of the types in typed.go.
+func (cfg Config[T, S]) guarded(log *slog.Logger) Config[T, S] {
+	c, e := &cfg.Callbacks, &cfg.Events
+	c.SignIn = guard.Check(log, "the SignIn callback", c.SignIn)
+	c.Redirect = guard.Func(log, "the Redirect callback", c.Redirect)
+	c.JWT = guard.Func(log, "the JWT callback", c.JWT)
+	c.Session = guard.Func(log, "the Session callback", c.Session)
+	e.SignIn = guard.Event(log, "the SignIn event", e.SignIn)
+	e.SignOut = guard.Event(log, "the SignOut event", e.SignOut)
+	e.Session = guard.Event(log, "the Session event", e.Session)
+	cfg.Session.Codec = guard.Codec(log, cfg.Session.Codec)
+	if trust := cfg.TrustOrigin; trust != nil {
+		guarded := guard.Func(log, "Config.TrustOrigin", func(_ context.Context, origin string) (bool, error) { return trust(origin), nil })
+		cfg.TrustOrigin = func(origin string) bool {
+			ok, err := guarded(context.Background(), origin)
+			return ok && err == nil
+		}
+	}
+	cfg.HTTPClient = guard.Client(log, cfg.HTTPClient)
+	cfg.Providers = slices.Clone(cfg.Providers)
+	for i, p := range cfg.Providers {
+		cfg.Providers[i] = guard.Provider(log, p)
+	}
+	if skip := cfg.Skip; skip != nil {
+		guarded := guard.Func(log, "Config.Skip", func(_ context.Context, r *http.Request) (bool, error) { return skip(r), nil })
+		cfg.Skip = func(r *http.Request) bool {
+			ok, err := guarded(r.Context(), r)
+			return ok && err == nil // after a panic the request is not skipped
+		}
+	}
+	return cfg
 }

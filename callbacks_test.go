@@ -220,11 +220,12 @@ func TestCallback_SignInDecides(t *testing.T) {
 	for name, tt := range map[string]struct {
 		err  error
 		want string
+		code int
 	}{
-		"error":            {errors.New("banned"), "/api/auth/error?error=AccessDenied"},
-		"own code":         {&nuxtauth.Error{Code: "Banned"}, "/api/auth/error?error=Banned"},
-		"redirect":         {nuxtauth.RedirectTo("/welcome"), "/welcome"},
-		"redirect outside": {nuxtauth.RedirectTo("https://evil.example/"), ""},
+		"error":            {errors.New("banned"), "/api/auth/error?error=AccessDenied", 403},
+		"own code":         {&nuxtauth.Error{Code: "Banned"}, "/api/auth/error?error=Banned", 403},
+		"redirect":         {nuxtauth.RedirectTo("/welcome"), "/welcome", 200},
+		"redirect outside": {nuxtauth.RedirectTo("https://evil.example/"), "", 200},
 	} {
 		a := apptest.New(t, func(cfg *apptest.Config) {
 			cfg.Callbacks.SignIn = func(context.Context, nuxtauth.SignInParams) error { return tt.err }
@@ -234,7 +235,7 @@ func TestCallback_SignInDecides(t *testing.T) {
 			}
 		})
 		res := a.Post("/api/auth/callback/credentials", a.CredentialsForm("ada", "lovelace"))
-		if got := a.URLIn(res); got != a.URL+tt.want || res.StatusCode != 403 {
+		if got := a.URLIn(res); got != a.URL+tt.want || res.StatusCode != tt.code {
 			t.Errorf("%s: %d %s", name, res.StatusCode, res.Text)
 		}
 		if a.Session() != nil {

@@ -6,15 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
+
 	"github.com/nuxtauth/nuxtauth/internal/api"
+	"github.com/nuxtauth/nuxtauth/internal/cookie"
 	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/origin"
 	"github.com/nuxtauth/nuxtauth/internal/page"
@@ -44,7 +46,8 @@ type Config[T TokenType, S SessionType] struct {
 	URL string
 
 	// BasePath is where the API is mounted, such as "/app/auth". Empty means the path of
-	// URL, or "/api/auth".
+	// URL, or "/api/auth". If both have a path, that of URL is the public one, which a proxy
+	// replaces by BasePath.
 	BasePath string
 
 	// TrustHost takes the origin from X-Forwarded-Host and -Proto, or from Host, when
@@ -55,8 +58,16 @@ type Config[T TokenType, S SessionType] struct {
 
 	// TrustedOrigins are further origins of the application, such as
 	// "https://www.example.com": callback URLs may lead there, and front ends
-	// there may call the API with credentials (CORS). No wildcards.
+	// there may call the API with credentials (CORS). "https://*.example.com" is one label
+	// below a domain of yours, "capacitor://localhost" and "com.example.app://callback" an
+	// application on the device, and "http://localhost:*" any port while gin is in debug
+	// mode.
 	TrustedOrigins []string
+
+	// TrustOrigin reports whether an origin is one more of TrustedOrigins, for instance
+	// that of a tenant. It gets origins that clients send. A panic counts as false. Nil
+	// trusts none.
+	TrustOrigin func(origin string) bool
 
 	// Providers are the ways to sign in, in the order of the buttons. Nil means that users
 	// sign in by [Auth.SignIn] or [Auth.Issue] alone, or at a Node server that shares the
@@ -120,7 +131,7 @@ type SessionConfig struct {
 	_ [0]func()
 
 	// MaxAge is the idle timeout: a session expires when it has not been used for
-	// this duration. Zero means 30 days.
+	// this duration, a minute at least. Zero means 30 days.
 	MaxAge time.Duration
 
 	// MaxLifetime is the absolute lifetime: a session expires at this time after
@@ -195,8 +206,8 @@ type Theme struct {
 	Logo        string // URL of an image above the form
 }
 
-// Cookies changes the cookies. Their attributes are fixed: HttpOnly,
-// SameSite=Lax, Path=/, and Secure on https.
+// Cookies changes the cookies. Their attributes are HttpOnly, SameSite=Lax, Path=/, and
+// Secure on https, unless CrossSite is set.
 type Cookies struct {
 	_ [0]func()
 
@@ -208,6 +219,14 @@ type Cookies struct {
 	// Domain lets subdomains share the session: "example.com". Empty, the
 	// default, leaves it to the host that set it. The CSRF cookie never has one.
 	Domain string
+
+	// CrossSite is for an application in a frame of another site. On https, which it
+	// needs, the cookies are SameSite=None and Partitioned: a browser has one session
+	// for each site that embeds the application, and sends its cookies with requests of
+	// other sites too. The built-in pages may be in frames of TrustedOrigins; most OAuth
+	// providers refuse to be in one. Routes of the application that change data must
+	// check their origin, for instance by http.CrossOriginProtection; those of the API do.
+	CrossSite bool
 }
 
 // A SignInLimit slows down guessing of passwords and one-time codes. Attempts at
@@ -245,7 +264,6 @@ type SignInLimit struct {
 }
 
 const (
-	minSecret          = 32 // bytes
 	defaultMaxAge      = 30 * 24 * time.Hour
 	defaultMaxLifetime = 90 * 24 * time.Hour
 	defaultUpdateAge   = 24 * time.Hour
@@ -254,71 +272,60 @@ const (
 	defaultPerAccount  = 20
 )
 
-// guarded returns cfg with the application's functions guarded: see package guard.
-// Others are guarded elsewhere: SignInLimit.Account in compile, where its form changes,
-// the Store and the DenyList in [session.NewAbilities], which looks behind them, and the
-// JSON methods of the types in typed.go.
-func (cfg Config[T, S]) guarded(log *slog.Logger) Config[T, S] {
-	c, e := &cfg.Callbacks, &cfg.Events
-	c.SignIn = guard.Check(log, "the SignIn callback", c.SignIn)
-	c.Redirect = guard.Func(log, "the Redirect callback", c.Redirect)
-	c.JWT = guard.Func(log, "the JWT callback", c.JWT)
-	c.Session = guard.Func(log, "the Session callback", c.Session)
-	e.SignIn = guard.Event(log, "the SignIn event", e.SignIn)
-	e.SignOut = guard.Event(log, "the SignOut event", e.SignOut)
-	e.Session = guard.Event(log, "the Session event", e.Session)
-	cfg.Session.Codec = guard.Codec(log, cfg.Session.Codec)
-	cfg.HTTPClient = guard.Client(log, cfg.HTTPClient)
-	cfg.Providers = slices.Clone(cfg.Providers)
-	for i, p := range cfg.Providers {
-		cfg.Providers[i] = guard.Provider(log, p)
+// names returns the cookies of a site on http, or on https.
+func (c Cookies) names(p api.Protocol, secure bool) cookie.Names {
+	names := cookie.Defaults(c.realm(p), secure)
+	if c.CrossSite && secure {
+		return names.CrossSite()
 	}
-	if skip := cfg.Skip; skip != nil {
-		guarded := guard.Func(log, "Config.Skip", func(_ context.Context, r *http.Request) (bool, error) { return skip(r), nil })
-		cfg.Skip = func(r *http.Request) bool {
-			ok, err := guarded(r.Context(), r)
-			return ok && err == nil // after a panic the request is not skipped
-		}
+	return names
+}
+
+// frames are the origins in whose frames the built-in pages may be.
+func (c Cookies) frames(trusted []string) []string {
+	if !c.CrossSite {
+		return nil
 	}
-	return cfg
+	return append([]string{"'self'"}, trusted...)
 }
 
 // realm tells the sessions of several Auths in one store apart: it begins the
 // names of the cookies.
 func (c Cookies) realm(p api.Protocol) string { return cmp.Or(c.Prefix, p.Prefix()) }
 
-// secretsOf lists the secrets, the one that seals first. options is the struct that has
-// them, for errors.
-func secretsOf(options, secret string, old []string) ([]string, error) {
-	secret = cmp.Or(secret, os.Getenv("AUTH_SECRET"), os.Getenv("NEXTAUTH_SECRET"))
-	if secret == "" {
-		return nil, fmt.Errorf("nuxtauth: there is no secret: set %s.Secret or AUTH_SECRET, for instance to the output of `openssl rand -base64 33`", options)
-	}
-	secrets := append([]string{secret}, old...)
-	for i, s := range secrets {
-		if len(s) < minSecret {
-			name := options + ".Secret (or AUTH_SECRET)"
-			if i > 0 {
-				name = fmt.Sprintf("%s.OldSecrets[%d]", options, i-1)
-			}
-			return secrets, fmt.Errorf("nuxtauth: %s has %d characters: write at least %d, for instance the output of `openssl rand -base64 33`", name, len(s), minSecret)
-		}
-	}
-	return secrets, nil
-}
-
 // publicURL returns the address of the application, "" if it is not set.
 func publicURL(configured string) string {
 	return cmp.Or(configured, os.Getenv("AUTH_URL"), os.Getenv("NEXTAUTH_URL"))
 }
 
-func siteOf(configured, basePath string, trustHost bool, trusted []string) (*origin.Site, error) {
-	public := publicURL(configured)
+// check reports cookies that browsers refuse: of a domain in which the host of the
+// application is not, and of other sites on http.
+func (c Cookies) check(site *origin.Site) error {
+	base, ok := site.Configured()
+	if ok && c.CrossSite && !base.Secure() {
+		return fmt.Errorf("nuxtauth: Cookies.CrossSite needs https, and URL is %q: browsers refuse such cookies of http. Leave CrossSite out there", base.Origin)
+	}
+	if c.Domain == "" || !ok {
+		return nil
+	}
+	u, err := url.Parse(base.Origin)
+	if err != nil {
+		return err
+	}
+	host, domain := u.Hostname(), strings.ToLower(strings.TrimPrefix(c.Domain, "."))
+	if host == domain || strings.HasSuffix(host, "."+domain) && net.ParseIP(host) == nil {
+		return nil
+	}
+	return fmt.Errorf("nuxtauth: Cookies.Domain is %q, and URL has the host %q: browsers refuse the cookies. Write a domain that the host ends with, or leave it out", c.Domain, host)
+}
+
+func siteOf(cfg origin.Config) (*origin.Site, error) {
+	cfg.URL = publicURL(cfg.URL)
 	var problems []error
-	if public == "" && trustHost && len(trusted) == 0 {
+	if cfg.URL == "" && cfg.TrustHost && len(cfg.TrustedOrigins) == 0 && cfg.TrustOrigin == nil {
 		problems = append(problems, errors.New(`nuxtauth: TrustHost alone accepts any Host: name the origins that the proxy serves in TrustedOrigins, such as "https://app.example.com", or set URL`))
 	}
-	site, err := origin.New(origin.Config{URL: public, BasePath: basePath, TrustHost: trustHost, TrustedOrigins: slices.Clone(trusted)})
+	site, err := origin.New(cfg)
 	return site, errors.Join(append(problems, err)...)
 }
 
@@ -345,16 +352,22 @@ func (s SessionConfig) check(owner string) error {
 		value, min time.Duration
 		absent     string
 	}{
-		{"MaxAge", s.MaxAge, time.Second, "30 days"},
-		{"MaxLifetime", s.MaxLifetime, time.Second, "90 days"},
-		{"UpdateAge", s.UpdateAge, 0, "24 hours"},
-		{"CacheFor", s.CacheFor, 0, "no cache"},
+		{"MaxAge", s.MaxAge, time.Minute, "30 days"},
+		{"MaxLifetime", s.MaxLifetime, time.Minute, "90 days"},
+		{"UpdateAge", s.UpdateAge, time.Second, "24 hours"},
+		{"CacheFor", s.CacheFor, time.Millisecond, "no cache"},
 	} {
-		if f.value < f.min || f.value > maxDuration { // 3600 without a unit is 3.6 µs
-			problems = append(problems, fmt.Errorf("nuxtauth: %s.%s is %v: write a duration with its unit, such as 12*time.Hour, from %v to %v, or leave it out for %s", owner, f.name, f.value, f.min, maxDuration, f.absent))
+		derived := f.name == "UpdateAge" && f.value == s.MaxAge/2
+		if derived || f.name == "CacheFor" && f.value == 0 || f.min <= f.value && f.value <= maxDuration {
+			continue
 		}
+		example := "such as 12*time.Hour"
+		if 0 < f.value && f.value < f.min && f.value%time.Second != 0 { // 3600 without a unit is 3.6 µs
+			example = fmt.Sprintf("such as %d*time.Second if the number is one of seconds", f.value)
+		}
+		problems = append(problems, fmt.Errorf("nuxtauth: %s.%s is %v: write a duration with its unit, %s, from %v to %v, or leave it out for %s", owner, f.name, f.value, example, f.min, maxDuration, f.absent))
 	}
-	if s.MaxAge > 0 && s.UpdateAge >= s.MaxAge {
+	if len(problems) == 0 && s.UpdateAge >= s.MaxAge {
 		problems = append(problems, fmt.Errorf("nuxtauth: Session.UpdateAge is %v, not below Session.MaxAge of %v: leave it out", s.UpdateAge, s.MaxAge))
 	}
 	return errors.Join(problems...)
@@ -380,9 +393,10 @@ func (p Pages) compile() api.CustomPages {
 	return api.CustomPages{SignIn: p.SignIn, SignOut: p.SignOut, Error: p.Error, VerifyRequest: p.VerifyRequest}
 }
 
-// compile returns the theme as package page has it.
-func (t Theme) compile() page.Theme {
-	return page.Theme{ColorScheme: t.ColorScheme, BrandColor: t.BrandColor, ButtonText: t.ButtonText, Logo: t.Logo}
+// compile returns the theme as package page has it. frames are the origins in whose frames
+// the pages may be.
+func (t Theme) compile(frames []string) page.Theme {
+	return page.Theme{ColorScheme: t.ColorScheme, BrandColor: t.BrandColor, ButtonText: t.ButtonText, Logo: t.Logo, Frames: frames}
 }
 
 // check reports numbers that limit nothing.

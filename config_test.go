@@ -324,15 +324,82 @@ func TestNew_RefusesEndlessMaxAge(t *testing.T) {
 	}
 }
 
-// Seconds without a unit are nanoseconds.
-func TestNew_RefusesMaxAgeBelowSecond(t *testing.T) {
-	for name, s := range map[string]nuxtauth.SessionConfig{
-		"MaxAge": {MaxAge: 3600}, "MaxLifetime": {MaxLifetime: 86_400},
+// problems are the mistakes that New finds in a configuration, which is otherwise right.
+func problems(t *testing.T, change func(*apptest.Config)) (found []*nuxtauth.ConfigError) {
+	t.Helper()
+	cfg := apptest.Config{Secret: apptest.Secret, URL: "https://app.example.com", Providers: []provider.Provider{provider.Credentials(apptest.Authorize)}}
+	change(&cfg)
+	_, err := nuxtauth.New(cfg)
+	for problem := range nuxtauth.ConfigErrors(err) {
+		found = append(found, problem)
+	}
+	return found
+}
+
+// Each mistake is reported once, for its field, with what is probably meant.
+func TestNew_OneErrorForEachMistake(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*apptest.Config)
+		field  string
+		texts  []string
+	}{
+		"MaxAge in seconds":      {func(c *apptest.Config) { c.Session.MaxAge = 30 * 24 * 60 * 60 }, "Session.MaxAge", []string{"2.592ms", "2592000*time.Second"}},
+		"MaxAge of 59 s":         {func(c *apptest.Config) { c.Session.MaxAge = 59 * time.Second }, "Session.MaxAge", []string{"59s", "12*time.Hour", "1m0s"}},
+		"MaxLifetime in seconds": {func(c *apptest.Config) { c.Session.MaxLifetime = 86_400 }, "Session.MaxLifetime", []string{"86400*time.Second"}},
+		"UpdateAge in seconds":   {func(c *apptest.Config) { c.Session.UpdateAge = 600 }, "Session.UpdateAge", []string{"600*time.Second"}},
+		"CacheFor in seconds":    {func(c *apptest.Config) { c.Session.CacheFor = 5 }, "Session.CacheFor", []string{"5*time.Second"}},
+		"negative MaxAge":        {func(c *apptest.Config) { c.Session.MaxAge = -1 }, "Session.MaxAge", []string{"12*time.Hour"}},
+		"repeated secret":        {func(c *apptest.Config) { c.Secret = strings.Repeat("x", 40) }, "Secret", []string{"1 different characters", "openssl"}},
+		"pattern of a secret":    {func(c *apptest.Config) { c.Secret = strings.Repeat("0123", 10) }, "Secret", []string{"4 different characters"}},
+		"repeated old secret":    {func(c *apptest.Config) { c.OldSecrets = []string{strings.Repeat("x", 40)} }, "OldSecrets", []string{"OldSecrets[0]"}},
+		"foreign domain":         {func(c *apptest.Config) { c.Cookies.Domain = "example.org" }, "Cookies.Domain", []string{`"example.org"`, `"app.example.com"`}},
+		"domain of a subdomain":  {func(c *apptest.Config) { c.Cookies.Domain = "www.app.example.com" }, "Cookies.Domain", []string{"app.example.com"}},
+		"end of a name":          {func(c *apptest.Config) { c.Cookies.Domain = "ample.com" }, "Cookies.Domain", []string{"ample.com"}},
+		"domain of an address":   {func(c *apptest.Config) { c.URL, c.Cookies.Domain = "https://10.0.0.7", "0.0.7" }, "Cookies.Domain", []string{"10.0.0.7"}},
+		"URL without a scheme":   {func(c *apptest.Config) { c.URL = "app.example.com" }, "URL", []string{"https://app.example.com"}},
+		"wrong provider ID": {func(c *apptest.Config) {
+			c.Providers = []provider.Provider{provider.OIDC(provider.Provider{ID: "My IDP"})}
+		}, "Providers", []string{`"My IDP"`, "lower-case"}},
 	} {
-		err := configError[apptest.Token, apptest.Session](s)
-		if err == nil || !strings.Contains(err.Error(), "Session."+name) || !strings.Contains(err.Error(), "time.Hour") {
-			t.Errorf("%s: New returns %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			found := problems(t, tt.change)
+			if len(found) != 1 {
+				t.Fatalf("%d mistakes: %v", len(found), found)
+			}
+			if found[0].Field != tt.field {
+				t.Errorf("the field is %q, want %q", found[0].Field, tt.field)
+			}
+			for _, text := range tt.texts {
+				if !strings.Contains(found[0].Error(), text) {
+					t.Errorf("no %q in %v", text, found[0])
+				}
+			}
+		})
+	}
+}
+
+func TestNew_AcceptsSmallestTimesAndDomains(t *testing.T) {
+	for name, change := range map[string]func(*apptest.Config){
+		"times": func(c *apptest.Config) {
+			c.Session = nuxtauth.SessionConfig{MaxAge: time.Minute, MaxLifetime: time.Minute, UpdateAge: time.Second, CacheFor: time.Millisecond}
+		},
+		"host itself": func(c *apptest.Config) { c.Cookies.Domain = "app.example.com" },
+		"parent":      func(c *apptest.Config) { c.Cookies.Domain = "example.com" },
+		"with a dot":  func(c *apptest.Config) { c.Cookies.Domain = ".example.com" },
+		"port in URL": func(c *apptest.Config) { c.URL, c.Cookies.Domain = "http://app.example.com:3000", "example.com" },
+		"address":     func(c *apptest.Config) { c.URL, c.Cookies.Domain = "http://10.0.0.7", "10.0.0.7" },
+		"without URL": func(c *apptest.Config) {
+			c.URL, c.TrustHost, c.TrustedOrigins, c.Cookies.Domain = "", true, []string{"https://a.example"}, "b.example"
+		},
+		"five letters": func(c *apptest.Config) { c.Secret = strings.Repeat("abcde", 8) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("AUTH_URL", "")
+			t.Setenv("NEXTAUTH_URL", "")
+			if found := problems(t, change); len(found) > 0 {
+				t.Errorf("New returns %v", found)
+			}
+		})
 	}
 }
 

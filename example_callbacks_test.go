@@ -81,7 +81,7 @@ func ExampleRedirectTo() {
 
 	browser := &frontEnd{app: r}
 	fmt.Println(browser.signIn("ada", "lovelace"))
-	// Output: 403 {"url":"http://localhost:3000/terms"}
+	// Output: 200 {"url":"http://localhost:3000/terms"}
 }
 
 // The front end shows a message for the code, and the cause stands in the log.

@@ -156,7 +156,7 @@ func ExampleSignInLimit() {
 	// Output:
 	// 401 {"url":"http://localhost:3000/api/auth/error?error=CredentialsSignin&provider=credentials"}
 	// 401 {"url":"http://localhost:3000/api/auth/error?error=CredentialsSignin&provider=credentials"}
-	// 429 {"url":"http://localhost:3000/api/auth/error?error=TooManyAttempts"}
+	// 429 {"url":"http://localhost:3000/api/auth/error?error=TooManyAttempts&retryAfter=900"}
 }
 
 // The front end has a sign-in page of its own, which posts to /api/auth/signin/github and

@@ -54,7 +54,7 @@ func ExampleSessionConfig_incorrect() {
 		Session: nuxtauth.SessionConfig{MaxAge: 3600},
 	})
 	fmt.Println(err)
-	// Output: nuxtauth: Session.MaxAge is 3.6µs: write a duration with its unit, such as 12*time.Hour, from 1s to 876000h0m0s, or leave it out for 30 days
+	// Output: nuxtauth: Session.MaxAge is 3.6µs: write a duration with its unit, such as 3600*time.Second if the number is one of seconds, from 1m0s to 876000h0m0s, or leave it out for 30 days
 }
 
 // The defaults are embedded by value. A pointer compiles, and is nil in a new token.

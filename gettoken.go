@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,4 +98,38 @@ func GetToken[T TokenType](r *http.Request, o TokenOptions) (*T, error) {
 		return nil, err
 	}
 	return s.Token.(*T), nil
+}
+
+const (
+	minSecret   = 32 // bytes
+	minDistinct = 5  // different ones
+)
+
+// secretsOf lists the secrets, the one that seals first. options is the struct that has
+// them, for errors.
+func secretsOf(options, secret string, old []string) ([]string, error) {
+	secret = cmp.Or(secret, os.Getenv("AUTH_SECRET"), os.Getenv("NEXTAUTH_SECRET"))
+	if secret == "" {
+		return nil, fmt.Errorf("nuxtauth: there is no secret: set %s.Secret or AUTH_SECRET, for instance to the output of `openssl rand -base64 33`", options)
+	}
+	secrets := append([]string{secret}, old...)
+	for i, s := range secrets {
+		name := options + ".Secret (or AUTH_SECRET)"
+		if i > 0 {
+			name = fmt.Sprintf("%s.OldSecrets[%d]", options, i-1)
+		}
+		if len(s) < minSecret {
+			return secrets, fmt.Errorf("nuxtauth: %s has %d characters: write at least %d, for instance the output of `openssl rand -base64 33`", name, len(s), minSecret)
+		}
+		if n := distinctBytes(s); n < minDistinct {
+			return secrets, fmt.Errorf("nuxtauth: %s has only %d different characters, and can be guessed: write the output of `openssl rand -base64 33`", name, n)
+		}
+	}
+	return secrets, nil
+}
+
+func distinctBytes(s string) int {
+	bytes := []byte(s)
+	slices.Sort(bytes)
+	return len(slices.Compact(bytes))
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/nuxtauth/nuxtauth/internal/api"
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
-	"github.com/nuxtauth/nuxtauth/internal/cookie"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/internal/origin"
 	"github.com/nuxtauth/nuxtauth/internal/page"
@@ -80,17 +79,23 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 	problems.add("Secret", err)
 	var plain, secure session.CookieSet
 	if len(secrets) > 0 {
-		plain, err = api.NewCookieSet(protocol, cookie.Defaults(realm, false), cfg.Cookies.Domain, cfg.Session.Codec, secrets)
+		plain, err = api.NewCookieSet(protocol, cfg.Cookies.names(protocol, false), cfg.Cookies.Domain, cfg.Session.Codec, secrets)
 		problems.add("Cookies", err)
 		plainErr := err
-		secure, err = api.NewCookieSet(protocol, cookie.Defaults(realm, true), cfg.Cookies.Domain, cfg.Session.Codec, secrets)
+		secure, err = api.NewCookieSet(protocol, cfg.Cookies.names(protocol, true), cfg.Cookies.Domain, cfg.Session.Codec, secrets)
 		if plainErr == nil { // most are the same
 			problems.add("Cookies", err)
 		}
 	}
-	site, err := siteOf(cfg.URL, cfg.BasePath, cfg.TrustHost, cfg.TrustedOrigins)
+	site, err := siteOf(origin.Config{
+		URL: cfg.URL, BasePath: cfg.BasePath, TrustHost: cfg.TrustHost, TrustedOrigins: cfg.TrustedOrigins,
+		TrustOrigin: cfg.TrustOrigin, Debug: gin.IsDebugging(),
+	})
 	problems.add("URL", err)
-	pages, err := page.New(cfg.Theme.compile())
+	if err == nil {
+		problems.add("Cookies", cfg.Cookies.check(site))
+	}
+	pages, err := page.New(cfg.Theme.compile(cfg.Cookies.frames(cfg.TrustedOrigins)))
 	problems.add("Theme", err)
 	problems.add("Pages", cfg.Pages.check())
 	problems.add("SignInLimit", cfg.SignInLimit.check())
@@ -100,13 +105,13 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	providers, err := api.NewProviders(checked, flow.Config{HTTPClient: cfg.HTTPClient, Now: now})
+	providers, err := api.NewProviders(checked, flow.Config{HTTPClient: cfg.HTTPClient, Now: now, Log: log})
 	if err != nil {
 		return nil, err
 	}
 
 	types := newTyped(log, cfg.Callbacks)
-	clients := clientip.New(trustsAnyProxy)
+	clients := clientip.New(trustsAnyProxy, platformAddress)
 	sessions := session.New(session.Config{
 		Types: types, SignedOut: signedOutEvent[T](cfg.Events.SignOut), Abilities: abilities, Realm: realm,
 		Lifetime: times.lifetime(), CacheFor: times.CacheFor, Providers: providers, Clients: clients, Log: log, Now: now,
@@ -417,4 +422,16 @@ func trustsAnyProxy(src clientip.Source) bool {
 	probe := c.Copy()
 	probe.Request = &http.Request{RemoteAddr: "192.0.2.1:1", Header: http.Header{"X-Forwarded-For": {"192.0.2.2"}}}
 	return probe.ClientIP() == "192.0.2.2"
+}
+
+// platformAddress returns the address of the client that gin's TrustedPlatform names, ""
+// without one: for a request without an address, gin reads no other header.
+func platformAddress(src clientip.Source) string {
+	c, ok := src.(*gin.Context)
+	if !ok {
+		return ""
+	}
+	probe := c.Copy()
+	probe.Request = &http.Request{Header: c.Request.Header}
+	return probe.ClientIP()
 }

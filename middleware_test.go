@@ -49,7 +49,7 @@ func TestMiddleware_InGroup(t *testing.T) {
 func TestMiddleware_TwoAuthsInOneRouter(t *testing.T) {
 	shop := apptest.NewAuth(t, func(cfg *apptest.Config) { cfg.BasePath, cfg.Cookies.Prefix = "/shop/auth", "shop" })
 	staff := apptest.NewAuth(t, func(cfg *apptest.Config) {
-		cfg.BasePath, cfg.Cookies.Prefix, cfg.Secret = "/staff/auth", "staff", strings.Repeat("s", 40)
+		cfg.BasePath, cfg.Cookies.Prefix, cfg.Secret = "/staff/auth", "staff", strings.Repeat("other-secret", 4)
 	})
 	r := gin.New()
 	shop.Register(r.Group("/shop"))
@@ -294,10 +294,10 @@ type staffSession struct {
 func TestMiddleware_TwoAuthsOnOneRoute(t *testing.T) {
 	shop := apptest.NewAuth(t, func(cfg *apptest.Config) { cfg.BasePath, cfg.Cookies.Prefix = "/shop/auth", "shop" })
 	second := apptest.NewAuth(t, func(cfg *apptest.Config) {
-		cfg.BasePath, cfg.Cookies.Prefix, cfg.Secret = "/second/auth", "second", strings.Repeat("s", 40)
+		cfg.BasePath, cfg.Cookies.Prefix, cfg.Secret = "/second/auth", "second", strings.Repeat("other-secret", 4)
 	})
 	staff, err := nuxtauth.New(nuxtauth.Config[apptest.Token, staffSession]{
-		Secret: strings.Repeat("t", 40), URL: "http://localhost:3000", BasePath: "/staff/auth", Cookies: nuxtauth.Cookies{Prefix: "staff"},
+		Secret: strings.Repeat("third-secret", 4), URL: "http://localhost:3000", BasePath: "/staff/auth", Cookies: nuxtauth.Cookies{Prefix: "staff"},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,8 @@ import (
 // routes are the actions of the API, the first segment below Config.BasePath:
 // /api/auth/signin/github is the action signin with the provider github.
 //
-// Provider says that the ID of a provider may follow the action. In the protocol of
+// Reads says that the action changes nothing, so that HEAD is answered as GET is, without
+// the body. Provider says that the ID of a provider may follow the action. In the protocol of
 // next-auth v4 more segments may follow it, and the code of an error the action error;
 // after any other action nothing may follow. Cookies says that the answer
 // sets the cookies of the CSRF token and of the callback URL where they are new; CSRF,
@@ -20,21 +21,21 @@ import (
 // v5, signout takes the ID of a provider with FederatedLogout alone, from which users
 // return there, and there is no _log.
 var routes = []api.Route{
-	{Method: http.MethodGet, Action: "session", Handle: api.Session, Cookies: true},
+	{Method: http.MethodGet, Action: "session", Reads: true, Handle: api.Session, Cookies: true},
 	{Method: http.MethodPost, Action: "session", Handle: api.UpdateSession, CSRF: true},
-	{Method: http.MethodGet, Action: "csrf", Handle: api.CSRFToken, Cookies: true},
-	{Method: http.MethodGet, Action: "providers", Handle: api.ListProviders},
+	{Method: http.MethodGet, Action: "csrf", Reads: true, Handle: api.CSRFToken, Cookies: true},
+	{Method: http.MethodGet, Action: "providers", Reads: true, Handle: api.ListProviders},
 
-	{Method: http.MethodGet, Action: "signin", Handle: api.SignInPage, Provider: true, Cookies: true},
+	{Method: http.MethodGet, Action: "signin", Reads: true, Handle: api.SignInPage, Provider: true, Cookies: true},
 	{Method: http.MethodPost, Action: "signin", Handle: api.SignIn, Provider: true, CSRF: true},
 	{Method: http.MethodGet, Action: "callback", Handle: api.Callback, Provider: true},
 	{Method: http.MethodPost, Action: "callback", Handle: api.Callback, Provider: true},
 
-	{Method: http.MethodGet, Action: "signout", Handle: api.SignOutPage, Provider: true, Cookies: true},
+	{Method: http.MethodGet, Action: "signout", Reads: true, Handle: api.SignOutPage, Provider: true, Cookies: true},
 	{Method: http.MethodPost, Action: "signout", Handle: api.SignOut, CSRF: true},
 	{Method: http.MethodPost, Action: "backchannel-logout", Handle: api.BackchannelLogout, Provider: true},
 
-	{Method: http.MethodGet, Action: "error", Handle: api.ErrorPage, Cookies: true},
-	{Method: http.MethodGet, Action: "verify-request", Handle: api.VerifyRequestPage, Cookies: true},
+	{Method: http.MethodGet, Action: "error", Reads: true, Handle: api.ErrorPage, Cookies: true},
+	{Method: http.MethodGet, Action: "verify-request", Reads: true, Handle: api.VerifyRequestPage, Cookies: true},
 	{Method: http.MethodPost, Action: "_log", Handle: api.ClientLog},
 }

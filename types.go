@@ -236,6 +236,7 @@ type Error = provider.Error
 const (
 	CodeAccessDenied       = "AccessDenied"       // the SignIn callback, or a guard, denied it
 	CodeSessionUnavailable = "SessionUnavailable" // a guard could not check the session
+	CodeCancelled          = "Cancelled"          // the user did not consent at the provider
 	CodeTooManyAttempts    = "TooManyAttempts"    // above a [SignInLimit]
 	CodeSignOut            = "SignOutError"       // the session could not be ended
 

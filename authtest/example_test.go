@@ -105,7 +105,7 @@ func ExampleIDP_Deny() {
 	}
 	fmt.Println(res.Request.URL.Path, res.Request.URL.Query().Get("error"))
 
-	// Output: /api/auth/error AccessDenied
+	// Output: /api/auth/signin Cancelled
 }
 
 // A sign-in while the token endpoint of the provider fails.

@@ -169,7 +169,7 @@ func ExampleProvider_Validate() {
 	fmt.Println(p.Validate())
 	// Output:
 	// provider "acme": the scope "openid email" has a space or is empty: write each scope as one element of Scopes
-	// provider "acme": Issuer "http://id.acme.example" is not https: only a loopback address may be http
+	// provider "acme": Issuer "http://id.acme.example" is not https: only a loopback address, and a host that InsecureHTTP lists, may be http
 }
 
 // A field that is set is not replaced. Usually getenv is os.Getenv.

@@ -88,6 +88,12 @@ type Provider struct {
 	// authorization response must equal it (RFC 9207).
 	Issuer string
 
+	// DiscoveryURL is where the metadata of an OpenID provider are, with the path
+	// /.well-known/openid-configuration if they have that, for a provider whose issuer is
+	// another address (Azure AD B2C). The issuer in the metadata and in every ID token must
+	// still equal Issuer. Empty means that they are below the Issuer.
+	DiscoveryURL string
+
 	// MultiTenant accepts an Issuer of many tenants (Microsoft's "common"): the
 	// issuer in the metadata contains "{tenantid}", and that of an ID token must
 	// equal it with the token's "tid" in that place. It has no effect if the
@@ -105,6 +111,10 @@ type Provider struct {
 	AuthorizationURL string
 	TokenURL         string
 	UserinfoURL      string
+
+	// JWKSURL is where the keys of an OpenID provider are. Empty means the jwks_uri of the
+	// metadata.
+	JWKSURL string
 
 	// EndSessionURL is the end_session_endpoint: the page of the provider at which
 	// a browser signs out. That of an OpenID provider is discovered; one that is
@@ -138,6 +148,18 @@ type Provider struct {
 	// that stand in a URL are rejected.
 	DangerouslyAllowPrivateAddresses bool
 
+	// InsecureHTTP lists the hosts, such as "keycloak:8080", that the server may reach over
+	// http, and at private and loopback addresses, in URLs that are configured or
+	// discovered: for a provider in the next container, which browsers reach at another
+	// address. Who controls the network there can read and change what is sent, the
+	// client secret and the profile among it.
+	InsecureHTTP []string
+
+	// IDTokenAlg is the algorithm of ID tokens. Empty means the asymmetric ones, whose keys
+	// the provider publishes. "HS256" is for a provider that signs with the client secret
+	// (LINE), which must have 32 bytes; it is then the only one that is accepted.
+	IDTokenAlg string
+
 	// SkipUserinfo takes the profile of an OpenID provider from the ID token
 	// alone, without a request to the userinfo endpoint.
 	SkipUserinfo bool
@@ -161,6 +183,14 @@ type Provider struct {
 	// response in a cross-site form post (Apple). Empty means "query".
 	ResponseMode string
 
+	// Conform changes the body of a response of the token or the userinfo endpoint that is
+	// off the standard, before it is parsed, and returns it. It gets all of the former,
+	// error responses included, and of the latter those with status 200; it has to return
+	// those that are right as they are. The body of a token response has secrets. An error
+	// fails the sign-in, or this refresh. Nil changes none. It must be safe for concurrent
+	// use.
+	Conform func(ctx context.Context, r Response) ([]byte, error)
+
 	// Profile returns the user of a profile. Nil means [DefaultProfile]. A user
 	// without an ID is rejected; [User.Normalize] is applied to all others. An
 	// error fails the sign-in; return an [*Error] to choose its code. Profile must
@@ -177,6 +207,16 @@ type Provider struct {
 
 	// Style is the look of the button on the built-in page.
 	Style Style
+}
+
+// Response is a response of a provider, for [Provider].Conform.
+type Response struct {
+	_ [0]func()
+
+	Endpoint    string // "token" or "userinfo"
+	Status      int
+	ContentType string
+	Body        []byte // 1 MB at most
 }
 
 // Field is one input of a credentials form.

@@ -41,6 +41,7 @@ func (p Provider) Validate() error {
 	var v problems
 	if !validID.MatchString(p.ID) {
 		v.add("ID must be 1 to 64 lower-case letters, digits, '-', '_' or '.', and start with a letter or a digit")
+		p = p.WithEnv(func(string) string { return "https://provider.example" }) // no variable has this ID
 	}
 	switch p.Type {
 	case TypeOAuth:
@@ -67,15 +68,18 @@ func (p Provider) Validate() error {
 var validID = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
 // problems collects the problems of one provider.
-type problems []string
-
-func (v *problems) add(format string, args ...any) {
-	*v = append(*v, fmt.Sprintf(format, args...))
+type problems struct {
+	list []string
+	http []string // Provider.InsecureHTTP
 }
 
-func (v problems) join(id string) error {
-	errs := make([]error, len(v))
-	for i, problem := range v {
+func (v *problems) add(format string, args ...any) {
+	v.list = append(v.list, fmt.Sprintf(format, args...))
+}
+
+func (v *problems) join(id string) error {
+	errs := make([]error, len(v.list))
+	for i, problem := range v.list {
 		errs[i] = fmt.Errorf("provider %q: %s", id, problem)
 	}
 	return errors.Join(errs...)
@@ -178,8 +182,31 @@ func (p Provider) validateRequest(v *problems) {
 
 // validateURLs checks the issuer and the endpoints.
 func (p Provider) validateURLs(v *problems) {
+	v.http = p.InsecureHTTP
 	if u := v.parse("Issuer", p.Issuer); u != nil && u.RawQuery != "" {
 		v.add("Issuer %q must not have a query", p.Issuer) // OpenID Connect Discovery §3
+	}
+	if u := v.parse("DiscoveryURL", p.DiscoveryURL); u != nil && p.Type == TypeOAuth {
+		v.add("DiscoveryURL is for OpenID providers: set AuthorizationURL, TokenURL and UserinfoURL")
+	}
+	if v.parse("JWKSURL", p.JWKSURL) != nil && p.Type == TypeOAuth {
+		v.add("JWKSURL is for OpenID providers, which alone send ID tokens: remove it")
+	}
+	switch {
+	case p.IDTokenAlg == "":
+	case p.IDTokenAlg != "HS256":
+		v.add("IDTokenAlg %q is unknown: write \"HS256\", or leave it empty for the algorithms with keys that the provider publishes", p.IDTokenAlg)
+	case p.Type == TypeOAuth:
+		v.add("IDTokenAlg is for OpenID providers, which alone send ID tokens: leave it empty")
+	case p.ClientSecretFunc != nil || len(p.ClientSecret) < 32:
+		v.add("IDTokenAlg \"HS256\" needs a ClientSecret of at least 32 bytes, with which the provider signs: leave it empty, or set the secret") // RFC 7518 §3.2
+	case p.JWKSURL != "":
+		v.add("IDTokenAlg \"HS256\" has no published keys: remove JWKSURL or IDTokenAlg")
+	}
+	for _, host := range p.InsecureHTTP {
+		if u, err := url.Parse("http://" + host); err != nil || u.Host != host || u.Hostname() == "" {
+			v.add("InsecureHTTP %q is not a host: write one such as \"keycloak:8080\", without a scheme and a path", host)
+		}
 	}
 	if u := v.parse("AuthorizationURL", p.AuthorizationURL); u != nil {
 		for _, name := range slices.Sorted(maps.Keys(u.Query())) {
@@ -214,8 +241,8 @@ func (v *problems) parse(field, value string) *url.URL {
 		v.add("%s %q is not an absolute URL: write it as https://host/path", field, value)
 	case u.User != nil || u.Fragment != "":
 		v.add("%s must have neither a user name nor a fragment", field)
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		v.add("%s %q is not https: only a loopback address may be http", field, value)
+	case u.Scheme == "http" && !isLoopback(u.Hostname()) && !slices.Contains(v.http, u.Host):
+		v.add("%s %q is not https: only a loopback address, and a host that InsecureHTTP lists, may be http", field, value)
 	default:
 		return u
 	}

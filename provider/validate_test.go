@@ -206,3 +206,45 @@ func TestValidate_JoinsProblems(t *testing.T) {
 		}
 	}
 }
+
+func TestValidate_OffStandardProviders(t *testing.T) {
+	long := strings.Repeat("s", 32)
+	for name, tt := range map[string]struct {
+		provider provider.Provider
+		want     string // in the error; "" for none
+	}{
+		"DiscoveryURL":          {oidc(func(p *provider.Provider) { p.DiscoveryURL = "https://login.example/policy/metadata" }), ""},
+		"DiscoveryURL of OAuth": {oauth(func(p *provider.Provider) { p.DiscoveryURL = "https://login.example/metadata" }), "DiscoveryURL is for OpenID"},
+		"DiscoveryURL, no URL":  {oidc(func(p *provider.Provider) { p.DiscoveryURL = "login.example" }), "DiscoveryURL"},
+		"JWKSURL":               {oidc(func(p *provider.Provider) { p.JWKSURL = "https://login.example/keys" }), ""},
+		"JWKSURL of OAuth":      {oauth(func(p *provider.Provider) { p.JWKSURL = "https://login.example/keys" }), "JWKSURL is for OpenID"},
+		"JWKSURL with http":     {oidc(func(p *provider.Provider) { p.JWKSURL = "http://login.example/keys" }), "InsecureHTTP"},
+		"http at a named host": {oidc(func(p *provider.Provider) {
+			p.InsecureHTTP, p.TokenURL, p.JWKSURL = []string{"keycloak:8080"}, "http://keycloak:8080/token", "http://keycloak:8080/keys"
+		}), ""},
+		"http at another port": {oidc(func(p *provider.Provider) {
+			p.InsecureHTTP, p.TokenURL = []string{"keycloak"}, "http://keycloak:8080/token"
+		}), "TokenURL"},
+		"InsecureHTTP with a scheme": {oidc(func(p *provider.Provider) { p.InsecureHTTP = []string{"http://keycloak:8080"} }), "without a scheme"},
+		"InsecureHTTP with a path":   {oidc(func(p *provider.Provider) { p.InsecureHTTP = []string{"keycloak:8080/auth"} }), "without a scheme"},
+		"empty InsecureHTTP":         {oidc(func(p *provider.Provider) { p.InsecureHTTP = []string{""} }), "InsecureHTTP"},
+		"HS256":                      {oidc(func(p *provider.Provider) { p.IDTokenAlg, p.ClientSecret = "HS256", long }), ""},
+		"HS256, short secret":        {oidc(func(p *provider.Provider) { p.IDTokenAlg, p.ClientSecret = "HS256", long[1:] }), "32 bytes"},
+		"HS256, changing secret": {oidc(func(p *provider.Provider) {
+			p.IDTokenAlg, p.ClientSecret = "HS256", long
+			p.ClientSecretFunc = func(context.Context) (string, error) { return long, nil }
+		}), "32 bytes"},
+		"HS256 and keys": {oidc(func(p *provider.Provider) {
+			p.IDTokenAlg, p.ClientSecret, p.JWKSURL = "HS256", long, "https://x.example/keys"
+		}), "no published keys"},
+		"HS256 of OAuth":   {oauth(func(p *provider.Provider) { p.IDTokenAlg, p.ClientSecret = "HS256", long }), "IDTokenAlg is for OpenID"},
+		"RS256 explicitly": {oidc(func(p *provider.Provider) { p.IDTokenAlg = "RS256" }), `"RS256" is unknown`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := tt.provider.Validate()
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n")) {
+				t.Errorf("Validate returns %v, want %q", err, tt.want)
+			}
+		})
+	}
+}

@@ -35,7 +35,7 @@ func (c *Call) complete(p proof) bool {
 	client := c.client(r)
 	if err := c.accept(r.Context(), p, client); err != nil {
 		if to, ok := c.cfg.Callbacks.RedirectURL(err); ok {
-			c.redirect(http.StatusForbidden, c.safeURL(to))
+			c.redirect(http.StatusOK, c.safeURL(to))
 			return false
 		}
 		c.fail(err, CodeAccessDenied, http.StatusForbidden)

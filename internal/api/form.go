@@ -47,9 +47,17 @@ func (c *Call) checkCSRF() {
 		c.setFormCookie(c.base.Cookies.CSRF, value)
 	}
 	c.csrfToken = token
-	c.csrfOK = ok && c.r.Method == http.MethodPost &&
-		origin.Equal(token, c.body.get("csrfToken")) &&
-		!c.cfg.Site.CrossSite(c.base.Base, c.r)
+	if c.r.Method != http.MethodPost || c.cfg.Site.CrossSite(c.base.Base, c.r) {
+		return
+	}
+	sent := c.body.get("csrfToken")
+	c.csrfOK = ok && origin.Equal(token, sent) || sent == "" && c.cfg.Protocol.csrfByOrigin(c)
+}
+
+// missingCSRF answers a form without the CSRF token.
+func (c *Call) missingCSRF() {
+	c.warnOfForm()
+	c.cfg.Protocol.missingCSRF(c)
 }
 
 // resolveCallbackURL decides where the browser is redirected in the end, and sets

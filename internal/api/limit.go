@@ -26,6 +26,10 @@ const (
 	maxCallbacks = 300
 )
 
+// retryAfterParam is the parameter of the error page that has Retry-After, which browsers
+// do not show.
+const retryAfterParam = "retryAfter"
+
 // LimitConfig says how often sign-ins may fail.
 type LimitConfig struct {
 	Skip       bool
@@ -78,6 +82,7 @@ type attempt struct {
 	counter          *counter      // nil without a limit
 	network, account string        // names of counts, "" for none
 	rejectedFor      time.Duration // above 0: the window in which there were too many
+	rejectedBy       string        // then, what there were too many of, for the log
 }
 
 // countAttempt counts an attempt with credentials at the provider of a call. The
@@ -98,9 +103,9 @@ func (l *limiter) countAttempt(c *Call, form url.Values) (a attempt, err error) 
 	}
 	switch {
 	case l.counter.add(ctx, a.network, 1, networkWindow) > l.PerNetwork:
-		a.rejectedFor = networkWindow
+		a.rejectedFor, a.rejectedBy = networkWindow, "network"
 	case a.account != "" && l.counter.add(ctx, a.account, 1, accountWindow) > l.PerAccount:
-		a.rejectedFor = accountWindow
+		a.rejectedFor, a.rejectedBy = accountWindow, "account"
 	}
 	return a, nil
 }
@@ -112,7 +117,7 @@ func (l *limiter) countCallback(c *Call) (a attempt) {
 	}
 	a = attempt{counter: l.counter, network: "callback:net:" + c.network()}
 	if l.counter.add(c.r.Context(), a.network, 1, networkWindow) > maxCallbacks {
-		a.rejectedFor = networkWindow
+		a.rejectedFor, a.rejectedBy = networkWindow, "network"
 	}
 	return a
 }
@@ -133,10 +138,16 @@ func (a attempt) succeeded(ctx context.Context) {
 // tooManyAttempts answers an attempt that was rejected. Retry-After is the length of
 // the window, because counters do not tell when theirs began.
 func (c *Call) tooManyAttempts(a attempt) {
-	c.cfg.Log.WarnContext(c.r.Context(), "nuxtauth: too many attempts to sign in", "provider", c.providerID, "network", c.network())
+	ctx := c.r.Context()
+	c.cfg.Log.WarnContext(ctx, "nuxtauth: too many attempts to sign in", "provider", c.providerID, "limit", a.rejectedBy, "network", c.network())
+	if doubt := c.cfg.Clients.Doubt(c.source, c.r.Header); doubt != "" && a.rejectedBy == "network" {
+		c.warnings.add(ctx, "nuxtauth: the limit of attempts to sign in may apply to many clients together", "address", c.network(), "reason", doubt)
+	}
 	c.cfg.Protocol.tooManyAttempts(c)
-	c.h.Set("Retry-After", strconv.Itoa(int(a.rejectedFor/time.Second)))
+	seconds := strconv.Itoa(int(a.rejectedFor / time.Second))
+	c.h.Set("Retry-After", seconds)
 	to := withQuery(c.absolute(c.cfg.CustomPages.Error, "error"), "error", CodeTooManyAttempts)
+	to = withQuery(to, retryAfterParam, seconds)
 	if c.asJSON() {
 		c.json(http.StatusTooManyRequests, map[string]string{"url": to})
 		return

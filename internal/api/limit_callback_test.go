@@ -81,14 +81,14 @@ func TestLimit_CallbacksPerNetwork(t *testing.T) {
 		res := b.Get("/api/auth/callback/idp?code=x&state=" + startOf(t, b))
 		want := "OAuthCallback"
 		if i == 300 {
-			want = "TooManyAttempts"
+			want = "TooManyAttempts&retryAfter=60"
 		}
 		if to := res.Header.Get("Location"); to != a.URL+"/api/auth/error?error="+want || b.CheckCookies() != nil {
 			t.Fatalf("callback %d leads to %s, and leaves %d check cookies", i+1, to, len(b.CheckCookies()))
 		}
 	}
 	res := signIn()
-	if to := res.Header.Get("Location"); !strings.HasSuffix(to, "error=TooManyAttempts") || res.Header.Get("Retry-After") != "60" {
+	if to := res.Header.Get("Location"); !strings.HasSuffix(to, "error=TooManyAttempts&retryAfter=60") || res.Header.Get("Retry-After") != "60" {
 		t.Errorf("a sign-in leads to %s, Retry-After %q", to, res.Header.Get("Retry-After"))
 	}
 	a.SignIn() // with credentials

@@ -373,3 +373,29 @@ func TestLimit_Configuration(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Gin's TrustedPlatform names the header that has the address of the client, also while
+// SetTrustedProxies was not called.
+func TestLimit_TrustedPlatform(t *testing.T) {
+	for name, platform := range map[string]string{"Cloudflare": gin.PlatformCloudflare, "none": ""} {
+		t.Run(name, func(t *testing.T) {
+			a := apptest.New(t, func(c *apptest.Config) { c.SignInLimit.PerNetwork = 1 })
+			a.Router.TrustedPlatform = platform
+			attempt := func(client string) int {
+				req := a.Request("POST", "/api/auth/callback/credentials", apptest.FormType, a.CredentialsForm("ada", "wrong").Encode())
+				req.Header.Set("CF-Connecting-IP", client)
+				return a.Do(req).StatusCode
+			}
+			want := http.StatusUnauthorized // of another client
+			if platform == "" {
+				want = http.StatusTooManyRequests // any client could send the header
+			}
+			if first, other := attempt("203.0.113.1"), attempt("203.0.113.2"); first != http.StatusUnauthorized || other != want {
+				t.Errorf("the answers are %d and %d", first, other)
+			}
+			if again := attempt("203.0.113.1"); again != http.StatusTooManyRequests {
+				t.Errorf("the second attempt of a client: %d", again)
+			}
+		})
+	}
+}

@@ -33,7 +33,7 @@ type method interface {
 // SignIn starts a sign-in with the provider of the path.
 func SignIn(c *Call) {
 	if c.provider == nil {
-		c.cfg.Protocol.unknownProvider(c)
+		c.unknownProvider()
 		return
 	}
 	c.provider.method.start(c)
@@ -43,8 +43,16 @@ func SignIn(c *Call) {
 // provider sends the browser back with.
 func Callback(c *Call) {
 	if c.provider == nil {
-		c.cfg.Protocol.unknownProvider(c)
+		c.unknownProvider()
 		return
 	}
 	c.provider.method.callback(c)
+}
+
+// unknownProvider answers a request with the ID of no provider.
+func (c *Call) unknownProvider() {
+	if c.providerID != "" {
+		c.warnings.add(c.r.Context(), "nuxtauth: a request names a provider that Config.Providers does not have", "action", c.action, "provider", cut(c.providerID))
+	}
+	c.cfg.Protocol.unknownProvider(c)
 }

@@ -29,7 +29,7 @@ func (credentials) callback(c *Call) {
 	}
 	c.checkForm()
 	if !c.csrfOK {
-		c.cfg.Protocol.missingCSRF(c)
+		c.missingCSRF()
 		return
 	}
 	form := c.body.credentials()

@@ -202,7 +202,7 @@ func TestOAuth_LinkStartsNoSignIn(t *testing.T) {
 func TestOAuth_UserDeclines(t *testing.T) {
 	idp := authtest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
-	if res := a.Follow(idp.Deny(t, a.Start("idp"))); res.Header.Get("Location") != a.URL+"/api/auth/error?error=AccessDenied" {
+	if res := a.Follow(idp.Deny(t, a.Start("idp"))); res.Header.Get("Location") != a.URL+"/api/auth/error?error=Cancelled" {
 		t.Errorf("got %d %s", res.StatusCode, res.Header.Get("Location"))
 	}
 	if len(a.CheckCookies()) != 0 {

@@ -3,6 +3,8 @@ package api
 import (
 	"cmp"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/nuxtauth/nuxtauth/internal/page"
 )
@@ -13,7 +15,7 @@ func SignInPage(c *Call) {
 	if !c.cfg.Protocol.showsSignInPage(c) {
 		return
 	}
-	code := cmp.Or(c.r.URL.Query().Get("error"), c.providerID)
+	code := cmp.Or(c.r.URL.Query().Get("error"), c.providerID, c.refusedForm())
 	if c.cfg.CustomPages.SignIn != "" {
 		to := withQuery(c.cfg.CustomPages.SignIn, "callbackUrl", c.callbackURL)
 		if code != "" {
@@ -32,6 +34,14 @@ func SignInPage(c *Call) {
 		d.Providers = append(d.Providers, c.pageProvider(p))
 	}
 	c.cfg.Pages.SignIn(c.w, d)
+}
+
+// refusedForm is the code for a page to which the browser was sent back with its form.
+func (c *Call) refusedForm() string {
+	if c.r.URL.Query().Has("csrf") { // see nextAuth.missingCSRF
+		return CodeMissingCSRF
+	}
+	return ""
 }
 
 // pageProvider is a provider for the sign-in page. Action is the URL to which its
@@ -58,7 +68,8 @@ func ErrorPage(c *Call) {
 	case c.cfg.CustomPages.Error != "":
 		c.redirect(http.StatusOK, withQuery(c.cfg.CustomPages.Error, "error", code))
 	default:
-		c.cfg.Pages.Error(c.w, page.Error{Site: c.base.Origin, Code: code, SignInURL: c.base.URL("signin")})
+		seconds, _ := strconv.Atoi(c.r.URL.Query().Get(retryAfterParam)) // 0 for what is no number
+		c.cfg.Pages.Error(c.w, page.Error{Site: c.base.Origin, Code: code, SignInURL: c.base.URL("signin"), RetryAfter: time.Duration(seconds) * time.Second})
 	}
 }
 

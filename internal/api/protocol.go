@@ -18,6 +18,7 @@ const (
 	CodeCredentialsSignIn = "CredentialsSignin" // the credentials are wrong
 	CodeSignOut           = "SignOutError"      // the session could not be ended
 	CodeTooManyAttempts   = "TooManyAttempts"   // above a limit; the library's own
+	CodeCancelled         = "Cancelled"         // the user has not consented at the provider; the library's own
 )
 
 // A Protocol is what differs between the answers of next-auth v4 and Auth.js v5:
@@ -39,6 +40,10 @@ type Protocol interface {
 	// acceptsPath reports whether what follows the action in the path of a call is
 	// accepted for its route.
 	acceptsPath(c *Call, r *Route) bool
+
+	// csrfByOrigin reports whether a POST without a CSRF token shows by its headers that a
+	// script of the application has sent it.
+	csrfByOrigin(c *Call) bool
 
 	// signedOutJSON is the session data of a request without a session.
 	signedOutJSON() string

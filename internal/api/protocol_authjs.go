@@ -37,6 +37,12 @@ func (authJS) acceptsPath(c *Call, r *Route) bool {
 	return c.providerID == "" || r.Provider
 }
 
+// csrfByOrigin accepts the requests of @auth/sveltekit, which has no CSRF token. Other sites
+// can't send the header without a preflight, which is answered for TrustedOrigins alone.
+func (authJS) csrfByOrigin(c *Call) bool {
+	return c.r.Header.Get("X-Auth-Return-Redirect") != "" && c.cfg.Site.SameOrigin(c.base.Base, c.r)
+}
+
 func (authJS) signedOutJSON() string { return "null" }
 
 func (authJS) providerType(t provider.Type) provider.Type { return t }
@@ -76,7 +82,7 @@ const (
 // failsOnSignInPage are the codes with which Auth.js redirects to the sign-in page.
 var failsOnSignInPage = map[string]bool{
 	CodeCredentialsSignIn: true, "OAuthAccountNotLinked": true, CodeOAuthCallbackError: true, CodeMissingCSRF: true,
-	"AccountNotLinked": true, CodeOAuthSignInError: true, "EmailSignInError": true,
+	"AccountNotLinked": true, CodeOAuthSignInError: true, "EmailSignInError": true, CodeCancelled: true,
 }
 
 // fail sets none of the cookies that the request would have got.

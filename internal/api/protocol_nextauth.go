@@ -34,6 +34,8 @@ func (nextAuth) acceptsPath(c *Call, r *Route) bool {
 	return r.Provider || c.action == "error" || c.providerID == "" && !c.extraSegments
 }
 
+func (nextAuth) csrfByOrigin(*Call) bool { return false }
+
 func (nextAuth) signedOutJSON() string { return "{}" }
 
 // providerType has no name of its own for OpenID Connect.
@@ -52,7 +54,7 @@ func (nextAuth) badRequest(c *Call) {
 	c.h.Set("Content-Type", "text/plain; charset=utf-8")
 	c.w.WriteHeader(http.StatusBadRequest)
 	if c.r.Method != http.MethodHead {
-		c.write([]byte("Unknown path or method below " + c.Path() + ".\n"))
+		c.write([]byte("Unknown path, method or provider below " + c.Path() + ".\n"))
 	}
 }
 
@@ -96,6 +98,7 @@ func (nextAuth) showsSignInPage(*Call) bool { return true }
 var shownOnSignInPage = map[string]bool{
 	"Signin": true, CodeOAuthSignIn: true, CodeOAuthCallback: true, "OAuthCreateAccount": true, "EmailCreateAccount": true,
 	CodeCallback: true, "OAuthAccountNotLinked": true, "EmailSignin": true, CodeCredentialsSignIn: true, "SessionRequired": true,
+	CodeCancelled: true,
 }
 
 // errorCode takes the code from the path too, where there is no other.

@@ -27,17 +27,28 @@ func noStore(h http.Header) {
 // cookies, and answers their preflights. Other origins get no header.
 func (c *Call) cors() (done bool) {
 	from := c.r.Header.Get("Origin")
-	if from == "" || from == c.base.Origin || !c.cfg.Site.Trusted(c.base.Base, from) {
+	preflight := c.r.Method == http.MethodOptions && c.r.Header.Get("Access-Control-Request-Method") != ""
+	switch {
+	case from == "" || from == c.base.Origin:
 		return false
+	case !c.cfg.Site.Trusted(c.base.Base, from):
+		if preflight || c.r.Method == http.MethodGet { // a form of another origin has a warning of its own
+			c.warnings.add(c.r.Context(), "nuxtauth: a request of a script at another origin: if it is a front end of the application, list the origin in Config.TrustedOrigins", "origin", cut(from))
+		}
+		if preflight {
+			writeMessage(c.w, http.StatusBadRequest, "This origin is not in the TrustedOrigins of the application.")
+		}
+		return preflight
 	}
 	c.h.Set("Access-Control-Allow-Origin", from)
 	c.h.Set("Access-Control-Allow-Credentials", "true")
 	c.h.Add("Vary", "Origin")
-	if c.r.Method != http.MethodOptions || c.r.Header.Get("Access-Control-Request-Method") == "" {
+	if !preflight {
+		c.h.Set("Access-Control-Expose-Headers", "Retry-After, "+unavailableHeader)
 		return false
 	}
 	c.h.Set("Access-Control-Allow-Methods", "GET, POST")
-	c.h.Set("Access-Control-Allow-Headers", "Content-Type, X-Auth-Return-Redirect")
+	c.h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Auth-Return-Redirect")
 	c.h.Set("Access-Control-Max-Age", "600")
 	c.w.WriteHeader(http.StatusNoContent)
 	return true

@@ -98,6 +98,8 @@ type Server struct {
 	limiter *limiter
 	states  *counter // of sign-ins, which are accepted once
 	logouts *counter // of logout tokens by provider
+
+	warnings *warnings
 }
 
 // New returns a server.
@@ -107,6 +109,8 @@ func New(cfg Config) *Server {
 		limiter: &limiter{cfg.Limit, newCounter(cfg, "attempts to sign in")},
 		states:  newCounter(cfg, "states of sign-ins"),
 		logouts: newCounter(cfg, "logout tokens"),
+
+		warnings: &warnings{log: cfg.Log, now: cfg.Now, last: make(map[string]time.Time)},
 	}
 	for i := range cfg.Routes {
 		r := &cfg.Routes[i]
@@ -122,6 +126,7 @@ type Route struct {
 	Action   string // the first segment of the path below the base path
 	Handle   func(*Call)
 	Provider bool // the ID of a provider may follow the action
+	Reads    bool // GET changes nothing, so that HEAD is allowed too
 	Cookies  bool // the answer sets the cookies of the CSRF token and of the callback URL where they are new
 	CSRF     bool // the same, and the request must show the CSRF token
 }
@@ -135,6 +140,9 @@ func (s *Server) Path() string { return s.cfg.Site.Path() }
 // Match reports whether a path is below the base path or the base path itself, and
 // returns what follows it: "" or a path that begins with a slash.
 func (s *Server) Match(path string) (rest string, ok bool) {
+	for strings.Contains(path, "//") { // as gin's RemoveExtraSlash
+		path = strings.ReplaceAll(path, "//", "/")
+	}
 	rest, ok = strings.CutPrefix(path, s.cfg.Site.Path())
 	return rest, ok && (rest == "" || rest[0] == '/')
 }
@@ -144,6 +152,28 @@ func (s *Server) Match(path string) (rest string, ok bool) {
 func (s *Server) HasAction(rest string) bool {
 	action, _ := cutAction(rest)
 	return s.actions[action]
+}
+
+// route returns the route of an action, nil if there is none.
+func (s *Server) route(method, action string) *Route {
+	if method != http.MethodHead {
+		return s.routes[routeKey{method, action}]
+	}
+	if route := s.routes[routeKey{http.MethodGet, action}]; route != nil && route.Reads {
+		return route
+	}
+	return nil
+}
+
+// allowed lists the methods of an action, as the header Allow does.
+func (s *Server) allowed(action string) string {
+	var methods []string
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		if s.routes[routeKey{method, action}] != nil {
+			methods = append(methods, method)
+		}
+	}
+	return strings.Join(methods, ", ")
 }
 
 // Skips reports whether the middleware leaves a request to the application alone, as
@@ -194,15 +224,20 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, src clientip.Sour
 	noStore(c.h)
 	var err error
 	if c.base, err = s.Base(r); err != nil {
-		s.cfg.Log.WarnContext(r.Context(), "nuxtauth: a request for a host that is not the application's", "error", err)
-		writeMessage(w, http.StatusBadRequest, "This host is not known here.")
+		s.warnings.add(r.Context(), "nuxtauth: a request for a host that is not the application's was refused: if it is, list its origin in Config.TrustedOrigins", "error", err)
+		writeMessage(w, http.StatusBadRequest, "This host is not in the TrustedOrigins of the application.")
 		return
 	}
 	if c.cors() {
 		return
 	}
 	c.parsePath(rest)
-	route := s.routes[routeKey{r.Method, c.action}]
+	route := s.route(r.Method, c.action)
+	if route == nil && r.Method == http.MethodHead && s.actions[c.action] {
+		c.h.Set("Allow", s.allowed(c.action))
+		c.w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
 	if route == nil || !s.cfg.Protocol.acceptsPath(c, route) {
 		s.cfg.Protocol.badRequest(c)
 		return
@@ -219,7 +254,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, src clientip.Sour
 		c.checkForm()
 	}
 	if route.CSRF && !c.csrfOK {
-		s.cfg.Protocol.missingCSRF(c)
+		c.missingCSRF()
 		return
 	}
 	route.Handle(c)

@@ -13,6 +13,13 @@ import (
 // buffers are for the JSON of sessions; of *bytes.Buffer.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
+// unavailableHeader says in an answer without session data that the session could not be
+// checked, and has not ended. Clients of Auth.js do not know of it.
+const unavailableHeader = "X-Auth-Unavailable"
+
+// retryAfter is when such a client may ask again, in seconds.
+const retryAfter = "5"
+
 // Session answers with session data, always with status 200.
 func Session(c *Call) { c.session(nil) }
 
@@ -36,6 +43,10 @@ func (c *Call) session(p *session.Params) {
 		return
 	}
 	if !s.Active() {
+		if s.State == session.Unavailable {
+			c.h.Set(unavailableHeader, "1")
+			c.h.Set("Retry-After", retryAfter)
+		}
 		c.signedOut(http.StatusOK)
 		return
 	}

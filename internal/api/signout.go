@@ -30,7 +30,7 @@ func SignOutPage(c *Call) {
 		c.redirect(http.StatusOK, c.cfg.CustomPages.SignOut)
 		return
 	}
-	c.cfg.Pages.SignOut(c.w, page.SignOut{Site: c.base.Origin, Action: c.base.URL("signout"), CSRFToken: c.csrfToken})
+	c.cfg.Pages.SignOut(c.w, page.SignOut{Site: c.base.Origin, Action: c.base.URL("signout"), CSRFToken: c.csrfToken, ErrorCode: c.refusedForm()})
 }
 
 // SignOut ends the session, and redirects the browser to its provider if that is to

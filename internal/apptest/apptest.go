@@ -14,6 +14,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -144,6 +145,14 @@ func Authorize(_ context.Context, form url.Values) (*provider.User, error) {
 		return nil, nil
 	}
 	return &provider.User{ID: "1", Name: "Ada Lovelace", Email: "ada@example.com", Image: "https://example.com/ada.png", AccessToken: "user-api-token"}, nil
+}
+
+// WriteAtEachRead gives an application a clock that advances with each call, so that each
+// read of a session renews it. It comes before a store with this clock.
+func WriteAtEachRead(c *Config) {
+	start, seconds := time.Now(), new(atomic.Int64)
+	c.Session.UpdateAge = time.Second
+	c.Now = func() time.Time { return start.Add(time.Duration(seconds.Add(1)) * time.Second) }
 }
 
 // Enriched sets the callbacks of nuxt-auth's guide "Session data".

@@ -29,15 +29,18 @@ type Client struct {
 // one with [New].
 type Resolver struct {
 	trustsAny func(Source) bool
+	platform  func(Source) string
 	once      sync.Once
 	trusts    bool // the result of trustsAny
 }
 
 // New returns a Resolver. trustsAny reports whether the framework accepts the
 // header X-Forwarded-For from any address, as gin does if its trusted proxies are
-// not configured. It is called once, with the first request.
-func New(trustsAny func(Source) bool) *Resolver {
-	return &Resolver{trustsAny: trustsAny}
+// not configured. It is called once, with the first request. platform returns the address
+// in the header of a platform that the framework trusts, such as gin's
+// TrustedPlatform, "" without one.
+func New(trustsAny func(Source) bool, platform func(Source) string) *Resolver {
+	return &Resolver{trustsAny: trustsAny, platform: platform}
 }
 
 // Of returns the client of a request with the header h.
@@ -55,9 +58,11 @@ func (r *Resolver) address(src Source, h http.Header) string {
 	if !r.trusts {
 		return src.ClientIP()
 	}
+	if ip := r.platform(src); ip != "" {
+		return ip
+	}
 	direct := src.RemoteIP()
-	remote, err := netip.ParseAddr(direct) // an error on a Unix socket, behind which there is a proxy
-	if err == nil && !remote.IsPrivate() && !remote.IsLoopback() {
+	if !isLocal(direct) {
 		return direct
 	}
 	forwarded := h.Values("X-Forwarded-For")
@@ -70,6 +75,28 @@ func (r *Resolver) address(src Source, h http.Header) string {
 		return direct
 	}
 	return last
+}
+
+// isLocal reports whether an address is one behind which there is likely to be a proxy: a
+// private one, loopback, or none, as that of a Unix socket.
+func isLocal(address string) bool {
+	ip, err := netip.ParseAddr(address)
+	return err != nil || ip.IsPrivate() || ip.IsLoopback()
+}
+
+// Doubt says why the address of a client may be that of a proxy, which many clients
+// share, and what to configure; "" if nothing points to that.
+func (r *Resolver) Doubt(src Source, h http.Header) string {
+	address, forwarded := r.address(src, h), h.Get("X-Forwarded-For") != ""
+	switch {
+	case r.trusts && forwarded && address == src.RemoteIP() && !isLocal(address):
+		return "X-Forwarded-For is ignored, which any client can send: if the request came through a proxy, name it by SetTrustedProxies, or set TrustedPlatform of the engine"
+	case !isLocal(address):
+		return ""
+	case forwarded:
+		return "the address is not public, and X-Forwarded-For is ignored: if the request came through a proxy, name it by SetTrustedProxies of the engine"
+	}
+	return "the address is not public, and there is no X-Forwarded-For: if the request came through a proxy, have it send that header"
 }
 
 // Network returns the network of a subscriber: an IPv4 address, or the /64 of an

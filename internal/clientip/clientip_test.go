@@ -2,6 +2,7 @@ package clientip_test
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,57 @@ type source struct{ client, remote string }
 
 func (s source) ClientIP() string { return s.client }
 func (s source) RemoteIP() string { return s.remote }
+
+func noPlatform(clientip.Source) string { return "" }
+
+func TestResolver_Platform(t *testing.T) {
+	for name, tt := range map[string]struct {
+		trustsAny bool
+		platform  string
+		want      string
+	}{
+		"named":                        {true, "203.0.113.9", "203.0.113.9"},
+		"without its header":           {true, "", "198.51.100.1"},
+		"the framework asks it itself": {false, "203.0.113.9", "192.0.2.9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := clientip.New(func(clientip.Source) bool { return tt.trustsAny }, func(clientip.Source) string { return tt.platform })
+			got := r.Of(source{"192.0.2.9", "10.0.0.1"}, http.Header{"X-Forwarded-For": {"198.51.100.1"}})
+			if got.IP != tt.want {
+				t.Errorf("got %q, want %q", got.IP, tt.want)
+			}
+		})
+	}
+}
+
+func TestResolver_Doubt(t *testing.T) {
+	forwarded := http.Header{"X-Forwarded-For": {"198.51.100.1"}}
+	for name, tt := range map[string]struct {
+		trustsAny bool
+		src       source
+		header    http.Header
+		want      string // in the text; "" for no doubt
+	}{
+		"public client":                        {false, source{"203.0.113.5", "203.0.113.5"}, nil, ""},
+		"client behind a proxy that is named":  {false, source{"198.51.100.1", "10.0.0.1"}, forwarded, ""},
+		"client behind any proxy":              {true, source{"198.51.100.1", "10.0.0.1"}, forwarded, ""},
+		"proxy that is not named":              {false, source{"10.0.0.1", "10.0.0.1"}, forwarded, "X-Forwarded-For is ignored"},
+		"proxy without the header":             {true, source{"10.0.0.1", "10.0.0.1"}, nil, "no X-Forwarded-For"},
+		"socket":                               {true, source{"", ""}, nil, "no X-Forwarded-For"},
+		"public proxy, or a client's header":   {true, source{"198.51.100.1", "203.0.113.5"}, forwarded, "TrustedPlatform"},
+		"public client that sends no header":   {true, source{"203.0.113.5", "203.0.113.5"}, nil, ""},
+		"header of any client, proxies named":  {false, source{"203.0.113.5", "203.0.113.5"}, forwarded, ""},
+		"proxy of a private net that is named": {false, source{"10.9.9.9", "10.0.0.1"}, forwarded, "X-Forwarded-For is ignored"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := clientip.New(func(clientip.Source) bool { return tt.trustsAny }, noPlatform)
+			got := r.Doubt(tt.src, tt.header)
+			if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+				t.Errorf("got %q, want %q in it", got, tt.want)
+			}
+		})
+	}
+}
 
 func TestResolver_Of(t *testing.T) {
 	const client, proxy = "198.51.100.1", "192.0.2.9" // proxy is what the framework makes of the header
@@ -47,7 +99,7 @@ func TestResolver_Of(t *testing.T) {
 		"no header":                           {true, "10.0.0.1", nil, "10.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := clientip.New(func(clientip.Source) bool { return tt.trustsAny })
+			r := clientip.New(func(clientip.Source) bool { return tt.trustsAny }, noPlatform)
 			h := http.Header{"User-Agent": {"agent"}}
 			if tt.forwarded != nil {
 				h["X-Forwarded-For"] = tt.forwarded
@@ -65,7 +117,7 @@ func TestResolver_AsksTheFrameworkOnce(t *testing.T) {
 	r := clientip.New(func(src clientip.Source) bool {
 		calls.Add(1)
 		return src == first
-	})
+	}, noPlatform)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

@@ -61,8 +61,7 @@ func TestOAuth_ConcurrentCallbacksCountOnce(t *testing.T) {
 func TestSession_ConcurrentUsersStayApart(t *testing.T) {
 	for name, storage := range apptest.Storages {
 		t.Run(name, func(t *testing.T) {
-			a := apptest.New(t, storage, func(c *apptest.Config) {
-				c.Session.UpdateAge = time.Nanosecond // each read writes
+			a := apptest.New(t, apptest.WriteAtEachRead, storage, func(c *apptest.Config) {
 				c.Providers = []provider.Provider{provider.Credentials(func(_ context.Context, f url.Values) (*provider.User, error) {
 					return &provider.User{ID: f.Get("username"), Name: f.Get("username")}, nil
 				})}

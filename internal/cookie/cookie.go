@@ -30,12 +30,14 @@ const maxPair = 4096
 
 // A Cookie is the name and the attributes of a cookie. It is always HttpOnly, for the
 // path "/". The zero SameSite is Lax, and the zero Domain restricts the cookie to the
-// host that set it.
+// host that set it. Partitioned is for a frame in a page of another site, where the
+// browser then has a cookie of its own for each of these sites.
 type Cookie struct {
-	Name     string
-	Domain   string
-	Secure   bool
-	SameSite http.SameSite
+	Name        string
+	Domain      string
+	Secure      bool
+	SameSite    http.SameSite
+	Partitioned bool
 }
 
 // Names are the cookies of one configuration. Session may be split into
@@ -63,6 +65,15 @@ func Defaults(prefix string, secure bool) Names {
 		CSRF:        Cookie{Name: host + prefix + ".csrf-token", Secure: secure},
 		Check:       Cookie{Name: host + prefix + ".state", Secure: secure},
 	}
+}
+
+// CrossSite returns the cookies of n as browsers send them from a frame in a page of
+// another site.
+func (n Names) CrossSite() Names {
+	for _, c := range []*Cookie{&n.Session, &n.CallbackURL, &n.CSRF, &n.Check} {
+		c.SameSite, c.Partitioned = http.SameSiteNoneMode, true
+	}
+	return n
 }
 
 // Validate reports everything in n that a browser would refuse or that would

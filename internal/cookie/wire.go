@@ -75,6 +75,9 @@ func (c Cookie) line(value string, maxAge int, expires time.Time) string {
 	default:
 		b.WriteString("; SameSite=Lax")
 	}
+	if c.Partitioned {
+		b.WriteString("; Partitioned")
+	}
 	return b.String()
 }
 

@@ -28,6 +28,7 @@ var imports = map[string]string{
 	"ginstore":   "github.com/nuxtauth/nuxtauth/store/ginstore",
 	"hostile":    "github.com/nuxtauth/nuxtauth/authtest/hostile",
 	"http":       "net/http",
+	"json":       "encoding/json",
 	"httptest":   "net/http/httptest",
 	"io":         "io",
 	"log":        "log",

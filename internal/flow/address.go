@@ -21,12 +21,16 @@ type addresses struct {
 	loopback   bool            // the issuer is a loopback address
 	private    bool            // see Provider.DangerouslyAllowPrivateAddresses
 	configured map[string]bool // loopback addresses of configured URLs, as host:port
+	insecure   map[string]bool // Provider.InsecureHTTP, as host:port
 	proxies    sync.Map        // addresses of proxies that the environment names, as host:port
 }
 
 func newAddresses(p provider.Provider) *addresses {
-	a := &addresses{private: p.DangerouslyAllowPrivateAddresses, configured: map[string]bool{}}
-	for _, raw := range []string{p.Issuer, p.TokenURL, p.UserinfoURL} {
+	a := &addresses{private: p.DangerouslyAllowPrivateAddresses, configured: map[string]bool{}, insecure: map[string]bool{}}
+	for _, host := range p.InsecureHTTP {
+		a.insecure[hostPort(&url.URL{Scheme: "http", Host: host})] = true
+	}
+	for _, raw := range []string{p.Issuer, p.DiscoveryURL, p.TokenURL, p.UserinfoURL, p.JWKSURL} {
 		if u, err := url.Parse(raw); err == nil && isLoopback(u.Hostname()) {
 			a.configured[hostPort(u)] = true
 			a.loopback = a.loopback || raw == p.Issuer
@@ -59,12 +63,14 @@ func (a *addresses) check(u *url.URL, loopback bool) error {
 	if u.Host == "" || u.User != nil || u.Fragment != "" {
 		return fmt.Errorf("%s is not the URL of an endpoint", quote(redactedURL(u)))
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+	insecure := u.Scheme == "http" && a.insecure[hostPort(u)]
+	loopback = loopback || insecure
+	if u.Scheme != "https" && !insecure && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
 		return fmt.Errorf("%s is not https", quote(redactedURL(u)))
 	}
 	var err error
 	if ip, parseErr := netip.ParseAddr(u.Hostname()); parseErr == nil {
-		err = a.checkIP(ip, loopback)
+		err = a.checkIP(ip, loopback, insecure)
 	} else if isLoopback(u.Hostname()) && !loopback {
 		err = errLoopback
 	}
@@ -101,10 +107,10 @@ func prefixes(list ...string) []netip.Prefix {
 	return all
 }
 
-// checkIP accepts public addresses, private ones if they are allowed, and loopback
-// addresses if loopback is true. Those of a link, such as 169.254.169.254, of groups, and
+// checkIP accepts public addresses, private ones if they are allowed or private is true, and
+// loopback addresses if loopback is true. Those of a link, such as 169.254.169.254, of groups, and
 // 0.0.0.0 are never accepted.
-func (a *addresses) checkIP(ip netip.Addr, loopback bool) error {
+func (a *addresses) checkIP(ip netip.Addr, loopback, private bool) error {
 	ip = ip.Unmap().WithZone("")
 	if nat64.Contains(ip) {
 		b := ip.As16()
@@ -125,7 +131,7 @@ func (a *addresses) checkIP(ip netip.Addr, loopback bool) error {
 		return errLoopback
 	case !ip.IsGlobalUnicast() || in(specialRanges):
 		return errSpecial
-	case in(privateRanges) && !a.private:
+	case in(privateRanges) && !a.private && !private:
 		return errPrivate
 	}
 	return nil
@@ -159,7 +165,8 @@ func (a *addresses) checkDial(address, resolved string) error {
 	if isLoopback(host) && !to.Addr().Unmap().IsLoopback() {
 		return errors.New("the name of a loopback address has another one") // http would not be secret
 	}
-	return a.checkIP(to.Addr(), a.loopback || a.configured[address])
+	insecure := a.insecure[address]
+	return a.checkIP(to.Addr(), a.loopback || a.configured[address] || insecure, insecure)
 }
 
 // isLoopback reports whether host is a loopback address.

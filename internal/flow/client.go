@@ -50,8 +50,40 @@ func newClient(base *http.Client, allowed *addresses) *client {
 	}}
 }
 
-// get fetches a resource, with accessToken as Bearer token unless it is empty.
+// A response of the provider.
+type response struct {
+	status      int
+	contentType string
+	body        []byte
+}
+
+// get fetches a resource, with accessToken as Bearer token unless it is empty. Another
+// status than 200 is an error.
 func (c *client) get(ctx context.Context, rawURL, accessToken string) ([]byte, error) {
+	r, err := c.fetch(ctx, rawURL, accessToken)
+	if err == nil {
+		err = r.check(rawURL)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.body, nil
+}
+
+// check returns an error for another status than 200.
+func (r *response) check(rawURL string) error {
+	if r.status == http.StatusOK {
+		return nil
+	}
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s: status %d", redactedURL(u), r.status)
+}
+
+// fetch is get for any status.
+func (c *client) fetch(ctx context.Context, rawURL, accessToken string) (*response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
 	if err != nil {
 		return nil, errors.New("not a URL")
@@ -59,38 +91,36 @@ func (c *client) get(ctx context.Context, rawURL, accessToken string) ([]byte, e
 	if accessToken != "" {
 		req.Header.Set("Authorization", "Bearer "+accessToken)
 	}
+	return c.do(req)
+}
+
+func (c *client) do(req *http.Request) (*response, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, withoutQuery(req, err)
 	}
 	defer resp.Body.Close()
 
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: status %d", redactedURL(req.URL), resp.StatusCode)
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
 	}
-	return io.ReadAll(resp.Body)
+	return &response{resp.StatusCode, resp.Header.Get("Content-Type"), body}, nil
 }
 
-// post sends a form and returns the status and the body of the response. basic has
-// the name and the password of HTTP Basic authentication; nil means none.
-func (c *client) post(ctx context.Context, rawURL string, form url.Values, basic *url.Userinfo) (int, []byte, error) {
+// post sends a form. basic has the name and the password of HTTP Basic authentication; nil
+// means none.
+func (c *client) post(ctx context.Context, rawURL string, form url.Values, basic *url.Userinfo) (*response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, rawURL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return 0, nil, errors.New("not a URL")
+		return nil, errors.New("not a URL")
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if basic != nil {
 		password, _ := basic.Password()
 		req.SetBasicAuth(basic.Username(), password)
 	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return 0, nil, withoutQuery(req, err)
-	}
-	defer resp.Body.Close()
-
-	body, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, body, err
+	return c.do(req)
 }
 
 // transport applies the limits of client to each request.

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -27,8 +28,8 @@ type metadata struct {
 	EndSessionURL         string `json:"end_session_endpoint"` // checked when it is used
 	IssParameterSupported bool   `json:"authorization_response_iss_parameter_supported"`
 
-	tenants bool // Issuer contains "{tenantid}"
-	keys    *keySet
+	tenants bool    // Issuer contains "{tenantid}"
+	keys    *keySet // nil if ID tokens are signed with the client secret
 	fetched time.Time
 }
 
@@ -71,7 +72,7 @@ func (f *Flow) fresh() *metadata {
 
 // discover fetches the metadata of an OpenID provider (OpenID Connect Discovery §4).
 func (f *Flow) discover(ctx context.Context) (*metadata, error) {
-	wellKnown := strings.TrimSuffix(f.provider.Issuer, "/") + "/.well-known/openid-configuration"
+	wellKnown := cmp.Or(f.provider.DiscoveryURL, strings.TrimSuffix(f.provider.Issuer, "/")+"/.well-known/openid-configuration")
 	body, err := f.client.get(ctx, wellKnown, "")
 	if err != nil {
 		return nil, err
@@ -89,10 +90,13 @@ func (f *Flow) discover(ctx context.Context) (*metadata, error) {
 	if err := f.complete(m); err != nil {
 		return nil, err
 	}
-	if err := f.allowed.checkEndpoint(m.KeysURL, false); err != nil {
-		return nil, fmt.Errorf("jwks_uri: %w", err)
+	if f.provider.IDTokenAlg == "" {
+		m.KeysURL = cmp.Or(f.provider.JWKSURL, m.KeysURL)
+		if err := f.allowed.checkEndpoint(m.KeysURL, f.provider.JWKSURL != ""); err != nil {
+			return nil, fmt.Errorf("jwks_uri: %w", err)
+		}
+		m.keys = &keySet{url: m.KeysURL, client: f.client, timeout: f.timeout, now: f.now, log: f.log}
 	}
-	m.keys = &keySet{url: m.KeysURL, client: f.client, timeout: f.timeout, now: f.now}
 	f.cached.Store(m)
 	return m, nil
 }

@@ -34,7 +34,7 @@ func TestSignIn_ErrorSaysWhy(t *testing.T) {
 		"ID token: the issuer is":                      {func(i *idp) { i.claims["iss"] = "https://evil.example" }, nil},
 		"ID token: the nonce does not match":           {func(i *idp) { i.claims["nonce"] = "x" }, nil},
 		"ID token: 3 bytes are not a compact JWS":      {raw("a.b"), nil},
-		"ID token: 65537 bytes are not a compact JWS":  {raw("A.A." + strings.Repeat("A", 64<<10-3)), nil},
+		"token endpoint: the id_token has 65537 bytes": {raw("A.A." + strings.Repeat("A", 64<<10-3)), nil},
 		"ID token: the header has":                     {raw(strings.Repeat("A", 17<<10) + ".A.A"), nil},
 		"ID token: the header: illegal base64":         {raw("!.A.A"), nil},
 		"ID token: the header: jsontext":               {raw("AAAA.A.A"), nil},

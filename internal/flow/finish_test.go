@@ -139,7 +139,7 @@ func TestFinish_ChecksResponse(t *testing.T) {
 		"issuer with another slash": {func(_ *flow.Check, p url.Values) { p.Set("iss", issuer+"/") }, "OAuthCallback"},
 		"empty issuer":              {func(_ *flow.Check, p url.Values) { p.Set("iss", "") }, "OAuthCallback"},
 		"issuer twice":              {func(_ *flow.Check, p url.Values) { p["iss"] = []string{issuer, issuer} }, "OAuthCallback"},
-		"access denied":             {func(_ *flow.Check, p url.Values) { p.Del("code"); p.Set("error", "access_denied") }, "AccessDenied"},
+		"access denied":             {func(_ *flow.Check, p url.Values) { p.Del("code"); p.Set("error", "access_denied") }, "Cancelled"},
 		"error":                     {func(_ *flow.Check, p url.Values) { p.Del("code"); p.Set("error", "server_error") }, "Callback"},
 		"error beside a code":       {func(_ *flow.Check, p url.Values) { p.Set("error", "server_error") }, "Callback"},
 		"empty error beside a code": {func(_ *flow.Check, p url.Values) { p.Set("error", "") }, "Callback"},
@@ -185,7 +185,7 @@ func TestCheckResponse_MakesNoRequest(t *testing.T) {
 		"good":          {func(*flow.Check, url.Values) {}, ""},
 		"other state":   {func(_ *flow.Check, p url.Values) { p.Set("state", "x") }, "OAuthCallback"},
 		"other check":   {func(c *flow.Check, _ url.Values) { c.Provider = "other" }, "OAuthCallback"},
-		"access denied": {func(_ *flow.Check, p url.Values) { p.Set("error", "access_denied") }, "AccessDenied"},
+		"access denied": {func(_ *flow.Check, p url.Values) { p.Set("error", "access_denied") }, "Cancelled"},
 		"error":         {func(_ *flow.Check, p url.Values) { p.Set("error", "server_error") }, "Callback"},
 		"no code":       {func(_ *flow.Check, p url.Values) { p.Del("code") }, "OAuthCallback"},
 	} {

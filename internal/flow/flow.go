@@ -4,8 +4,8 @@
 // and logout in both directions (RP-initiated and back-channel).
 //
 // The state of a sign-in is in a [Check], which the caller seals into a cookie; a
-// [Flow] keeps none. The package logs nothing. Its errors contain no secret, code
-// or token.
+// [Flow] keeps none. The package logs keys that it skips, and nothing else. Its errors
+// contain no secret, code or token.
 package flow
 
 import (
@@ -15,6 +15,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -44,6 +45,9 @@ type Config struct {
 
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
+
+	// Log gets the reasons why keys of a provider are not used. Nil means none.
+	Log *slog.Logger
 }
 
 // Flow is the client of one provider. It is safe for concurrent use.
@@ -53,6 +57,7 @@ type Flow struct {
 	allowed  *addresses
 	timeout  time.Duration
 	now      func() time.Time
+	log      *slog.Logger
 
 	cached    atomic.Pointer[metadata] // of the latest discovery
 	discovery singleflight.Group
@@ -103,6 +108,9 @@ func New(p provider.Provider, cfg Config) *Flow {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	allowed := newAddresses(p)
 	return &Flow{
 		provider: p,
@@ -110,6 +118,7 @@ func New(p provider.Provider, cfg Config) *Flow {
 		allowed:  allowed,
 		timeout:  cmp.Or(cfg.Timeout, 10*time.Second),
 		now:      cfg.Now,
+		log:      cfg.Log.With("provider", p.ID),
 	}
 }
 
@@ -146,8 +155,8 @@ func (f *Flow) Start(ctx context.Context, redirectURI string, query url.Values) 
 // those of [Flow.Start] for this browser. It makes no request, so that a forged
 // response costs none.
 //
-// The error is a *provider.Error. Its code is AccessDenied if the user has denied
-// access, Callback for another error response, or else OAuthCallback.
+// The error is a *provider.Error. Its code is Cancelled if the user has denied access,
+// Callback for another error response, or else OAuthCallback.
 func (f *Flow) CheckResponse(check *Check, redirectURI string, params url.Values) error {
 	if err := f.checkState(check, redirectURI, params); err != nil {
 		return f.fail("OAuthCallback", err)
@@ -232,12 +241,18 @@ func (f *Flow) checkState(check *Check, redirectURI string, params url.Values) e
 	return nil
 }
 
+// cancelled are the errors with which users who do not consent come back: that of the
+// standard, and those of Apple and LinkedIn.
+var cancelled = map[string]bool{
+	"access_denied": true, "user_cancelled_authorize": true, "user_cancelled_login": true,
+}
+
 // errorResponse returns the error of an error response (RFC 6749 §4.1.2.1). Its
 // description is for the log alone.
 func (f *Flow) errorResponse(params url.Values) error {
 	code := "Callback"
-	if params.Get("error") == "access_denied" {
-		code = "AccessDenied"
+	if cancelled[params.Get("error")] {
+		code = "Cancelled"
 	}
 	return f.fail(code, fmt.Errorf("error response %s: %s", quote(params.Get("error")), quote(params.Get("error_description"))))
 }

@@ -14,7 +14,7 @@ import (
 // idToken verifies an ID token (OpenID Connect Core §3.1.3.7) and returns its claims,
 // decoded and as they were sent. The caller checks the nonce.
 func (f *Flow) idToken(ctx context.Context, m *metadata, raw, accessToken string) (*tokenClaims, jsontext.Value, error) {
-	t, err := readToken(raw)
+	t, err := f.readToken(raw)
 	if err != nil {
 		return nil, nil, err
 	}

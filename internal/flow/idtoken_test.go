@@ -156,8 +156,8 @@ func TestIDToken_Sizes(t *testing.T) {
 		total, header int
 		ok            bool
 	}{
-		"longest":            {64 << 10, 100, true},
-		"too long":           {64<<10 + 2, 100, false},
+		"longest":            {32 << 10, 100, true},
+		"too long":           {32<<10 + 2, 100, false},
 		"longest header":     {20 << 10, 16 << 10, true},
 		"header is too long": {20 << 10, 16<<10 + 2, false},
 	} {

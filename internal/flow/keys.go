@@ -7,6 +7,9 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -41,6 +44,7 @@ type keySet struct {
 	client  *client
 	timeout time.Duration
 	now     func() time.Time
+	log     *slog.Logger
 
 	cached  atomic.Pointer[[]jose.JSONWebKey]
 	latest  atomic.Pointer[attempt]
@@ -62,12 +66,8 @@ const (
 	throttled urgency = "once in the pause" // for what every client can send
 )
 
-// verify returns the payload of token if one of the provider's keys has signed it.
-func (s *keySet) verify(ctx context.Context, token string, u urgency) ([]byte, error) {
-	jws, err := jose.ParseSignedCompact(token, algorithms)
-	if err != nil {
-		return nil, err
-	}
+// verify returns the payload of jws if one of the provider's keys has signed it.
+func (s *keySet) verify(ctx context.Context, jws *jose.JSONWebSignature, u urgency) ([]byte, error) {
 	cached := s.cached.Load()
 	if cached != nil {
 		if payload, err := signedBy(ctx, *cached, jws); !errors.Is(err, errNoneSigned) {
@@ -125,14 +125,52 @@ func (s *keySet) get(ctx context.Context) (*[]jose.JSONWebKey, error) {
 		return nil, fmt.Errorf("the provider has %d keys, and at most %d are accepted", len(set.Keys), maxKeys)
 	}
 	var keys []jose.JSONWebKey
-	for _, raw := range set.Keys {
-		var key jose.JSONWebKey
-		if key.UnmarshalJSON(raw) == nil && (key.Use == "" || key.Use == "sig") {
-			keys = append(keys, key)
+	for i, raw := range set.Keys {
+		key, err := readKey(raw)
+		if err != nil {
+			s.log.DebugContext(ctx, "nuxtauth: a key of the provider is skipped", "index", i, "error", err)
+			continue
 		}
+		keys = append(keys, key)
 	}
 	s.cached.Store(&keys)
 	return &keys, nil
+}
+
+// keyMembers are the members of a JSON Web Key that are read (RFC 7517 §4, RFC 7518 §6, RFC
+// 8037 §2). Others, such as certificates, are optional, and do not make the key unusable. d
+// says that it is a private one.
+var keyMembers = map[string][]string{
+	"RSA": {"kty", "kid", "use", "alg", "n", "e", "d"},
+	"EC":  {"kty", "kid", "use", "alg", "crv", "x", "y", "d"},
+	"OKP": {"kty", "kid", "use", "alg", "crv", "x", "d"},
+}
+
+// readKey returns a public key for signatures.
+func readKey(raw jsontext.Value) (key jose.JSONWebKey, err error) {
+	var all map[string]jsontext.Value
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return key, err
+	}
+	members, ok := keyMembers[text(all["kty"])]
+	if !ok {
+		return key, fmt.Errorf("its kty is %s", quote(string(all["kty"])))
+	}
+	maps.DeleteFunc(all, func(name string, _ jsontext.Value) bool { return !slices.Contains(members, name) })
+	usable, err := json.Marshal(all)
+	if err != nil {
+		return key, err
+	}
+	if err := key.UnmarshalJSON(usable); err != nil {
+		return key, err
+	}
+	switch {
+	case !key.IsPublic():
+		return key, errors.New("it is a private key")
+	case key.Use != "" && key.Use != "sig":
+		return key, fmt.Errorf("its use is %s", quote(key.Use))
+	}
+	return key, nil
 }
 
 // signedBy returns the payload of jws if one of the keys verifies it. A key ID in the

@@ -112,7 +112,7 @@ func (f *Flow) logoutToken(ctx context.Context, raw string) (*LogoutToken, error
 	if f.provider.Type != provider.TypeOIDC {
 		return nil, errors.New("the provider is not an OpenID provider")
 	}
-	t, err := readToken(raw)
+	t, err := f.readToken(raw)
 	if err != nil {
 		return nil, err
 	}

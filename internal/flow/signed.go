@@ -78,7 +78,7 @@ func (h *header) isLogout() bool {
 // readHeader returns the header of a token and checks it before any key is used (RFC
 // 8725 §3.1, RFC 7515 §4.1.11). Keys and URLs of keys in a header (jwk, jku, x5u,
 // x5c) are ignored.
-func readHeader(raw string) (*header, error) {
+func (f *Flow) readHeader(raw string) (*header, error) {
 	if len(raw) > maxToken || strings.Count(raw, ".") != 2 {
 		return nil, fmt.Errorf("%d bytes are not a compact JWS", len(raw))
 	}
@@ -94,7 +94,7 @@ func readHeader(raw string) (*header, error) {
 	if err := json.Unmarshal(decoded, &h); err != nil {
 		return nil, fmt.Errorf("the header: %w", err)
 	}
-	if !slices.Contains(algorithms, jose.SignatureAlgorithm(h.Algorithm)) {
+	if !slices.Contains(f.algorithms(), jose.SignatureAlgorithm(h.Algorithm)) {
 		return nil, fmt.Errorf("the algorithm %s is not allowed", quote(h.Algorithm))
 	}
 	if h.Critical != nil {
@@ -113,8 +113,8 @@ type signedToken struct {
 
 // readToken decodes a token, and checks its header (see readHeader). Its signature is yet
 // to be verified.
-func readToken(raw string) (*signedToken, error) {
-	h, err := readHeader(raw)
+func (f *Flow) readToken(raw string) (*signedToken, error) {
+	h, err := f.readHeader(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,30 @@ func (f *Flow) verify(ctx context.Context, m *metadata, t *signedToken, u urgenc
 	if err := f.checkClaims(t.claims); err != nil {
 		return err
 	}
-	payload, err := m.keys.verify(ctx, t.raw, u)
+	return f.verifySignature(ctx, m, t, u)
+}
+
+// algorithms are those that a token of the provider may have: never one of the client
+// secret beside those of published keys, by which a public key would become a secret (RFC
+// 8725 §3.1).
+func (f *Flow) algorithms() []jose.SignatureAlgorithm {
+	if f.provider.IDTokenAlg != "" {
+		return []jose.SignatureAlgorithm{jose.SignatureAlgorithm(f.provider.IDTokenAlg)}
+	}
+	return algorithms
+}
+
+// verifySignature checks the signature of a token.
+func (f *Flow) verifySignature(ctx context.Context, m *metadata, t *signedToken, u urgency) error {
+	var payload []byte
+	jws, err := jose.ParseSignedCompact(t.raw, f.algorithms())
+	switch {
+	case err != nil:
+	case m.keys == nil:
+		payload, err = jws.Verify([]byte(f.provider.ClientSecret))
+	default:
+		payload, err = m.keys.verify(ctx, jws, u)
+	}
 	if err != nil {
 		return err
 	}

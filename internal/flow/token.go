@@ -35,11 +35,15 @@ func (f *Flow) tokens(ctx context.Context, m *metadata, form url.Values) (*provi
 	if err != nil {
 		return nil, fmt.Errorf("client authentication: %w", err)
 	}
-	status, body, err := f.client.post(ctx, m.TokenURL, form, basic)
+	response, err := f.client.post(ctx, m.TokenURL, form, basic)
 	if err != nil {
 		return nil, fmt.Errorf("token endpoint: %w", err)
 	}
-	if err := tokenFailure(status, body); err != nil {
+	body, err := f.conform(ctx, "token", response)
+	if err != nil {
+		return nil, fmt.Errorf("token endpoint: %w", err)
+	}
+	if err := tokenFailure(response.status, body); err != nil {
 		return nil, fmt.Errorf("token endpoint: %w", err)
 	}
 	account, err := f.account(body)
@@ -47,6 +51,18 @@ func (f *Flow) tokens(ctx context.Context, m *metadata, form url.Values) (*provi
 		return nil, fmt.Errorf("token endpoint: %w", err)
 	}
 	return account, nil
+}
+
+// conform returns the body of a response, as Provider.Conform has changed it.
+func (f *Flow) conform(ctx context.Context, endpoint string, r *response) ([]byte, error) {
+	if f.provider.Conform == nil {
+		return r.body, nil
+	}
+	body, err := f.provider.Conform(ctx, provider.Response{Endpoint: endpoint, Status: r.status, ContentType: r.contentType, Body: r.body})
+	if err != nil {
+		return nil, fmt.Errorf("conform: %w", err)
+	}
+	return body, nil
 }
 
 // tokenError is an error response of the token endpoint (RFC 6749 §5.2). It has no
@@ -109,6 +125,7 @@ func (f *Flow) account(body []byte) (*provider.Account, error) {
 	if r.AccessToken == "" {
 		return nil, errors.New("the response has no access_token")
 	}
+	r.TokenType = cmp.Or(r.TokenType, "Bearer") // required, and left out by some
 	if !strings.EqualFold(r.TokenType, "Bearer") {
 		return nil, fmt.Errorf("the token_type is %s, not Bearer", quote(r.TokenType))
 	}
@@ -129,15 +146,11 @@ func (f *Flow) account(body []byte) (*provider.Account, error) {
 		Scope:        scope(r.Scope),
 		Extra:        r.extra,
 	}
-	lifetime, err := seconds(r.ExpiresIn)
-	if err != nil {
-		return nil, fmt.Errorf("expires_in: %w", err)
-	}
 	// No standard defines it: it may also be a date as text, or in milliseconds.
-	if end, _ := seconds(r.ExpiresAt); end <= f.now().Unix()+math.MaxInt32 {
+	if end := seconds(r.ExpiresAt); end <= f.now().Unix()+math.MaxInt32 {
 		account.ExpiresAt = end
 	}
-	if lifetime > 0 {
+	if lifetime := seconds(r.ExpiresIn); lifetime > 0 {
 		account.ExpiresAt = f.now().Unix() + min(lifetime, math.MaxInt32)
 	}
 	return account, nil
@@ -153,21 +166,19 @@ func scope(v jsontext.Value) string {
 	return strings.Join(list, " ")
 }
 
-// seconds returns a whole number, which some providers send as a string. Zero means
-// that there is none.
-func seconds(v jsontext.Value) (int64, error) {
+// seconds returns a number of seconds, which some providers send as a string or with a
+// fraction. Zero means that there is none: also for what is no number above 0, because a
+// sign-in does not need it.
+func seconds(v jsontext.Value) int64 {
 	number := string(v)
 	if v.Kind() == jsontext.KindString {
 		number = text(v)
 	}
-	if number == "" || number == "null" {
-		return 0, nil
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || !(n > 0) || math.IsInf(n, 1) {
+		return 0
 	}
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
-		return 0, errors.New("not a number of seconds")
-	}
-	return max(n, 0), nil
+	return int64(min(n, 1<<53))
 }
 
 // text returns the string in v, "" if it is none.

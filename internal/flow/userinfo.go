@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,10 @@ func (f *Flow) profile(ctx context.Context, m *metadata, check *Check, account *
 	if err != nil {
 		return nil, nil, fmt.Errorf("ID token: %w", err)
 	}
-	if nonce := text(c.Nonce); nonce == "" || !equal(nonce, check.Nonce) {
+	switch nonce := text(c.Nonce); {
+	case nonce == "":
+		return nil, nil, errors.New("ID token: the nonce is absent, which the authorization request had")
+	case !equal(nonce, check.Nonce):
 		return nil, nil, errors.New("ID token: the nonce does not match that of the check")
 	}
 	if iss != "" && iss != c.Issuer {
@@ -52,15 +56,51 @@ func (f *Flow) profile(ctx context.Context, m *metadata, check *Check, account *
 
 // userinfo fetches the user's data from the userinfo endpoint (OpenID Connect Core §5.3).
 func (f *Flow) userinfo(ctx context.Context, m *metadata, account *provider.Account) (jsontext.Value, error) {
-	body, err := f.client.get(ctx, m.UserinfoURL, account.AccessToken)
+	response, err := f.client.fetch(ctx, m.UserinfoURL, account.AccessToken)
 	if err != nil {
 		return nil, fmt.Errorf("userinfo: %w", err)
 	}
-	info := jsontext.Value(body)
+	if err := response.check(m.UserinfoURL); err != nil {
+		return nil, fmt.Errorf("userinfo: %w", err)
+	}
+	body, err := f.conform(ctx, "userinfo", response)
+	if err != nil {
+		return nil, fmt.Errorf("userinfo: %w", err)
+	}
+	info := jsontext.Value(bytes.TrimSpace(body))
+	if f.provider.Type == provider.TypeOIDC && len(info) > 0 && info[0] != '{' && bytes.Count(info, []byte(".")) == 2 {
+		if info, err = f.signedUserinfo(ctx, m, string(info)); err != nil {
+			return nil, fmt.Errorf("userinfo: the signed response: %w", err)
+		}
+	}
 	if info.Kind() != jsontext.KindBeginObject || !info.IsValid() {
 		return nil, errors.New("userinfo: the response is not a JSON object")
 	}
 	return info, nil
+}
+
+// signedUserinfo returns the claims of a userinfo response that is a signed token (OpenID
+// Connect Core §5.3.2), checked as those of an ID token are, but that the times may be
+// absent.
+func (f *Flow) signedUserinfo(ctx context.Context, m *metadata, raw string) (jsontext.Value, error) {
+	t, err := f.readToken(raw)
+	if err != nil {
+		return nil, err
+	}
+	now := float64(f.now().Unix())
+	if t.claims.Expiry == nil {
+		t.claims.Expiry = &now
+	}
+	if t.claims.IssuedAt == nil {
+		t.claims.IssuedAt = &now
+	}
+	if err := f.verify(ctx, m, t, atOnce); err != nil {
+		return nil, err
+	}
+	if t.header.isLogout() || t.claims.hasLogoutEvent() {
+		return nil, errors.New("it is a logout token")
+	}
+	return t.payload, nil
 }
 
 // protocolClaims are the claims of the ID token that the userinfo response, which is

@@ -15,6 +15,7 @@ func Provider(log *slog.Logger, p provider.Provider) provider.Provider {
 	of := " of provider " + strconv.Quote(p.ID)
 	p.Authorize = Func(log, "Authorize"+of, p.Authorize)
 	p.Profile = Func(log, "Profile"+of, p.Profile)
+	p.Conform = Func(log, "Conform"+of, p.Conform)
 	if secret := p.ClientSecretFunc; secret != nil {
 		guarded := Func(log, "ClientSecretFunc"+of, func(ctx context.Context, _ struct{}) (string, error) { return secret(ctx) })
 		p.ClientSecretFunc = func(ctx context.Context) (string, error) { return guarded(ctx, struct{}{}) }

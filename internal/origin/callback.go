@@ -2,7 +2,6 @@ package origin
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,7 +13,7 @@ const maxURL = 2048
 // Trusted reports whether an origin is the application's: that of b, or one of
 // TrustedOrigins. Origins are compared byte by byte, as browsers write them.
 func (s *Site) Trusted(b Base, origin string) bool {
-	return origin != "" && (origin == b.Origin || slices.Contains(s.trusted, origin))
+	return origin != "" && (origin == b.Origin || s.trusted.has(origin))
 }
 
 // CallbackURL returns the URL to which a sign-in or sign-out may redirect. It
@@ -22,7 +21,8 @@ func (s *Site) Trusted(b Base, origin string) bool {
 // characters around it are removed, tabs and line breaks in it too, a backslash
 // is a slash, and a URL without a scheme is relative to the root of b. The
 // result is absolute and in a form that all parsers read alike: printable ASCII,
-// no dot segments, of an origin that is [Site.Trusted].
+// no dot segments, of an origin that is [Site.Trusted]. That may be one with a scheme of
+// an application on the device, "com.example.shop://callback".
 //
 // It returns false for everything else, and for "", "undefined" and "null",
 // which JavaScript clients send for no URL. The caller then uses a default; it
@@ -53,7 +53,9 @@ func (s *Site) CallbackURL(b Base, raw string) (string, bool) {
 	}
 	rest, fragment, hasFragment := strings.Cut(rest, "#")
 	path, query, hasQuery := strings.Cut(rest, "?")
-	path = cleanPath(path)
+	if path != "" || !isAppOrigin(origin) {
+		path = cleanPath(path)
+	}
 	if strings.HasPrefix(path, "//") {
 		return "", false
 	}
@@ -88,8 +90,10 @@ func splitOrigin(b Base, raw string) (origin, rest string) {
 		return b.Origin, rest
 	case !absolute:
 		scheme, _, _ = strings.Cut(b.Origin, ":")
-	case scheme != "http" && scheme != "https" || slashes < 2:
+	case slashes < 2:
 		return "", ""
+	case scheme != "http" && scheme != "https":
+		return splitAppOrigin(scheme, rest)
 	}
 	// However many slashes there are, a browser skips them all.
 	rest = rest[slashes:]
@@ -99,6 +103,24 @@ func splitOrigin(b Base, raw string) (origin, rest string) {
 	}
 	// This refuses a user name as well: no host has an '@'.
 	origin, _ = serialize(scheme, rest[:end])
+	return origin, rest[end:]
+}
+
+// splitAppOrigin splits what follows the scheme of an application. Its parser is not that
+// of a browser: a backslash is not accepted.
+func splitAppOrigin(scheme, rest string) (origin, path string) {
+	if strings.HasPrefix(rest, "///") || strings.Contains(rest, `\`) {
+		return "", ""
+	}
+	rest = rest[2:]
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	origin = scheme + "://" + rest[:end]
+	if !isAppOrigin(origin) {
+		return "", ""
+	}
 	return origin, rest[end:]
 }
 

@@ -76,6 +76,18 @@ func sign(token, secret string) (hash [hexSize]byte) {
 	return hash
 }
 
+// SameOrigin reports whether r proves that a page of the application itself made the
+// browser send it: by an Origin that is that of b, and by Sec-Fetch-Site, of which one may
+// be absent.
+func (s *Site) SameOrigin(b Base, r *http.Request) bool {
+	site, origins := r.Header["Sec-Fetch-Site"], r.Header["Origin"]
+	if len(site) == 0 && len(origins) == 0 {
+		return false
+	}
+	other := func(want string) func(string) bool { return func(v string) bool { return v != want } }
+	return !slices.ContainsFunc(site, other("same-origin")) && !slices.ContainsFunc(origins, other(b.Origin))
+}
+
 // CrossSite reports whether another site made the browser send r. It is defence
 // in depth beside the token, for requests that change something.
 //

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -22,7 +21,8 @@ type Config struct {
 	URL string
 
 	// BasePath is the path of the API. Empty means the path in URL, or
-	// "/api/auth" when that has none.
+	// "/api/auth" when that has none. If both have a path, that of URL is the public one,
+	// which a proxy in front replaces by BasePath.
 	BasePath string
 
 	// TrustHost takes the public address from each request if URL is empty: from
@@ -33,23 +33,34 @@ type Config struct {
 	// TrustedOrigins are further origins of the same application, each as
 	// browsers write it: "https://app.example.com". Sign-ins may redirect to
 	// them, and they may post. If there are any, requests to a server with
-	// TrustHost must be for one of them.
+	// TrustHost must be for one of them. See [trusted] for patterns.
 	TrustedOrigins []string
+
+	// TrustOrigin reports whether an origin is one more of them. It is called with
+	// origins of clients. Nil trusts none.
+	TrustOrigin func(origin string) bool
+
+	// Debug accepts the pattern "http://localhost:*" in TrustedOrigins.
+	Debug bool
 }
 
 // A Site is a checked [Config]. It is safe for concurrent use. Make one with
 // [New].
 type Site struct {
-	fixed     Base // of Config.URL; the zero Base without one
-	path      string
+	fixed     Base   // of Config.URL; the zero Base without one
+	path      string // at which requests arrive
 	trustHost bool
-	trusted   []string
+	trusted   trusted
 }
 
 // New checks cfg. The error joins all problems, each with a correct example.
 func New(cfg Config) (*Site, error) {
 	var problems []error
-	s := &Site{path: defaultPath, trustHost: cfg.TrustHost, trusted: slices.Clone(cfg.TrustedOrigins)}
+	s := &Site{path: defaultPath, trustHost: cfg.TrustHost}
+	var err error
+	if s.trusted, err = newTrusted(cfg); err != nil {
+		problems = append(problems, err)
+	}
 
 	if cfg.BasePath != "" {
 		if err := checkPath("BasePath", cfg.BasePath); err != nil {
@@ -63,20 +74,15 @@ func New(cfg Config) (*Site, error) {
 		if err != nil {
 			problems = append(problems, err)
 		}
-		if path != "" && cfg.BasePath != "" && path != cfg.BasePath {
-			problems = append(problems, fmt.Errorf("nuxtauth: URL has the path %q and BasePath is %q: write the path in one of them only", path, cfg.BasePath))
+		if path == "" {
+			path = s.path
 		}
-		if path != "" {
+		if cfg.BasePath == "" {
 			s.path = path
 		}
-		s.fixed = Base{Origin: origin, Path: s.path}
+		s.fixed = Base{Origin: origin, Path: path}
 	case !cfg.TrustHost:
 		problems = append(problems, errors.New(`nuxtauth: URL is empty: set Config.URL or AUTH_URL to the public address such as "https://app.example.com", or set TrustHost when a proxy in front sets X-Forwarded-Host`))
-	}
-	for _, origin := range cfg.TrustedOrigins {
-		if err := checkOrigin(origin); err != nil {
-			problems = append(problems, err)
-		}
 	}
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
@@ -84,13 +90,13 @@ func New(cfg Config) (*Site, error) {
 	return s, nil
 }
 
-// Path returns the base path, such as "/api/auth".
+// Path returns the base path at which requests arrive, such as "/api/auth".
 func (s *Site) Path() string { return s.path }
 
 // A Base is the address of the API for one request.
 type Base struct {
 	Origin string // "https://app.example.com"
-	Path   string // "/api/auth"
+	Path   string // "/api/auth", as browsers see it
 }
 
 // URL returns the address of a route: the base, and the segments after it.
@@ -142,7 +148,7 @@ func (s *Site) Base(r *http.Request) (Base, error) {
 	if !ok {
 		return Base{}, fmt.Errorf("origin: the host of the request is %.80q", host)
 	}
-	if len(s.trusted) > 0 && !slices.Contains(s.trusted, origin) {
+	if !s.trusted.none() && !s.trusted.has(origin) {
 		return Base{}, fmt.Errorf("origin: the request is for %q, which is not one of TrustedOrigins", origin)
 	}
 	return Base{Origin: origin, Path: s.path}, nil
@@ -204,26 +210,4 @@ func checkPath(field, path string) error {
 
 func notPathChar(r rune) bool {
 	return !isAlnum(r) && !strings.ContainsRune("-._~", r)
-}
-
-// checkOrigin accepts an origin exactly as browsers write it, so that two can be
-// compared as strings.
-func checkOrigin(origin string) error {
-	scheme, host, ok := strings.Cut(origin, "://")
-	if strings.Contains(origin, "*") {
-		return fmt.Errorf(`nuxtauth: TrustedOrigins: %q has a wildcard: write every origin in full, such as "https://app.example.com"`, origin)
-	}
-	scheme = strings.ToLower(scheme)
-	if !ok || scheme != "http" && scheme != "https" {
-		return fmt.Errorf(`nuxtauth: TrustedOrigins: %q is not an http or https origin: write one such as "https://app.example.com"`, origin)
-	}
-	host, _, _ = strings.Cut(host, "/")
-	exact, ok := serialize(scheme, host)
-	if !ok {
-		return fmt.Errorf(`nuxtauth: TrustedOrigins: %q has a host that is not valid: write one such as "https://app.example.com"`, origin)
-	}
-	if exact != origin {
-		return fmt.Errorf("nuxtauth: TrustedOrigins: %q is not written as browsers do: write %q", origin, exact)
-	}
-	return nil
 }

@@ -48,6 +48,11 @@ var notices = map[string]notice{
 		"Your account is not allowed to sign in here. If you have another account, try that one.",
 		http.StatusForbidden,
 	},
+	"cancelled": { // not in Auth.js
+		"Sign-in cancelled",
+		"Sign-in was cancelled.",
+		http.StatusOK,
+	},
 	"verification": {
 		"Unable to sign in",
 		"This sign-in link no longer works. It may have expired, or it was used already. Please ask for a new one.",
@@ -88,7 +93,7 @@ var notices = map[string]notice{
 	"emailsigninerror": emailNotSent, // v5
 	"missingcsrf": {
 		"Unable to sign in",
-		"This page was open for too long, or your browser is blocking cookies. Please try again.",
+		"This page was open for too long or was opened at another address, or your browser is blocking cookies. Please try again.",
 		http.StatusOK,
 	},
 	"webauthnverificationerror": {

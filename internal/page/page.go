@@ -8,13 +8,17 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"html/template"
+	"math"
 	"net/http"
 	"strings"
+	"time"
 )
 
 //go:embed templates/*.gohtml
@@ -63,6 +67,7 @@ type SignOut struct {
 	Site      string // public URL of the site, for the link to it; empty leaves it out
 	Action    string // absolute URL to post to: BASE/signout
 	CSRFToken string
+	ErrorCode string // why the form was refused; empty means no error
 }
 
 // VerifyRequest is the content of the page that is shown after a sign-in link was
@@ -76,6 +81,9 @@ type Error struct {
 	Site      string // public URL of the site, for the link to it; empty leaves it out
 	Code      string // value of ?error=
 	SignInURL string // absolute URL of the sign-in page; empty leaves the button out
+
+	// RetryAfter is when TooManyAttempts ends, up to an hour; any other value means a minute.
+	RetryAfter time.Duration
 }
 
 // SignIn writes the sign-in page, with status 200.
@@ -102,6 +110,9 @@ func (p *Pages) SignIn(w http.ResponseWriter, d SignIn) {
 // SignOut writes the page with the form for a sign-out, with status 200.
 func (p *Pages) SignOut(w http.ResponseWriter, d SignOut) {
 	data := signOutData{frame: p.frame("Sign Out", d.Site), Action: d.Action, CSRFToken: d.CSRFToken}
+	if d.ErrorCode != "" {
+		data.Error = noticeFor(d.ErrorCode, unknownError).Text
+	}
 	p.write(w, http.StatusOK, "signout", p.policy([]string{p.theme.Logo}, []string{d.Action}), data)
 }
 
@@ -117,6 +128,9 @@ func (p *Pages) VerifyRequest(w http.ResponseWriter, d VerifyRequest) {
 // is not part of the page.
 func (p *Pages) Error(w http.ResponseWriter, d Error) {
 	n := noticeFor(d.Code, unknownError)
+	if n.Status == http.StatusTooManyRequests && d.RetryAfter > time.Minute && d.RetryAfter <= time.Hour {
+		n.Text = strings.Replace(n.Text, "a minute", fmt.Sprintf("%.0f minutes", math.Ceil(d.RetryAfter.Minutes())), 1)
+	}
 	data := errorData{frame: p.frame("Error", d.Site), Notice: n}
 	if n.Status != http.StatusInternalServerError { // another sign-in would fail too
 		data.SignInURL = d.SignInURL
@@ -141,7 +155,7 @@ type (
 	}
 	signOutData struct {
 		frame
-		Action, CSRFToken string
+		Action, CSRFToken, Error string
 	}
 	errorData struct {
 		frame
@@ -180,7 +194,7 @@ func (p *Pages) policy(images, actions []string) string {
 		img,
 		form,
 		"base-uri 'none'",
-		"frame-ancestors 'none'",
+		"frame-ancestors " + cmp.Or(strings.Join(p.theme.Frames, " "), "'none'"),
 	}, "; ")
 }
 
@@ -204,7 +218,9 @@ func (p *Pages) write(w http.ResponseWriter, status int, name, policy string, da
 	// the check of the Origin header rejects.
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
+	if len(p.theme.Frames) == 0 {
+		h.Set("X-Frame-Options", "DENY")
+	}
 
 	var page bytes.Buffer
 	if err := p.templates.ExecuteTemplate(&page, name, data); err != nil {

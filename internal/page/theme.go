@@ -35,6 +35,10 @@ type Theme struct {
 	// Logo is the image on top of each page: an http(s) URL, or a path on this
 	// host that starts with "/". Empty means none.
 	Logo string
+
+	// Frames are the sources (Content-Security-Policy, frame-ancestors) in whose frames
+	// the pages may be. None means that they are in no frame.
+	Frames []string
 }
 
 func (t Theme) check() error {

@@ -16,9 +16,11 @@ import (
 // goBlocks maps the documents that have Go blocks to the packages in which
 // these are compiled.
 var goBlocks = map[string]string{
-	"README.md":        "testdata/docs/readme",
-	"docs/testing.md":  "testdata/docs/testing",
-	"docs/sessions.md": "store/integration/testdata/docs/sessions", // by the tests of that module, which requires the drivers
+	"README.md":         "testdata/docs/readme",
+	"docs/testing.md":   "testdata/docs/testing",
+	"docs/providers.md": "testdata/docs/providers",
+	"docs/proxies.md":   "testdata/docs/proxies",
+	"docs/sessions.md":  "store/integration/testdata/docs/sessions", // by the tests of that module, which requires the drivers
 }
 
 func TestDocuments_GoBlocksCompile(t *testing.T) {

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,12 +18,12 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// newCachedApp starts an application that caches sessions for a minute, and counts
-// the calls of its Session callback.
+// newCachedApp starts an application that caches sessions, for a minute unless storage says
+// otherwise, and counts the calls of its Session callback.
 func newCachedApp(t *testing.T, storage func(*apptest.Config)) (*apptest.App, *atomic.Int32) {
 	ran := new(atomic.Int32)
 	a := apptest.New(t, storage, func(c *apptest.Config) {
-		c.Session.CacheFor = time.Minute
+		c.Session.CacheFor = cmp.Or(c.Session.CacheFor, time.Minute)
 		c.Callbacks.Session = func(_ context.Context, p nuxtauth.SessionParams[apptest.Token, apptest.Session]) (*apptest.Session, error) {
 			ran.Add(1)
 			return p.Session, nil
@@ -109,12 +110,12 @@ func TestCache_EndsWithSession(t *testing.T) {
 	apptest.EachStorage(t, func(t *testing.T, storage func(*apptest.Config)) {
 		a, _ := newCachedApp(t, func(c *apptest.Config) {
 			storage(c)
-			c.Session.MaxAge, c.Session.UpdateAge = 30*time.Second, 29*time.Second
+			c.Session.MaxAge, c.Session.UpdateAge, c.Session.CacheFor = time.Minute, 59*time.Second, 3*time.Minute
 		})
 		a.SignIn()
 		a.Get("/me")
 		copied := a.Copy()
-		a.Clock.Advance(45 * time.Second) // MaxAge, and the tolerance for clocks
+		a.Clock.Advance(75 * time.Second) // MaxAge, and the tolerance for clocks
 		if got := copied.Get("/me").Text; got != "null" {
 			t.Errorf("after its end, /me answers %s", got)
 		}

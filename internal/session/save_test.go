@@ -344,7 +344,7 @@ func TestSave_LateReadDoesNotUndoSignOut(t *testing.T) {
 func TestSave_ReadersDoNotUndoSignOut(t *testing.T) {
 	for _, name := range []string{"deny-list", "memory"} {
 		t.Run(name, func(t *testing.T) {
-			a := apptest.New(t, apptest.Storages[name], func(c *apptest.Config) { c.Session.UpdateAge = time.Nanosecond }) // every read is a write
+			a := apptest.New(t, apptest.WriteAtEachRead, apptest.Storages[name])
 			a.SignIn()
 			var wg sync.WaitGroup
 			for range 16 {

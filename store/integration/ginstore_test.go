@@ -122,7 +122,7 @@ func gormStore(t *testing.T, p *postgres, database string) *ginstore.Store {
 		t.Fatal(err)
 	}
 	s := gormsessions.NewStore(db, false, ginKeys...)
-	s.(interface{ MaxLength(int) }).MaxLength(0) // 4096 bytes without this
+	s.(interface{ MaxLength(length int) }).MaxLength(0) // 4096 bytes without this
 	return newGinStore(t, s)
 }
 

@@ -79,7 +79,7 @@ func conform(t *testing.T, client redis.UniversalClient, more ...storetest.Optio
 	opts := append(more, storetest.Fault(f.setBroken), storetest.Stall(f.setStalled), storetest.Second(func(t *testing.T) any {
 		return open(t, client, redisstore.Options{Timeout: longTimeout})
 	}))
-	whole := append(opts[:len(opts):len(opts)], storetest.Dump(func() []byte { return dump(t, client) }))
+	whole := append(slices.Clip(opts), storetest.Dump(func() []byte { return dump(t, client) }))
 	t.Run("Sessions", func(t *testing.T) {
 		storetest.Run(t, func(*testing.T) store.Sessions { return s }, whole...)
 	})

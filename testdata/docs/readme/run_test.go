@@ -136,7 +136,16 @@ func (b *browser) expect(path string, status int, body string) {
 
 // A user signs in with each provider of the first block.
 func TestSignIn_EachProvider(t *testing.T) {
-	router := newRouter()
+	router, err := newRouter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, router := range map[string]*gin.Engine{"New": router, "Middleware": newSmallRouter()} {
+		t.Run(name, func(t *testing.T) { testSignIns(t, router) })
+	}
+}
+
+func testSignIns(t *testing.T, router *gin.Engine) {
 	for name, tt := range map[string]struct {
 		signIn  func(b *browser)
 		session string // of GET /api/auth/session

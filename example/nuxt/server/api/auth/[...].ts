@@ -4,6 +4,8 @@ export default defineEventHandler(event =>
     headers: {
       'x-forwarded-host': getRequestHost(event),
       'x-forwarded-proto': getRequestProtocol(event),
+      // So that failed sign-ins count for the client, and not for this server.
+      'x-forwarded-for': [getRequestHeader(event, 'x-forwarded-for'), getRequestIP(event)].filter(Boolean).join(', '),
     },
     // The browser follows redirects: following one here would lose its cookies.
     fetchOptions: { redirect: 'manual' },

@@ -1,0 +1,3 @@
+// Package providers is the application of docs/providers.md: package docblock adds the Go
+// blocks of the document.
+package providers
