@@ -321,49 +321,51 @@ func TestCallback_PanicIsOneAnswerAndLogLine(t *testing.T) {
 // The functions of the application get the deadline of the request: one that
 // waits for a hanging service ends, and the sign-in fails.
 func TestCallback_GetsRequestDeadline(t *testing.T) {
-	var want time.Time
-	late := false
-	wait := func(ctx context.Context) error {
-		deadline, ok := ctx.Deadline()
-		late = !ok || deadline.After(want)
-		<-ctx.Done()
-		return ctx.Err()
-	}
-	for name, change := range map[string]func(*apptest.Config){
-		"Authorize": func(c *apptest.Config) {
-			c.Providers[0] = provider.Credentials(func(ctx context.Context, _ url.Values) (*provider.User, error) {
-				return &provider.User{ID: "1"}, wait(ctx)
-			})
-		},
-		"SignIn": func(c *apptest.Config) {
-			c.Callbacks.SignIn = func(ctx context.Context, _ nuxtauth.SignInParams) error { return wait(ctx) }
-		},
-		"JWT": func(c *apptest.Config) {
-			c.Callbacks.JWT = func(ctx context.Context, p nuxtauth.JWTParams[apptest.Token]) (*apptest.Token, error) {
-				return p.Token, wait(ctx)
+	apptest.Bubble(t, func(t *testing.T) {
+		var want time.Time
+		late := false
+		wait := func(ctx context.Context) error {
+			deadline, ok := ctx.Deadline()
+			late = !ok || deadline.After(want)
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		for name, change := range map[string]func(*apptest.Config){
+			"Authorize": func(c *apptest.Config) {
+				c.Providers[0] = provider.Credentials(func(ctx context.Context, _ url.Values) (*provider.User, error) {
+					return &provider.User{ID: "1"}, wait(ctx)
+				})
+			},
+			"SignIn": func(c *apptest.Config) {
+				c.Callbacks.SignIn = func(ctx context.Context, _ nuxtauth.SignInParams) error { return wait(ctx) }
+			},
+			"JWT": func(c *apptest.Config) {
+				c.Callbacks.JWT = func(ctx context.Context, p nuxtauth.JWTParams[apptest.Token]) (*apptest.Token, error) {
+					return p.Token, wait(ctx)
+				}
+			},
+		} {
+			a := apptest.New(t, change)
+			req, rec := apptest.NewRequest("POST", "/api/auth/callback/credentials", nil)
+			body := url.Values{"username": {"ada"}, "password": {"lovelace"}, "csrfToken": {a.CSRF()}}
+			for _, c := range a.Cookies() {
+				req.AddCookie(c)
 			}
-		},
-	} {
-		a := apptest.New(t, change)
-		req, rec := apptest.NewRequest("POST", "/api/auth/callback/credentials", nil)
-		body := url.Values{"username": {"ada"}, "password": {"lovelace"}, "csrfToken": {a.CSRF()}}
-		for _, c := range a.Cookies() {
-			req.AddCookie(c)
+			req.Header.Set("Content-Type", apptest.FormType)
+			req.Body = io.NopCloser(strings.NewReader(body.Encode()))
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			want, _ = ctx.Deadline()
+			a.Router.ServeHTTP(rec, req.WithContext(ctx))
+			cancel()
+			if late {
+				t.Errorf("%s has no deadline, or a later one than the request", name)
+			}
+			apptest.NotSignedIn(t, name, apptest.Recorded(rec))
+			if to := rec.Header().Get("Location"); rec.Code != http.StatusFound || !strings.HasPrefix(to, a.URL+"/api/auth/error?error=") {
+				t.Errorf("%s: %d %s", name, rec.Code, to)
+			}
 		}
-		req.Header.Set("Content-Type", apptest.FormType)
-		req.Body = io.NopCloser(strings.NewReader(body.Encode()))
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		want, _ = ctx.Deadline()
-		a.Router.ServeHTTP(rec, req.WithContext(ctx))
-		cancel()
-		if late {
-			t.Errorf("%s has no deadline, or a later one than the request", name)
-		}
-		apptest.NotSignedIn(t, name, apptest.Recorded(rec))
-		if to := rec.Header().Get("Location"); rec.Code != http.StatusFound || !strings.HasPrefix(to, a.URL+"/api/auth/error?error=") {
-			t.Errorf("%s: %d %s", name, rec.Code, to)
-		}
-	}
+	})
 }
 
 func TestEvents_HaveTheTokenAndTheClient(t *testing.T) {

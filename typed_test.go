@@ -267,7 +267,7 @@ type moodyToken struct {
 // A panic after a refresh, when the stored token is read again, ends no session.
 func TestTokenType_PanicAfterRefreshKeepsSession(t *testing.T) {
 	clock := apptest.NewClock()
-	idp := authtest.IDPConfig{Users: authtest.DefaultUsers(), AccessTokenLifetime: 5 * time.Minute, Now: clock.Now}.Start(t)
+	idp := authtest.IDPConfig{SigningAlgorithm: "ES256", Users: authtest.DefaultUsers(), AccessTokenLifetime: 5 * time.Minute, Now: clock.Now}.Start(t)
 	entry := idp.AsProvider("idp")
 	entry.Scopes = []string{"openid", "offline_access"}
 	auth, err := nuxtauth.New(nuxtauth.Config[moodyToken, apptest.Session]{

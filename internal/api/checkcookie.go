@@ -56,11 +56,7 @@ func (c *Call) setCheckCookie(s signInState) error {
 func (c *Call) sealCheckCookie(s signInState) error {
 	now := c.cfg.Now()
 	s.IssuedAt, s.ExpiresAt = token.DateOf(now), token.DateOf(now.Add(checkTTL))
-	claims, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	sealed, err := c.base.Cookies.CheckCodec.Seal(c.r.Context(), claims)
+	sealed, err := c.base.Cookies.CheckCodec.Seal(c.r.Context(), marshal(s))
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 // Of two providers, one ends its session too when a user signs out.
 func TestFederated_IsPerProvider(t *testing.T) {
-	one, two := authtest.StartIDP(t), authtest.StartIDP(t)
+	one, two := apptest.StartIDP(t), apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(one, two), func(c *apptest.Config) { c.Providers[1].FederatedLogout = true })
 	for id, idp := range map[string]*authtest.IDP{"idp": one, "idp2": two} {
 		a.Follow(idp.SignIn(t, a.Start(id), "alice"))
@@ -70,7 +70,7 @@ func TestFederated_StateExpires(t *testing.T) {
 }
 
 func TestFederated_StateIsForOneProvider(t *testing.T) {
-	one, two := authtest.StartIDP(t), authtest.StartIDP(t)
+	one, two := apptest.StartIDP(t), apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(one, two), func(c *apptest.Config) {
 		c.Providers[1].FederatedLogout, c.Providers[2].FederatedLogout = true, true
 	})

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/store"
 )
@@ -36,7 +35,7 @@ func postsBack(t *testing.T, a *apptest.App, back *http.Request) *apptest.App {
 func TestOAuth_FormPostEndsCachedSession(t *testing.T) {
 	for _, storage := range []string{"deny-list", "memory"} {
 		t.Run(storage, func(t *testing.T) {
-			idp := authtest.StartIDP(t)
+			idp := apptest.StartIDP(t)
 			a := apptest.New(t, apptest.Storages[storage], apptest.WithProviders(idp), withFormPost, func(c *apptest.Config) {
 				c.Session.CacheFor = time.Hour
 			})
@@ -56,7 +55,7 @@ func TestOAuth_FormPostEndsCachedSession(t *testing.T) {
 
 // The old session is sealed in a cookie that has not been adopted.
 func TestOAuth_FormPostEndsSealedSession(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	before := apptest.New(t)
 	before.SignIn()
 	sealed := before.Cookie(apptest.SessionCookie)
@@ -83,7 +82,7 @@ func TestOAuth_FormPostEndsSealedSession(t *testing.T) {
 func TestOAuth_FormPostAsksStoreForHandle(t *testing.T) {
 	for _, length := range []int{0, 600, 1200} {
 		t.Run(strconv.Itoa(length), func(t *testing.T) {
-			idp := authtest.StartIDP(t)
+			idp := apptest.StartIDP(t)
 			a := apptest.New(t, apptest.WithProviders(idp), withFormPost, func(c *apptest.Config) {
 				c.Session.Store = apptest.Handles{Sessions: store.NewMemory(store.MemoryOptions{Now: c.Now}), Length: length}
 			})

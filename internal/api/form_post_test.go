@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nuxtauth/nuxtauth"
-	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
@@ -50,7 +49,7 @@ func TestOAuth_FormPostCheckCookie(t *testing.T) {
 // A cross-site post has no session cookie. The sign-in replaces that of the
 // browser nevertheless.
 func TestOAuth_FormPostReplacesSession(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp), func(cfg *apptest.Config) {
 		cfg.Providers[1].ResponseMode = "form_post"
 		cfg.Callbacks.JWT = func(_ context.Context, p nuxtauth.JWTParams[apptest.Token]) (*apptest.Token, error) {
@@ -86,7 +85,7 @@ func TestOAuth_FormPostEndsOldSession(t *testing.T) {
 	for _, name := range []string{"memory", "deny-list"} {
 		storage := apptest.Storages[name]
 		t.Run(name, func(t *testing.T) {
-			idp := authtest.StartIDP(t)
+			idp := apptest.StartIDP(t)
 			a := apptest.New(t, storage, apptest.WithProviders(idp), func(cfg *apptest.Config) { cfg.Providers[1].ResponseMode = "form_post" })
 			a.SignIn()
 			thief := a.Copy()

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/store"
 )
@@ -36,7 +35,7 @@ func TestLimit_SurvivesFloodOfCallbacks(t *testing.T) {
 		"codes, no store": {400, 450, "code=x", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := apptest.New(t, apptest.WithProviders(authtest.StartIDP(t)), func(c *apptest.Config) {
+			a := apptest.New(t, apptest.WithProviders(apptest.StartIDP(t)), func(c *apptest.Config) {
 				c.SignInLimit.PerAccount = 5
 				if tt.shared {
 					c.Session.Store = store.NewMemory(store.MemoryOptions{Now: c.Now, MaxCounts: tt.counters})
@@ -65,7 +64,7 @@ func TestLimit_SurvivesFloodOfCallbacks(t *testing.T) {
 // Callbacks of one network are limited, apart from attempts with credentials. Those
 // that end with a session do not count.
 func TestLimit_CallbacksPerNetwork(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	signIn := func() apptest.Response {
 		b := a.Another()

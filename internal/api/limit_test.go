@@ -60,9 +60,14 @@ func (g *guesser) guess(from, username, password string) *httptest.ResponseRecor
 
 // post sends a form.
 func (g *guesser) post(from string, form url.Values) *httptest.ResponseRecorder {
+	return g.postTo("credentials", from, form)
+}
+
+// postTo sends a form to the provider with an ID.
+func (g *guesser) postTo(id, from string, form url.Values) *httptest.ResponseRecorder {
 	form.Set("csrfToken", g.csrf)
 	form.Set("json", "true")
-	r := httptest.NewRequest("POST", "http://localhost/api/auth/callback/credentials", strings.NewReader(form.Encode()))
+	r := httptest.NewRequest("POST", "http://localhost/api/auth/callback/"+id, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", apptest.FormType)
 	for _, c := range g.cookies {
 		r.AddCookie(c)

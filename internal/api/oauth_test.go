@@ -11,13 +11,12 @@ import (
 	"time"
 
 	"github.com/nuxtauth/nuxtauth"
-	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 )
 
 func TestOpenID_SignIn(t *testing.T) {
 	for _, protocol := range []nuxtauth.Protocol{nuxtauth.NextAuth, nuxtauth.AuthJS} {
-		idp := authtest.StartIDP(t)
+		idp := apptest.StartIDP(t)
 		var account *nuxtauth.Account
 		var profile struct {
 			Subject string `json:"sub"`
@@ -56,7 +55,7 @@ func TestOpenID_SignIn(t *testing.T) {
 }
 
 func TestOAuth_TwoTabs(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	first, second := a.StartWith("idp", "", "/first"), a.StartWith("idp", "", "/second")
 	for _, tab := range []struct{ to, want string }{{second, "/second"}, {first, "/first"}} {
@@ -68,7 +67,7 @@ func TestOAuth_TwoTabs(t *testing.T) {
 }
 
 func TestOAuth_CallbackCountsOnceInItsBrowser(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	back := idp.SignIn(t, a.Start("idp"), idp.Users()[0].Username)
 	browser := a.Client
@@ -96,7 +95,7 @@ func TestOAuth_CallbackCountsOnceInItsBrowser(t *testing.T) {
 }
 
 func TestOAuth_CheckCookieIsForOneProvider(t *testing.T) {
-	one, two := authtest.StartIDP(t), authtest.StartIDP(t)
+	one, two := apptest.StartIDP(t), apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(one, two))
 	back := one.SignIn(t, a.Start("idp"), one.Users()[0].Username)
 	back.URL.Path = "/api/auth/callback/idp2"
@@ -112,7 +111,7 @@ func TestOAuth_CheckCookieIsForOneProvider(t *testing.T) {
 }
 
 func TestOAuth_CheckCookieIsNoSession(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	back := idp.SignIn(t, a.Start("idp"), idp.Users()[0].Username)
 	check := a.CheckCookies()[0]
@@ -128,7 +127,7 @@ func TestOAuth_CheckCookieIsNoSession(t *testing.T) {
 }
 
 func TestOAuth_AbandonedCheckCookiesArePruned(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	var last string
 	for range 12 {
@@ -149,7 +148,7 @@ func TestOAuth_AbandonedCheckCookiesArePruned(t *testing.T) {
 }
 
 func TestOAuth_PlantedCheckCookiesCostLittle(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	req := a.Request("POST", "/api/auth/signin/idp", apptest.FormType, "csrfToken="+a.CSRF())
 	u, _ := url.Parse(a.URL)
@@ -167,7 +166,7 @@ func TestOAuth_PlantedCheckCookiesCostLittle(t *testing.T) {
 }
 
 func TestOAuth_CallerCannotChangeRequest(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	hostile := url.Values{
 		"client_id": {"evil"}, "redirect_uri": {"https://evil.example"}, "response_type": {"token"}, "state": {"x"}, "nonce": {"x"},
@@ -188,7 +187,7 @@ func TestOAuth_CallerCannotChangeRequest(t *testing.T) {
 }
 
 func TestOAuth_LinkStartsNoSignIn(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	res := a.Get("/api/auth/signin/idp")
 	if res.StatusCode != 200 || len(a.CheckCookies()) != 0 || len(idp.Requests()) != 0 {
@@ -200,7 +199,7 @@ func TestOAuth_LinkStartsNoSignIn(t *testing.T) {
 }
 
 func TestOAuth_UserDeclines(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	if res := a.Follow(idp.Deny(t, a.Start("idp"))); res.Header.Get("Location") != a.URL+"/api/auth/error?error=Cancelled" {
 		t.Errorf("got %d %s", res.StatusCode, res.Header.Get("Location"))

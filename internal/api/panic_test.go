@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nuxtauth/nuxtauth"
-	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
@@ -208,7 +207,7 @@ func TestSignOut_PanicOfTransportSignsOutHere(t *testing.T) {
 }
 
 func TestEvents_PanicIsLogged(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp), func(c *apptest.Config) {
 		c.Events = nuxtauth.Events[apptest.Token, apptest.Session]{
 			SignIn:  func(context.Context, nuxtauth.SignInEvent[apptest.Token]) { panic(boom) },

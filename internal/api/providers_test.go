@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/internal/api"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
@@ -21,7 +20,7 @@ func TestProviders_TypeWithoutMethod(t *testing.T) {
 }
 
 func TestProviders_Refresh(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	all, err := api.NewProviders([]provider.Provider{idp.AsProvider("idp"), provider.Credentials(apptest.Authorize)}, flow.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -132,7 +132,7 @@ func TestOAuth_StateCountsOnceForReplicas(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			clock, tr := apptest.NewClock(), &sameAnswer{first: make(map[string][]byte)}
-			idp := authtest.IDPConfig{Users: authtest.DefaultUsers(), Now: clock.Now}.Start(t)
+			idp := authtest.IDPConfig{SigningAlgorithm: "ES256", Users: authtest.DefaultUsers(), Now: clock.Now}.Start(t)
 			shared := store.NewMemory(store.MemoryOptions{Now: clock.Now})
 			replica := func(change ...func(*apptest.OpenIDConfig)) *apptest.OpenIDApp {
 				return apptest.NewReplica(t, idp, clock, append(change, func(c *apptest.OpenIDConfig) {

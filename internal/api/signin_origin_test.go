@@ -7,7 +7,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/nuxtauth/nuxtauth"
-	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
@@ -16,7 +15,7 @@ import (
 // feature needs it yet: the user of a session must be known when accounts are stored.
 func TestSignIn_EveryTokenHasItsProvider(t *testing.T) {
 	for name, storage := range apptest.Storages {
-		idp := authtest.StartIDP(t)
+		idp := apptest.StartIDP(t)
 		plain := idp.AsProvider("plain")
 		plain = provider.OAuth2(provider.Provider{
 			ID: "plain", ClientID: plain.ClientID, ClientSecret: plain.ClientSecret, AuthorizationURL: idp.Issuer() + "/authorize",

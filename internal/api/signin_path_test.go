@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/nuxtauth/nuxtauth"
-	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 )
 
@@ -32,7 +31,7 @@ func TestSignIn_WithoutFlowLeadsToPage(t *testing.T) {
 		{nuxtauth.AuthJS, "/credentials", false, "/api/auth/signin?error=MissingCSRF"},
 		{nuxtauth.AuthJS, "/idp", false, "/api/auth/signin?error=MissingCSRF"},
 	} {
-		a := apptest.New(t, apptest.WithProviders(authtest.StartIDP(t)), func(c *apptest.Config) { c.Protocol = tt.protocol })
+		a := apptest.New(t, apptest.WithProviders(apptest.StartIDP(t)), func(c *apptest.Config) { c.Protocol = tt.protocol })
 		form := url.Values{"csrfToken": {a.CSRF()}}
 		if !tt.verified {
 			form.Set("csrfToken", "x")
@@ -57,7 +56,7 @@ func TestSignIn_UndefinedProviderIsNoError(t *testing.T) {
 
 // A browser has five check cookies at most.
 func TestOAuth_OldestCheckCookieGoes(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	a.SetCookie("next-auth.state.planted", "garbage")
 	var starts []string

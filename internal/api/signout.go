@@ -85,13 +85,9 @@ func (c *Call) logoutRequest(p *authProvider, ended *session.Session) (string, e
 	if len(back.CallbackURL) > maxLogoutReturn {
 		back.CallbackURL = c.base.Origin
 	}
-	state, err := json.Marshal(back)
-	if err != nil {
-		return "", err
-	}
 	ctx, cancel := context.WithTimeout(c.r.Context(), endSessionWait)
 	defer cancel()
-	sealed, err := c.base.Cookies.CheckCodec.Seal(ctx, state)
+	sealed, err := c.base.Cookies.CheckCodec.Seal(ctx, marshal(back))
 	if err != nil {
 		return "", err
 	}

@@ -100,7 +100,7 @@ type App struct {
 // functions change its configuration before.
 func New(t *testing.T, change ...func(*Config)) *App {
 	t.Helper()
-	s, srv := newSite(t, NewClock())
+	s, start := newSite(t, NewClock())
 	cfg := Config{
 		Secret:    Secret,
 		URL:       s.URL,
@@ -111,13 +111,14 @@ func New(t *testing.T, change ...func(*Config)) *App {
 	for _, f := range change {
 		f(&cfg)
 	}
+	cfg.HTTPClient = s.clientOf(cfg.HTTPClient)
 	auth, err := nuxtauth.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Router.Use(auth.Middleware())
 	s.serveMe()
-	srv.Start()
+	start()
 	return &App{Site: s, Auth: auth}
 }
 

@@ -25,6 +25,25 @@ func WithProviders(idps ...*authtest.IDP) func(*Config) {
 	}
 }
 
+// StartIDP is [authtest.StartIDP] for a provider that signs with ES256: to generate a key
+// for RS256 takes longer than most tests.
+func StartIDP(t *testing.T, users ...authtest.IDPUser) *authtest.IDP {
+	t.Helper()
+	return startIDP(t, authtest.IDPConfig{Users: users})
+}
+
+func startIDP(t *testing.T, cfg authtest.IDPConfig) *authtest.IDP {
+	t.Helper()
+	cfg.SigningAlgorithm = "ES256"
+	if len(cfg.Users) == 0 {
+		cfg.Users = authtest.DefaultUsers()
+	}
+	if n := NetworkOf(t); n != nil {
+		return n.startIDP(t, cfg)
+	}
+	return cfg.Start(t)
+}
+
 // OpenIDToken is the token type of an OpenIDApp. It has the provider's tokens.
 type OpenIDToken struct {
 	nuxtauth.DefaultJWT
@@ -48,7 +67,7 @@ type OpenIDApp struct {
 func NewOpenIDApp(t *testing.T, change ...func(*OpenIDConfig)) *OpenIDApp {
 	t.Helper()
 	c := NewClock()
-	idp := authtest.IDPConfig{Users: authtest.DefaultUsers(), AccessTokenLifetime: 5 * time.Minute, Now: c.Now}.Start(t)
+	idp := startIDP(t, authtest.IDPConfig{AccessTokenLifetime: 5 * time.Minute, Now: c.Now})
 	return NewReplica(t, idp, c, change...)
 }
 
@@ -58,7 +77,7 @@ func NewOpenIDApp(t *testing.T, change ...func(*OpenIDConfig)) *OpenIDApp {
 // token.
 func NewReplica(t *testing.T, idp *authtest.IDP, c *Clock, change ...func(*OpenIDConfig)) *OpenIDApp {
 	t.Helper()
-	s, srv := newSite(t, c)
+	s, start := newSite(t, c)
 	p := idp.AsProvider("idp")
 	p.Scopes = []string{"openid", "profile", "email", "offline_access"}
 	cfg := OpenIDConfig{
@@ -68,6 +87,7 @@ func NewReplica(t *testing.T, idp *authtest.IDP, c *Clock, change ...func(*OpenI
 	for _, f := range change {
 		f(&cfg)
 	}
+	cfg.HTTPClient = s.clientOf(cfg.HTTPClient)
 	auth, err := nuxtauth.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +105,7 @@ func NewReplica(t *testing.T, idp *authtest.IDP, c *Clock, change ...func(*OpenI
 			c.String(http.StatusOK, token)
 		}
 	})
-	srv.Start()
+	start()
 	return &OpenIDApp{Site: s, Auth: auth, IDP: idp}
 }
 

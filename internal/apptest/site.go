@@ -30,9 +30,9 @@ type Site struct {
 	Clock  *Clock       // of the application
 }
 
-// newSite returns a site whose server has a listener and is not started. A panic that
-// leaves a handler fails the test.
-func newSite(t *testing.T, c *Clock) (*Site, *httptest.Server) {
+// newSite returns a site whose server has an address and does not serve until start is
+// called. A panic that leaves a handler fails the test.
+func newSite(t *testing.T, c *Clock) (_ *Site, start func()) {
 	s := &Site{T: t, Router: gin.New(), Client: NewBrowser(), Log: new(LogBuffer), Clock: c}
 	s.Router.Use(func(c *gin.Context) {
 		defer func() {
@@ -43,10 +43,24 @@ func newSite(t *testing.T, c *Clock) (*Site, *httptest.Server) {
 		}()
 		c.Next()
 	})
+	if n := NetworkOf(t); n != nil {
+		url, serve := n.newHost()
+		s.URL, s.Client.Transport = url, n
+		return s, func() { serve(s.Router) }
+	}
 	srv := httptest.NewUnstartedServer(s.Router)
 	s.URL = "http://" + srv.Listener.Addr().String()
 	t.Cleanup(srv.Close)
-	return s, srv
+	return s, srv.Start
+}
+
+// clientOf returns the client with which the application calls providers: c, or one that
+// uses the network of the test.
+func (s *Site) clientOf(c *http.Client) *http.Client {
+	if n := NetworkOf(s.T); n != nil {
+		return n.client(c)
+	}
+	return c
 }
 
 // serveMe adds the route /me, which responds with the session.
@@ -57,6 +71,7 @@ func (s *Site) serveMe() {
 func (s *Site) another() *Site {
 	other := *s
 	other.Client = NewBrowser()
+	other.Client.Transport = s.Client.Transport
 	return &other
 }
 

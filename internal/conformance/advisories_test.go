@@ -32,7 +32,7 @@ import (
 // next-auth before 4.24.5: the cookie of the state, sealed with the same key,
 // counted as the session of a user without a name.
 func TestAdvisory_GHSA_v64w_49xw_qq89_AStateIsNoUser(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	for _, protocol := range []nuxtauth.Protocol{nuxtauth.NextAuth, nuxtauth.AuthJS} {
 		a := apptest.New(t, apptest.WithProviders(idp), func(c *apptest.Config) { c.Protocol = protocol })
 		a.Router.GET("/private", a.Auth.Require(), func(c *gin.Context) { c.String(http.StatusOK, "in") })
@@ -55,7 +55,7 @@ func TestAdvisory_GHSA_v64w_49xw_qq89_AStateIsNoUser(t *testing.T) {
 // next-auth before 4.20.1: a callback that belonged to no sign-in of the browser
 // was processed without state, nonce and PKCE.
 func TestAdvisory_GHSA_7r7x_4c4q_c4qf_AnInterruptedSignInIsNotFinished(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	query := idp.SignIn(t, a.Start("idp"), "alice").URL.Query()
 	for name, change := range map[string]func(url.Values){
@@ -182,7 +182,7 @@ func TestAdvisory_GHSA_8fpg_xm3f_6cx3_AnErrorIsNobodySignedIn(t *testing.T) {
 // next-auth before 4.24.15: with a trusted host, a forwarded one could win over
 // the configured URL.
 func TestAdvisory_NextAuthDetectOrigin_TheURLWinsOverATrustedHost(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	p := newProber(t, apptest.WithProviders(idp), func(c *apptest.Config) { c.TrustHost = true })
 	req := httptest.NewRequest("POST", "/api/auth/signin/idp", strings.NewReader("csrfToken="+p.token))
 	for name, value := range map[string]string{"Content-Type": apptest.FormType, "Cookie": p.cookie, "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"} {
@@ -259,7 +259,7 @@ func TestAdvisory_GHSA_2vg6_77g8_24mp_SessionsEndWithTheirUser(t *testing.T) {
 // Better Auth GHSA-xg6x-h9c9-2m83: before the second factor there is no session in any
 // cookie.
 func TestAdvisory_GHSA_xg6x_h9c9_2m83_NoCookieBeforeTheLastWord(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	apptest.EachStorage(t, func(t *testing.T, storage func(*apptest.Config)) {
 		a := apptest.New(t, storage, apptest.WithProviders(idp), func(c *apptest.Config) {
 			c.Callbacks.SignIn = func(context.Context, nuxtauth.SignInParams) error { return nuxtauth.RedirectTo("/second-factor") }
@@ -310,7 +310,7 @@ func TestAdvisory_CVE_2025_47908_APreflightFloodIsNotRead(t *testing.T) {
 // ory/hydra CVE-2019-8400: the error text of a provider is in the log alone, and in no
 // page or redirect.
 func TestAdvisory_CVE_2019_8400_AProvidersErrorTextIsNotShown(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	for _, code := range []string{"access_denied", "server_error", "<script>alert(1)</script>", "Configuration&x=<b>"} {
 		for _, method := range []string{"GET", "POST"} { // POST is response_mode=form_post
@@ -408,7 +408,7 @@ func TestAdvisory_CVE_2025_22868_PackagesThatAreNotUsed(t *testing.T) {
 // go-pkgz/auth CVE-2026-42560: a user without an ID, from Profile or Authorize,
 // is not signed in.
 func TestAdvisory_CVE_2026_42560_NobodySignsInWithoutAnID(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp), func(c *apptest.Config) {
 		c.Providers[0] = provider.Credentials(func(context.Context, url.Values) (*provider.User, error) {
 			return &provider.User{Name: "No ID", Email: "s@example.com"}, nil

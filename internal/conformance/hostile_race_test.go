@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/nuxtauth/nuxtauth"
-	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/authtest/hostile"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/provider"
@@ -24,7 +23,7 @@ import (
 // The same callback several times concurrently, with the same cookies, starts one session
 // at most.
 func TestOAuth_ConcurrentCallbacksCountOnce(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	s := apptest.NewStore()
 	a := apptest.New(t, apptest.WithProviders(idp), s.Use)
 	back := idp.SignIn(t, a.Start("idp"), "alice")
@@ -107,7 +106,7 @@ func TestSession_ConcurrentUsersStayApart(t *testing.T) {
 // Requests that belong to no sign-in cause no request to the provider and no record on
 // the server.
 func TestSignIn_JunkLeavesNoRecord(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	s := apptest.NewStore()
 	a := apptest.New(t, apptest.WithProviders(idp), s.Use)
 	for i := range 300 {
@@ -163,7 +162,7 @@ func TestSecret_StaysOutOfLogAndAnswers(t *testing.T) {
 	const password, internal = "correct horse battery staple", "dial tcp 10.0.0.7:5432"
 	for _, protocol := range []nuxtauth.Protocol{nuxtauth.NextAuth, nuxtauth.AuthJS} {
 		t.Run(protocol.String(), func(t *testing.T) {
-			idp := authtest.StartIDP(t)
+			idp := apptest.StartIDP(t)
 			secrets := map[string]string{"the secret": apptest.Secret, "the client secret": idp.ClientSecret(), "the client secret, encoded": url.QueryEscape(idp.ClientSecret()), "the password": password, "the password, encoded": url.QueryEscape(password)}
 			a := apptest.New(t, apptest.WithProviders(idp), func(c *apptest.Config) {
 				c.Protocol = protocol

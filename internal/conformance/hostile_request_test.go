@@ -17,7 +17,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
@@ -40,7 +39,7 @@ func unaffected(a *apptest.App) {
 }
 
 func TestRequest_ForeignHostHeadersAreIgnored(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	names := []string{
 		"X-Forwarded-Host", "X-Forwarded-Server", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Uri", "X-Forwarded-Path", "X-Forwarded-Scheme",
@@ -158,7 +157,7 @@ func TestRequest_SimilarPathsBypassNothing(t *testing.T) {
 
 // Input that is copied into a header or a log line stays in that line.
 func TestRequest_SplitsNoHeaderOrLogLine(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	lines := strings.Count(a.Log.String(), "\n")
 	sent := 0

@@ -16,7 +16,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/nuxtauth/nuxtauth"
-	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 )
 
@@ -261,7 +260,7 @@ func TestRedirect_SignInAndSignOutStayAtOrigin(t *testing.T) {
 		}
 	}
 
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	for _, u := range hostileURLs[:12] {
 		res := a.Follow(idp.SignIn(t, a.StartWith("idp", "?"+url.Values{"callbackUrl": {u}}.Encode(), u), "alice"))
@@ -282,7 +281,7 @@ func TestRedirect_SignInAndSignOutStayAtOrigin(t *testing.T) {
 // The response to a callback, whose URL contains a code, is not cached, sends no referrer
 // and is no redirect that repeats a POST.
 func TestOAuth_CallbackAnswerIsPrivate(t *testing.T) {
-	idp := authtest.StartIDP(t)
+	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
 	back := idp.SignIn(t, a.Start("idp"), "alice")
 	for _, res := range []apptest.Response{a.Follow(back), a.Follow(back.Clone(t.Context())), a.Get("/api/auth/callback/idp?error=x")} {

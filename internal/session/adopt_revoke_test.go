@@ -189,22 +189,24 @@ func TestAdopt_EndOfSealedCookieEndsRecord(t *testing.T) {
 
 // Another process is moving the session into the store.
 func TestAdopt_UpdateMeanwhileIsConflict(t *testing.T) {
-	s := apptest.NewStore()
-	a, sealed := newAdoptingApp(t, s)
-	b := apptest.New(t, func(c *apptest.Config) { c.Session.Store, c.Session.AdoptCookies, c.Now = s, true, a.Clock.Now })
-	results := make(chan error, 2)
-	b.Router.POST("/set", func(c *gin.Context) { results <- b.Auth.Update(c, countess) })
-	b.Router.POST("/others", func(c *gin.Context) { results <- revokeOtherSessions(c, b.Auth) })
-	phone := sealed()
-	value := phone.Cookie(apptest.SessionCookie)
-	phone.Session()
-	b.SetCookie(apptest.SessionCookie, value)
-	for _, path := range []string{"/set", "/others"} {
-		b.Post(path, nil)
-		if err := receive(t, results, "the result of "+path); !errors.Is(err, nuxtauth.ErrConflict) {
-			t.Errorf("%s returns %v", path, err)
+	apptest.Bubble(t, func(t *testing.T) {
+		s := apptest.NewStore()
+		a, sealed := newAdoptingApp(t, s)
+		b := apptest.New(t, func(c *apptest.Config) { c.Session.Store, c.Session.AdoptCookies, c.Now = s, true, a.Clock.Now })
+		results := make(chan error, 2)
+		b.Router.POST("/set", func(c *gin.Context) { results <- b.Auth.Update(c, countess) })
+		b.Router.POST("/others", func(c *gin.Context) { results <- revokeOtherSessions(c, b.Auth) })
+		phone := sealed()
+		value := phone.Cookie(apptest.SessionCookie)
+		phone.Session()
+		b.SetCookie(apptest.SessionCookie, value)
+		for _, path := range []string{"/set", "/others"} {
+			b.Post(path, nil)
+			if err := receive(t, results, "the result of "+path); !errors.Is(err, nuxtauth.ErrConflict) {
+				t.Errorf("%s returns %v", path, err)
+			}
 		}
-	}
+	})
 }
 
 func TestAdopt_BearerRevokesNoOthers(t *testing.T) {

@@ -31,12 +31,7 @@ func newCache(ttl time.Duration, size func(*Session) int, log *slog.Logger, now 
 		Name: "loading a session",
 		Log:  log,
 		Now:  now,
-		Size: func(c cached) int {
-			if c.ttl == 0 {
-				return 0
-			}
-			return size(c.session)
-		},
+		Size: func(c cached) int { return size(c.session) },
 	})}
 }
 
@@ -90,7 +85,7 @@ func (s *Session) sharedWith(c Credential) *Session {
 // cacheTTL is how long other requests may get a session, zero for not at all:
 // nothing is to be written, and nothing falls due.
 func (m *Manager) cacheTTL(s *Session) time.Duration {
-	if !s.Active() || s.save || s.stale || s.cookieDue {
+	if !s.Active() || s.save || s.cookieDue {
 		return 0
 	}
 	now, c := m.now(), s.Claims
@@ -116,25 +111,25 @@ func (m *Manager) size(s *Session) int {
 // maxCachedSize is too large for the cache.
 const maxCachedSize = 1 << 30
 
-// delete drops the session of a cookie's value: it has ended, or changed.
+// delete drops what a cookie's value has opened: its session may have ended elsewhere.
 func (c *cache) delete(value string) {
-	if c != nil && value != "" {
+	if c != nil {
 		c.sessions.Delete(value)
 	}
 }
 
-// deleteSession drops a session, also under the other handles of its record: a store may
-// give a session a new one each time that it is written.
+// deleteSession drops a session of the store that has ended, or changed. A token in a
+// cookie stays what it was.
 func (c *cache) deleteSession(s *Session) {
-	c.delete(s.value)
 	if s.stored() {
 		c.deleteRecord(s.record.ID)
 	}
 }
 
-// deleteRecord drops the session of the record with an ID.
+// deleteRecord drops the session of the record with an ID, under all its handles: a store
+// may give a session a new one each time that it is written.
 func (c *cache) deleteRecord(id string) {
-	if c != nil && id != "" {
+	if c != nil {
 		c.sessions.DeleteFunc(func(one cached) bool { return one.session.stored() && one.session.record.ID == id })
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -141,34 +142,34 @@ func TestCache_StoreFaultIsNotCached(t *testing.T) {
 }
 
 func TestCache_ConcurrentRequestsLoadOnce(t *testing.T) {
-	var ran atomic.Int32
-	running, finish := make(chan struct{}), make(chan struct{})
-	a := apptest.New(t, func(c *apptest.Config) {
-		c.Session.CacheFor = time.Minute
-		c.Callbacks.Session = func(_ context.Context, p nuxtauth.SessionParams[apptest.Token, apptest.Session]) (*apptest.Session, error) {
-			if ran.Add(1) == 1 {
-				close(running)
-			}
-			<-finish
-			return p.Session, nil
-		}
-	})
-	a.SignIn()
-	var wg sync.WaitGroup
-	for range 20 {
-		b := a.Copy()
-		wg.Go(func() {
-			if got := b.Get("/me").Text; got == "null" {
-				t.Error("signed out")
+	apptest.Bubble(t, func(t *testing.T) {
+		var ran atomic.Int32
+		finish := make(chan struct{})
+		a := apptest.New(t, func(c *apptest.Config) {
+			c.Session.CacheFor = time.Minute
+			c.Callbacks.Session = func(_ context.Context, p nuxtauth.SessionParams[apptest.Token, apptest.Session]) (*apptest.Session, error) {
+				ran.Add(1)
+				<-finish
+				return p.Session, nil
 			}
 		})
-	}
-	<-running
-	close(finish)
-	wg.Wait()
-	if n := ran.Load(); n != 1 {
-		t.Errorf("the callback ran %d times", n)
-	}
+		a.SignIn()
+		var wg sync.WaitGroup
+		for range 20 {
+			b := a.Copy()
+			wg.Go(func() {
+				if got := b.Get("/me").Text; got == "null" {
+					t.Error("signed out")
+				}
+			})
+		}
+		synctest.Wait()
+		close(finish)
+		wg.Wait()
+		if n := ran.Load(); n != 1 {
+			t.Errorf("the callback ran %d times", n)
+		}
+	})
 }
 
 // A transient error of a callback is for the request that it occurs in.

@@ -57,7 +57,7 @@ func (c *Credential) without(value string) (Credential, bool) {
 		return Credential{}, false
 	}
 	several := *c.several
-	several.Value, several.More = rest[0], rest[1:]
+	several.More = rest[1:]
 	return Credential{Value: rest[0], Present: c.Present, several: &several}, true
 }
 
@@ -126,10 +126,7 @@ func bearer(h http.Header) string {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}
-	value, err := url.PathUnescape(strings.TrimSpace(value))
-	if err != nil {
-		return ""
-	}
+	value, _ = url.PathUnescape(strings.TrimSpace(value)) // "" if it is malformed
 	return value
 }
 

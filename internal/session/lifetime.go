@@ -9,22 +9,22 @@ import (
 
 // A Lifetime is when sessions end, and when they are renewed. They are compared
 // with the claims of the token, so that they apply to sessions that were written
-// under longer ones too. Zero durations end no session.
+// under longer ones too.
 type Lifetime struct {
 	MaxAge      time.Duration // from when the session was last written
 	MaxLifetime time.Duration // from the sign-in
 	UpdateAge   time.Duration // from when the session was last written; it is renewed then
 }
 
-// farFuture is later than the end of any session.
-var farFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+// farFuture is later than the end of any session: the first second of 9999.
+const farFuture token.NumericDate = 253_370_764_800
 
 // latest is when a session ends however much it is used. The tokens of a Node
 // server do not tell when the user signed in: the lifetime of their sessions begins
 // when they are first written here.
 func (l *Lifetime) latest(c *Claims) time.Time {
-	if c.Origin.AuthTime == 0 || l.MaxLifetime == 0 {
-		return farFuture
+	if c.Origin.AuthTime == 0 {
+		return farFuture.Time()
 	}
 	return c.Origin.AuthTime.Time().Add(l.MaxLifetime)
 }
@@ -55,7 +55,7 @@ func (l *Lifetime) check(c *Claims, now time.Time) error {
 	if err := times.Check(now); err != nil {
 		return err
 	}
-	if l.MaxAge > 0 && !now.Before(c.IssuedAt.Time().Add(l.MaxAge)) || !now.Before(l.latest(c)) {
+	if !now.Before(c.IssuedAt.Time().Add(l.MaxAge)) || !now.Before(l.latest(c)) {
 		return token.ErrExpired
 	}
 	return nil

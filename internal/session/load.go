@@ -91,9 +91,7 @@ func (m *Manager) loadAndSave(ctx context.Context, cs *CookieSet, c Credential, 
 		m.types().SetExpires(s, m.lifetime.currentExpiry(s.Claims))
 	}
 	switch {
-	case errors.Is(err, errAdopting): // the request goes on with the sealed token
-		return s, nil
-	case errors.Is(err, store.ErrConflict):
+	case errors.Is(err, store.ErrConflict): // also errAdopting: the request goes on with the sealed token
 		m.log.DebugContext(ctx, "nuxtauth: the session was not renewed, because other requests kept changing it", "error", err)
 		return s, err
 	case errors.Is(err, ErrSignedOut):
@@ -169,7 +167,6 @@ func (m *Manager) notFound(ctx context.Context, s *Session, err error) {
 // reject sets the state of a session over an error of a callback or a refresh: it
 // has ended, unless the error is temporary.
 func (m *Manager) reject(ctx context.Context, s *Session, what string, err error) {
-	s.View = nil
 	if isTransient(ctx, err) || s.stale { // a stale access token may well be why
 		s.State = Unavailable
 		m.log.WarnContext(ctx, "nuxtauth: "+what+" failed, the session is kept", "error", err)

@@ -15,7 +15,7 @@ import (
 
 const (
 	refreshEarly = 20 * time.Second // before the access token expires
-	refreshWait  = time.Second      // of a request whose access token is still valid
+	refreshWait  = time.Second      // of a request whose access token is still valid, once
 )
 
 // ErrNoAccessToken means that there is no access token that is valid now: the
@@ -50,7 +50,6 @@ func (t *ProviderTokens) isDue(now time.Time) bool {
 // session is stale when the token has expired and can't be refreshed now. The error
 // wraps [ErrSignedOut] if the session is over, and is that of ctx if the request is.
 func (m *Manager) refreshIfDue(ctx context.Context, cs *CookieSet, s *Session, from func() clientip.Client) (err error) {
-	s.stale = false
 	t := s.ProviderTokens
 	if t == nil || !t.isDue(m.now()) || !m.refresher.providers.CanRefresh(s.Claims.Origin.Provider) {
 		return nil
@@ -61,8 +60,13 @@ func (m *Manager) refreshIfDue(ctx context.Context, cs *CookieSet, s *Session, f
 	}
 	wait := ctx
 	if t.left(m.now()) > 0 {
+		limit := refreshWait
+		if s.waited {
+			limit = 0
+		}
+		s.waited = true
 		var cancel context.CancelFunc
-		wait, cancel = context.WithTimeout(ctx, refreshWait)
+		wait, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	if m.adopter != nil && !s.stored() { // in the store, one process at a time refreshes

@@ -67,37 +67,33 @@ func TestRefresh_ProviderFaultEndsNoSession(t *testing.T) {
 	} {
 		for name, storage := range apptest.OpenIDStorages {
 			t.Run(fault.String()+" "+name, func(t *testing.T) {
-				t.Parallel() // RefreshSlow takes long
-				a := apptest.NewOpenIDApp(t, storage, func(c *apptest.OpenIDConfig) {
-					c.HTTPClient = &http.Client{Timeout: 2 * time.Second}
-					if fault == hostile.RefreshSlow {
-						c.HTTPClient.Timeout = 200 * time.Millisecond
+				apptest.Bubble(t, func(t *testing.T) {
+					a := apptest.NewOpenIDApp(t, storage)
+					a.SignIn()
+					token := a.AccessToken()
+					a.IDP.SetFaults(fault, hostile.RefreshNotRotated) // after a refused answer the refresh token is valid
+
+					a.Clock.Advance(4*time.Minute + 50*time.Second)
+					if got := a.AccessToken(); got != token {
+						t.Errorf("ten seconds before it expires the token is %q", got)
+					}
+					a.Clock.Advance(time.Minute)
+					if res := a.Get("/api"); res.StatusCode != http.StatusBadGateway {
+						t.Errorf("with an expired token AccessToken lets the handler answer %d %s", res.StatusCode, res.Text)
+					}
+					if a.Session() == nil || a.Get("/private").StatusCode != http.StatusOK {
+						t.Error("the session ended")
+					}
+					if strings.Contains(a.Log.String(), token) {
+						t.Error("the log has a token")
+					}
+
+					a.IDP.SetFaults()
+					a.Clock.Advance(10 * time.Second)
+					if got := a.AccessToken(); got == "" || got == token {
+						t.Errorf("after the fault the token is %q", got)
 					}
 				})
-				a.SignIn()
-				token := a.AccessToken()
-				a.IDP.SetFaults(fault, hostile.RefreshNotRotated) // after a refused answer the refresh token is valid
-
-				a.Clock.Advance(4*time.Minute + 50*time.Second)
-				if got := a.AccessToken(); got != token {
-					t.Errorf("ten seconds before it expires the token is %q", got)
-				}
-				a.Clock.Advance(time.Minute)
-				if res := a.Get("/api"); res.StatusCode != http.StatusBadGateway {
-					t.Errorf("with an expired token AccessToken lets the handler answer %d %s", res.StatusCode, res.Text)
-				}
-				if a.Session() == nil || a.Get("/private").StatusCode != http.StatusOK {
-					t.Error("the session ended")
-				}
-				if strings.Contains(a.Log.String(), token) {
-					t.Error("the log has a token")
-				}
-
-				a.IDP.SetFaults()
-				a.Clock.Advance(10 * time.Second)
-				if got := a.AccessToken(); got == "" || got == token {
-					t.Errorf("after the fault the token is %q", got)
-				}
 			})
 		}
 	}
@@ -141,29 +137,31 @@ func TestRefresh_StaleTokenEndsNoSession(t *testing.T) {
 }
 
 func TestRefresh_UnsavedTokenIsNotLost(t *testing.T) {
-	s := apptest.NewStore()
-	a := apptest.NewOpenIDApp(t, func(c *apptest.OpenIDConfig) {
-		s.Memory = store.NewMemory(store.MemoryOptions{Now: c.Now})
-		c.Session.Store = s
+	apptest.Bubble(t, func(t *testing.T) {
+		s := apptest.NewStore()
+		a := apptest.NewOpenIDApp(t, func(c *apptest.OpenIDConfig) {
+			s.Memory = store.NewMemory(store.MemoryOptions{Now: c.Now})
+			c.Session.Store = s
+		})
+		a.SignIn()
+		a.Clock.Advance(6 * time.Minute)
+		s.RunBefore("ReplaceSession", func() { s.Fail(apptest.ErrDown) })
+		if a.AccessToken() != "" {
+			t.Fatal("the store does not fail")
+		}
+		if a.Session() != nil {
+			t.Fatal("the store does not fail")
+		}
+		s.Fail(nil)
+		a.Clock.Advance(10 * time.Second) // a fault is cached for five
+		if a.AccessToken() == "" || a.Refreshes() != 1 {
+			t.Errorf("no token after %d token requests", a.Refreshes())
+		}
+		a.Clock.Advance(6 * time.Minute)
+		if a.AccessToken() == "" || a.Refreshes() != 2 {
+			t.Errorf("the refresh token was lost")
+		}
 	})
-	a.SignIn()
-	a.Clock.Advance(6 * time.Minute)
-	s.RunBefore("ReplaceSession", func() { s.Fail(apptest.ErrDown) })
-	if a.AccessToken() != "" {
-		t.Fatal("the store does not fail")
-	}
-	if a.Session() != nil {
-		t.Fatal("the store does not fail")
-	}
-	s.Fail(nil)
-	a.Clock.Advance(10 * time.Second) // a fault is cached for five
-	if a.AccessToken() == "" || a.Refreshes() != 1 {
-		t.Errorf("no token after %d token requests", a.Refreshes())
-	}
-	a.Clock.Advance(6 * time.Minute)
-	if a.AccessToken() == "" || a.Refreshes() != 2 {
-		t.Errorf("the refresh token was lost")
-	}
 }
 
 func TestRefresh_SavedAfterFailedWrite(t *testing.T) {

@@ -139,3 +139,21 @@ func TestAccessToken_RevokedDuringRequest(t *testing.T) {
 		}
 	}
 }
+
+// A session of the store needs no cookie to be saved.
+func TestAccessToken_RefreshesStoreAfterBody(t *testing.T) {
+	for _, storage := range []string{"memory", "cached"} {
+		t.Run(storage, func(t *testing.T) {
+			a, result := lateApp(t, apptest.OpenIDStorages[storage])
+			before := a.AccessToken()
+			a.Post("/late?body=begun", nil)
+			token, err := result()
+			if err != nil || token == "" || token == before || a.Refreshes() != 1 {
+				t.Errorf("AccessToken returns %q, %v after %d token requests", token, err, a.Refreshes())
+			}
+			if got := a.AccessToken(); got != token || a.Refreshes() != 1 {
+				t.Errorf("the next request has %q after %d token requests", got, a.Refreshes())
+			}
+		})
+	}
+}

@@ -132,29 +132,6 @@ func TestRefresh_IsOneWrite(t *testing.T) {
 	}
 }
 
-// The access token is good for ten more seconds while the provider is silent.
-func TestRefresh_SlowProviderHoldsUpNoRequest(t *testing.T) {
-	for _, storage := range []string{"cookie", "memory"} {
-		t.Run(storage, func(t *testing.T) {
-			release := make(chan struct{})
-			a := apptest.NewOpenIDApp(t, apptest.OpenIDStorages[storage], func(c *apptest.OpenIDConfig) {
-				c.HTTPClient = &http.Client{Transport: atRefresh(func() { <-release })}
-			})
-			a.SignIn()
-			a.Clock.Advance(4*time.Minute + 50*time.Second)
-			answer, b := make(chan string, 1), a.Copy()
-			go func() { answer <- b.Get("/me").Text }()
-			defer func() { // the refresh ends before the test
-				close(release)
-				a.AccessToken()
-			}()
-			if got := receive(t, answer, "a request with a valid access token is answered"); got == "null" {
-				t.Error("signed out")
-			}
-		})
-	}
-}
-
 // The refresh is done when its lease is released.
 func TestRefresh_PanicOfReleaseIsLogged(t *testing.T) {
 	a, s := newLockApp(t)
@@ -197,57 +174,5 @@ func TestRefresh_PanicHasStack(t *testing.T) {
 				t.Error("after the panic there is no session, or no token")
 			}
 		})
-	}
-}
-
-// A leaseStore notes the longest lease, and tells when one is extended.
-type leaseStore struct {
-	*apptest.Store
-	longest  time.Duration
-	extended chan struct{}
-}
-
-type extendedLease struct {
-	store.Lease
-	store *leaseStore
-}
-
-func (s *leaseStore) Lock(ctx context.Context, name string, ttl time.Duration) (store.Lease, error) {
-	s.longest = max(s.longest, ttl)
-	lease, err := s.Memory.Lock(ctx, name, ttl)
-	return extendedLease{lease, s}, err
-}
-
-func (l extendedLease) Extend(ctx context.Context, ttl time.Duration) error {
-	err := l.Lease.Extend(ctx, ttl)
-	select {
-	case l.store.extended <- struct{}{}:
-	default:
-	}
-	return err
-}
-
-// The requests of a session wait for its lease at most, when the process that refreshes
-// has ended. A process that goes on has its lease as long as the provider takes.
-func TestRefresh_LeaseIsShortAndExtended(t *testing.T) {
-	s := &leaseStore{Store: apptest.NewStore(), extended: make(chan struct{}, 1)}
-	a := apptest.NewOpenIDApp(t, func(c *apptest.OpenIDConfig) {
-		s.Memory = store.NewMemory(store.MemoryOptions{Now: c.Now})
-		c.Session.Store = s
-		c.HTTPClient = &http.Client{Transport: atRefresh(func() {
-			select {
-			case <-s.extended:
-			case <-time.After(10 * time.Second):
-				t.Error("the lease is not extended while the provider is silent")
-			}
-		})}
-	})
-	a.SignIn()
-	a.Clock.Advance(6 * time.Minute)
-	if a.AccessToken() == "" {
-		t.Error("there is no access token")
-	}
-	if s.longest > 5*time.Second || s.longest == 0 {
-		t.Errorf("a lease of %v", s.longest)
 	}
 }

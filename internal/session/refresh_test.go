@@ -25,13 +25,19 @@ import (
 type atRefresh func()
 
 func (f atRefresh) RoundTrip(r *http.Request) (*http.Response, error) {
-	if strings.HasSuffix(r.URL.Path, "/token") {
-		body, _ := r.GetBody()
-		if b, _ := io.ReadAll(body); strings.Contains(string(b), "grant_type=refresh_token") {
-			f()
-		}
+	if isRefresh(r) {
+		f()
 	}
 	return http.DefaultTransport.RoundTrip(r)
+}
+
+func isRefresh(r *http.Request) bool {
+	if !strings.HasSuffix(r.URL.Path, "/token") {
+		return false
+	}
+	body, _ := r.GetBody()
+	b, _ := io.ReadAll(body)
+	return strings.Contains(string(b), "grant_type=refresh_token")
 }
 
 func TestRefresh_BeforeExpiry(t *testing.T) {
@@ -220,7 +226,7 @@ func TestRefresh_CompletesWhenClientLeaves(t *testing.T) {
 func TestRefresh_ExpiredResultIsRefreshed(t *testing.T) {
 	apptest.EachOpenIDStorage(t, func(t *testing.T, storage func(*apptest.OpenIDConfig)) {
 		c := apptest.NewClock()
-		idp := authtest.IDPConfig{Users: authtest.DefaultUsers(), AccessTokenLifetime: time.Minute, Now: c.Now}.Start(t)
+		idp := authtest.IDPConfig{SigningAlgorithm: "ES256", Users: authtest.DefaultUsers(), AccessTokenLifetime: time.Minute, Now: c.Now}.Start(t)
 		a := apptest.NewReplica(t, idp, c, storage, func(cfg *apptest.OpenIDConfig) {
 			cfg.Callbacks.Session = func(_ context.Context, p nuxtauth.SessionParams[apptest.OpenIDToken, apptest.Session]) (*apptest.Session, error) {
 				if !p.Token.AccessTokenExpires.Time().After(c.Now()) {

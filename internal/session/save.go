@@ -94,7 +94,6 @@ func (m *Manager) seal(ctx context.Context, cs *CookieSet, s *Session, claims []
 	case err != nil:
 		return Transient(err)
 	}
-	m.cache.delete(s.value)
 	s.value = value
 	return nil
 }

@@ -49,6 +49,7 @@ type Session struct {
 	save      bool // the session has to be written, also if it is Unavailable
 	cookieDue bool // the cookie has to be written: its value or its expiry is another one
 	stale     bool // the access token has expired and can't be refreshed now
+	waited    bool // the request has waited for a refresh while the access token was valid
 
 	credential Credential
 	record     *store.Record // nil for a session in a cookie
@@ -90,16 +91,13 @@ func (s *Session) isOver() bool { return s.State == Expired || s.State == Reject
 // state is.
 func (s *Session) isFound() bool { return s.value != "" }
 
-// ID names the session for [Manager.RevokeSession]. It is empty for one in a
-// cookie, unless there is a deny-list.
+// ID names the session, which [Types.New] made, for [Manager.RevokeSession]. It is empty
+// for one in a cookie, unless there is a deny-list.
 func (s *Session) ID() string {
-	switch {
-	case s.record != nil:
+	if s.stored() {
 		return s.record.ID
-	case s.Claims != nil:
-		return s.Claims.Origin.SessionID
 	}
-	return ""
+	return s.Claims.Origin.SessionID
 }
 
 // stored reports whether the session is in the store.

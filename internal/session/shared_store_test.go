@@ -122,7 +122,7 @@ func TestSharedStore_BackchannelEndsOwnSessions(t *testing.T) {
 	for name, bySession := range map[string]bool{"of a user": false, "of a session": true} {
 		t.Run(name, func(t *testing.T) {
 			clock := apptest.NewClock()
-			idp := authtest.IDPConfig{Users: authtest.DefaultUsers(), Now: clock.Now}.Start(t)
+			idp := authtest.IDPConfig{SigningAlgorithm: "ES256", Users: authtest.DefaultUsers(), Now: clock.Now}.Start(t)
 			s := store.NewMemory(store.MemoryOptions{Now: clock.Now})
 			shop := apptest.NewReplica(t, idp, clock, apptest.Backchannel, func(c *apptest.OpenIDConfig) { c.Session.Store = s })
 			office := apptest.NewReplica(t, idp, clock, apptest.Backchannel, func(c *apptest.OpenIDConfig) {

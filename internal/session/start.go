@@ -93,9 +93,6 @@ func (m *Manager) newSession(ctx context.Context, in SignIn) (*Session, error) {
 	_, err := m.types().JWT(s.ctx, s, &Params{
 		Trigger: TriggerSignIn, User: in.User, Account: in.Account, Profile: in.Profile, IsNewUser: in.IsNewUser,
 	})
-	if err == nil && s.Claims.Subject == "" {
-		err = errNoSubject
-	}
 	if err != nil {
 		return nil, fmt.Errorf("the JWT callback: %w", err)
 	}

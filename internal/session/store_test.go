@@ -127,56 +127,57 @@ func TestStore_FaultStartsAndEndsNoSession(t *testing.T) {
 	for kind, as := range kinds {
 		for name, fault := range faults {
 			t.Run(kind+" "+name, func(t *testing.T) {
-				t.Parallel() // a store that hangs takes long
-				s := apptest.NewStore()
-				a := apptest.New(t, as(s))
-				a.Router.GET("/private", a.Auth.Require(), func(c *gin.Context) { c.String(http.StatusOK, "in") })
-				a.Router.POST("/leave", func(c *gin.Context) {
-					if err := a.Auth.SignOut(c); err != nil {
-						c.String(http.StatusServiceUnavailable, err.Error())
+				apptest.Bubble(t, func(t *testing.T) {
+					s := apptest.NewStore()
+					a := apptest.New(t, as(s))
+					a.Router.GET("/private", a.Auth.Require(), func(c *gin.Context) { c.String(http.StatusOK, "in") })
+					a.Router.POST("/leave", func(c *gin.Context) {
+						if err := a.Auth.SignOut(c); err != nil {
+							c.String(http.StatusServiceUnavailable, err.Error())
+						}
+					})
+					a.SignIn()
+					cookie := a.Cookie(apptest.SessionCookie)
+					fault(s, true)
+
+					res := a.Get("/api/auth/session")
+					if a.SessionIn(res) != nil || len(res.SetCookies()) != 0 {
+						t.Errorf("session data: %s, cookies %v", res.Text, res.SetCookies())
+					}
+					res = a.Get("/private")
+					if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+						t.Errorf("Require answers %d", res.StatusCode)
+					}
+					if got := a.Get("/me").Text; got != "null" {
+						t.Errorf("a handler has the session %s", got)
+					}
+					if res := a.SignOut(); res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(res.Text, "SignOutError") {
+						t.Errorf("sign-out answers %d %s", res.StatusCode, res.Text)
+					}
+					if res := a.Post("/leave", nil); res.StatusCode != http.StatusServiceUnavailable {
+						t.Errorf("Auth.SignOut returns no error: %d", res.StatusCode)
+					}
+					other := a.Another()
+					res = other.Post("/api/auth/callback/credentials", url.Values{
+						"username": {"ada"}, "password": {"lovelace"}, "csrfToken": {other.CSRF()}, "json": {"true"},
+					})
+					if res.StatusCode != http.StatusUnauthorized || other.Cookie(apptest.SessionCookie) != "" {
+						t.Errorf("a sign-in answers %d %s", res.StatusCode, res.Text)
+					}
+					if a.Cookie(apptest.SessionCookie) != cookie {
+						t.Error("the cookie changed")
+					}
+
+					fault(s, false)
+					if a.Session() == nil || a.Get("/private").Text != "in" {
+						t.Error("after the fault, the session is not valid")
+					}
+					other.SignIn()
+					a.SignOut()
+					if a.Session() != nil || other.Session() == nil {
+						t.Error("after the fault, sign-in or sign-out do not work")
 					}
 				})
-				a.SignIn()
-				cookie := a.Cookie(apptest.SessionCookie)
-				fault(s, true)
-
-				res := a.Get("/api/auth/session")
-				if a.SessionIn(res) != nil || len(res.SetCookies()) != 0 {
-					t.Errorf("session data: %s, cookies %v", res.Text, res.SetCookies())
-				}
-				res = a.Get("/private")
-				if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
-					t.Errorf("Require answers %d", res.StatusCode)
-				}
-				if got := a.Get("/me").Text; got != "null" {
-					t.Errorf("a handler has the session %s", got)
-				}
-				if res := a.SignOut(); res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(res.Text, "SignOutError") {
-					t.Errorf("sign-out answers %d %s", res.StatusCode, res.Text)
-				}
-				if res := a.Post("/leave", nil); res.StatusCode != http.StatusServiceUnavailable {
-					t.Errorf("Auth.SignOut returns no error: %d", res.StatusCode)
-				}
-				other := a.Another()
-				res = other.Post("/api/auth/callback/credentials", url.Values{
-					"username": {"ada"}, "password": {"lovelace"}, "csrfToken": {other.CSRF()}, "json": {"true"},
-				})
-				if res.StatusCode != http.StatusUnauthorized || other.Cookie(apptest.SessionCookie) != "" {
-					t.Errorf("a sign-in answers %d %s", res.StatusCode, res.Text)
-				}
-				if a.Cookie(apptest.SessionCookie) != cookie {
-					t.Error("the cookie changed")
-				}
-
-				fault(s, false)
-				if a.Session() == nil || a.Get("/private").Text != "in" {
-					t.Error("after the fault, the session is not valid")
-				}
-				other.SignIn()
-				a.SignOut()
-				if a.Session() != nil || other.Session() == nil {
-					t.Error("after the fault, sign-in or sign-out do not work")
-				}
 			})
 		}
 	}

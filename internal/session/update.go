@@ -36,7 +36,7 @@ func (m *Manager) Update(r Request, s *Session, change func(*Session) error) (*S
 	end, pause := time.Now().Add(updateWindow), firstConflict
 	for {
 		next, err := m.update(r, s, change)
-		if err == nil || !errors.Is(err, store.ErrConflict) || time.Now().After(end) {
+		if !errors.Is(err, store.ErrConflict) || time.Now().After(end) {
 			return next, err
 		}
 		select {
@@ -92,7 +92,7 @@ func (m *Manager) view(ctx context.Context, s *Session) error {
 func (m *Manager) copy(s *Session) *Session {
 	c := m.types().New()
 	m.types().CopyToken(c, s)
-	c.State, c.View = s.State, s.View
+	c.State, c.View, c.waited = s.State, s.View, s.waited
 	c.credential, c.record, c.value, c.claims, c.found, c.latest = s.credential, s.record, s.value, s.claims, s.found, s.latest
 	return c
 }
