@@ -190,10 +190,13 @@ type SessionConfig struct {
 type Pages struct {
 	_ [0]func()
 
-	SignIn        string // gets ?callbackUrl= and, after a failure, ?error=
+	SignIn        string // gets ?callbackUrl=, after a failure ?error=, and ?prompt=login from RequireRecent
 	SignOut       string // asks whether to sign out, and posts to the API
 	Error         string // gets ?error=
 	VerifyRequest string // of GET /api/auth/verify-request; no sign-in of this version leads there
+
+	ForgotPassword string // of the link beside the password on the built-in sign-in page; empty means no link
+	SignUp         string // of the link below its forms; empty means no link
 }
 
 // Theme is how the built-in pages look.
@@ -203,7 +206,9 @@ type Theme struct {
 	ColorScheme string // "light" or "dark"; empty means what the browser prefers
 	BrandColor  string // CSS colour of the main button, such as "#0f766e"
 	ButtonText  string // CSS colour of the text on it
-	Logo        string // URL of an image above the form
+	Logo        string // URL of an image above the form, which is the icon of the tab too
+	LogoDark    string // URL of that image on dark pages; empty means Logo
+	Name        string // of the application, such as "Acme"; empty means the host
 }
 
 // Cookies changes the cookies. Their attributes are HttpOnly, SameSite=Lax, Path=/, and
@@ -293,11 +298,6 @@ func (c Cookies) frames(trusted []string) []string {
 // names of the cookies.
 func (c Cookies) realm(p api.Protocol) string { return cmp.Or(c.Prefix, p.Prefix()) }
 
-// publicURL returns the address of the application, "" if it is not set.
-func publicURL(configured string) string {
-	return cmp.Or(configured, os.Getenv("AUTH_URL"), os.Getenv("NEXTAUTH_URL"))
-}
-
 // check reports cookies that browsers refuse: of a domain in which the host of the
 // application is not, and of other sites on http.
 func (c Cookies) check(site *origin.Site) error {
@@ -317,16 +317,6 @@ func (c Cookies) check(site *origin.Site) error {
 		return nil
 	}
 	return fmt.Errorf("nuxtauth: Cookies.Domain is %q, and URL has the host %q: browsers refuse the cookies. Write a domain that the host ends with, or leave it out", c.Domain, host)
-}
-
-func siteOf(cfg origin.Config) (*origin.Site, error) {
-	cfg.URL = publicURL(cfg.URL)
-	var problems []error
-	if cfg.URL == "" && cfg.TrustHost && len(cfg.TrustedOrigins) == 0 && cfg.TrustOrigin == nil {
-		problems = append(problems, errors.New(`nuxtauth: TrustHost alone accepts any Host: name the origins that the proxy serves in TrustedOrigins, such as "https://app.example.com", or set URL`))
-	}
-	site, err := origin.New(cfg)
-	return site, errors.Join(append(problems, err)...)
 }
 
 // withDefaults returns the times of s, the zero ones replaced.
@@ -378,6 +368,7 @@ func (p Pages) check() error {
 	var problems []error
 	for _, f := range []struct{ name, value string }{
 		{"SignIn", p.SignIn}, {"SignOut", p.SignOut}, {"Error", p.Error}, {"VerifyRequest", p.VerifyRequest},
+		{"ForgotPassword", p.ForgotPassword}, {"SignUp", p.SignUp},
 	} {
 		u, err := url.Parse(f.value)
 		if f.value == "" || err == nil && (strings.HasPrefix(f.value, "/") && u.Host == "" || u.Scheme == "https" || u.Scheme == "http") {
@@ -390,13 +381,17 @@ func (p Pages) check() error {
 
 // compile returns the pages as package api has them.
 func (p Pages) compile() api.CustomPages {
-	return api.CustomPages{SignIn: p.SignIn, SignOut: p.SignOut, Error: p.Error, VerifyRequest: p.VerifyRequest}
+	return api.CustomPages{
+		SignIn: p.SignIn, SignOut: p.SignOut, Error: p.Error, VerifyRequest: p.VerifyRequest, ForgotPassword: p.ForgotPassword, SignUp: p.SignUp,
+	}
 }
 
 // compile returns the theme as package page has it. frames are the origins in whose frames
 // the pages may be.
 func (t Theme) compile(frames []string) page.Theme {
-	return page.Theme{ColorScheme: t.ColorScheme, BrandColor: t.BrandColor, ButtonText: t.ButtonText, Logo: t.Logo, Frames: frames}
+	return page.Theme{
+		ColorScheme: t.ColorScheme, BrandColor: t.BrandColor, ButtonText: t.ButtonText, Logo: t.Logo, LogoDark: t.LogoDark, Name: t.Name, Frames: frames,
+	}
 }
 
 // check reports numbers that limit nothing.

@@ -1,9 +1,16 @@
 package nuxtauth
 
 import (
+	"cmp"
+	"errors"
 	"net/http"
+	"os"
+
+	"github.com/gin-gonic/gin"
 
 	"github.com/nuxtauth/nuxtauth/internal/api"
+	"github.com/nuxtauth/nuxtauth/internal/origin"
+	"github.com/nuxtauth/nuxtauth/provider"
 )
 
 // routes are the actions of the API, the first segment below Config.BasePath:
@@ -38,4 +45,88 @@ var routes = []api.Route{
 	{Method: http.MethodGet, Action: "error", Reads: true, Handle: api.ErrorPage, Cookies: true},
 	{Method: http.MethodGet, Action: "verify-request", Reads: true, Handle: api.VerifyRequestPage, Cookies: true},
 	{Method: http.MethodPost, Action: "_log", Handle: api.ClientLog},
+}
+
+// SignInForm is what a sign-in page of the application shows: see [Auth.SignInForm]. Each
+// provider has a form of its own, which posts CSRFToken and CallbackURL as the hidden
+// fields csrfToken and callbackUrl to the provider's Action.
+type SignInForm struct {
+	_ [0]func()
+
+	CSRFToken   string
+	CallbackURL string // to which the sign-in redirects; from ?callbackUrl=, and safe
+	Error       string // the code of ?error=, "" for none: an untrusted text
+	Message     string // what the built-in page says about it, in English; "" for none
+	Providers   []SignInProvider
+}
+
+// SignInProvider is a provider on a sign-in page of the application.
+type SignInProvider struct {
+	_ [0]func()
+
+	ID     string
+	Name   string
+	Style  provider.Style
+	Action string           // URL of the form
+	Fields []provider.Field // its inputs, with Label, Type and Autocomplete as on the built-in page; none for a button
+}
+
+// SignOutForm is what a sign-out page of the application shows: see [Auth.SignOutForm].
+// Its form posts CSRFToken and CallbackURL as the hidden fields csrfToken and callbackUrl
+// to Action.
+type SignOutForm struct {
+	_ [0]func()
+
+	Action      string
+	CSRFToken   string
+	CallbackURL string
+}
+
+// SignInForm returns what a page at Config.Pages.SignIn shows, for a template. It sets
+// the cookies that belong to the form, and headers that keep the page out of caches: call
+// it before the body of the response. Browsers send no Origin from a page with
+// "Referrer-Policy: no-referrer", and its forms are refused.
+//
+// The error says that the response has begun, that c is a copy, or that the request is
+// for a host that is not the application's.
+func (a *Auth[T, S]) SignInForm(c *gin.Context) (SignInForm, error) {
+	r, err := a.writable(c)
+	if err != nil {
+		return SignInForm{}, err
+	}
+	f, err := a.api.SignInForm(r.Request, r.Source, r.Response)
+	form := SignInForm{CSRFToken: f.CSRFToken, CallbackURL: f.CallbackURL, Error: f.Error, Message: f.Message}
+	for _, p := range f.Providers {
+		form.Providers = append(form.Providers, SignInProvider{ID: p.ID, Name: p.Name, Style: p.Style, Action: p.Action, Fields: p.Fields})
+	}
+	return form, err
+}
+
+// SignOutForm returns what a page at Config.Pages.SignOut shows, as [Auth.SignInForm]
+// does. After the sign-out the browser is redirected to CallbackURL: to that of the query
+// ?callbackUrl=, or else of the last form.
+func (a *Auth[T, S]) SignOutForm(c *gin.Context) (SignOutForm, error) {
+	r, err := a.writable(c)
+	if err != nil {
+		return SignOutForm{}, err
+	}
+	f, err := a.api.SignOutForm(r.Request, r.Source, r.Response)
+	return SignOutForm{Action: f.Action, CSRFToken: f.CSRFToken, CallbackURL: f.CallbackURL}, err
+}
+
+// publicURL returns the address of the application, "" if it is not set.
+func publicURL(configured string) string {
+	return cmp.Or(configured, os.Getenv("AUTH_URL"), os.Getenv("NEXTAUTH_URL"))
+}
+
+// siteOf returns the address of the API and of what belongs to it, of which URL may come from
+// the environment.
+func siteOf(cfg origin.Config) (*origin.Site, error) {
+	cfg.URL = publicURL(cfg.URL)
+	var problems []error
+	if cfg.URL == "" && cfg.TrustHost && len(cfg.TrustedOrigins) == 0 && cfg.TrustOrigin == nil {
+		problems = append(problems, errors.New(`nuxtauth: TrustHost alone accepts any Host: name the origins that the proxy serves in TrustedOrigins, such as "https://app.example.com", or set URL`))
+	}
+	site, err := origin.New(cfg)
+	return site, errors.Join(append(problems, err)...)
 }

@@ -284,3 +284,28 @@ func TestAuthorize_PostedRequest(t *testing.T) {
 		t.Errorf("the form has the state %q:\n%s", got, page)
 	}
 }
+
+// WCAG 2.2: the title says that the form failed (2.4.2), and the focus ring has the colour
+// of the button itself, not one mixed with the ground (1.4.11).
+func TestLogin_TitleAndFocus(t *testing.T) {
+	idp := fastProvider(t)
+	browser := newBrowser(t)
+	res, err := browser.Get(authorizationURL(idp))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := read(t, res)
+	if !strings.Contains(page, "<title>Sign in – ") || !strings.Contains(page, ":focus-visible { outline: 2px solid var(--accent);") {
+		t.Errorf("the page has another title, or another focus ring:\n%.400s", page)
+	}
+	form := fields(page)
+	form.Set("username", "alice")
+	form.Set("password", "wrong")
+	res, err = browser.PostForm(idp.Issuer()+formPattern.FindStringSubmatch(page)[1], form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page := read(t, res); !strings.Contains(page, "<title>Error: Sign in – ") {
+		t.Errorf("after a wrong password the title is another:\n%.300s", page)
+	}
+}

@@ -159,10 +159,7 @@ func newApp(s settings, sessions nuxtauth.SessionConfig) (http.Handler, error) {
 	r.POST("/sessions/end-others", web.endOthers)
 	r.POST("/sessions/end-all", web.endEverywhere)
 
-	r.GET("/api/me", auth.Require(), func(c *gin.Context) {
-		session := c.MustGet("session").(*Session)
-		c.JSON(http.StatusOK, session)
-	})
+	r.GET("/api/me", auth.Require(), web.me)
 	r.GET("/api/users", auth.Require(isAdmin), web.listUsers)
 	r.POST("/api/expire", auth.Require(), web.expire)
 	return r, nil

@@ -50,7 +50,7 @@ func (b *browser) expectUser(id, name, role string) {
 		b.Errorf("avatar %q: status %d, type %q", user.Avatar, avatar.StatusCode, avatar.Header.Get("Content-Type"))
 	}
 	page := b.get("/")
-	for _, want := range []string{"<h1>" + name + "</h1>", `src="` + user.Avatar + `"`, ">" + role + "<"} {
+	for _, want := range []string{`<h1 dir="auto">` + name + "</h1>", `src="` + user.Avatar + `"`, ">" + role + "<"} {
 		if !strings.Contains(page.body, want) {
 			b.Errorf("the start page has no %s", want)
 		}
@@ -191,17 +191,29 @@ func TestProfile_Rename(t *testing.T) {
 		t.Errorf("the session has %+v", got)
 	}
 
-	for _, bad := range []string{"", "   ", "a\nb", "\u202etxt", "\xff", strings.Repeat("a", 61)} {
+	for _, bad := range []string{"", "   ", "a\nb", "\u202etxt", "\xff", "\u200d", strings.Repeat("a", 61)} {
 		res := b.submit(b.get("/"), "/profile", map[string]string{"name": bad})
-		if got := res.Header.Get("Location"); got != "/?notice=name" {
-			t.Errorf("the name %q: Location %q", bad, got)
+		if res.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(res.body, "Write a name") {
+			t.Errorf("the name %q: status %d", bad, res.StatusCode)
+		}
+	}
+	res = b.submit(b.get("/"), "/profile", map[string]string{"name": strings.Repeat("é", 61)})
+	for _, want := range []string{`value="` + strings.Repeat("é", 61) + `"`, `aria-invalid="true" aria-describedby="notice"`, `id="notice" role="alert"`, "<title>Error: "} {
+		if !strings.Contains(res.body, want) {
+			t.Errorf("after an invalid name the page has no %s", want)
 		}
 	}
 	if got := b.session().User.Name; got != "Prof" {
 		t.Errorf("the name is %q after an invalid one", got)
 	}
-	if !strings.Contains(b.get("/?notice=name").body, "Write a name") {
-		t.Error("the page has no message about an invalid name")
+	for _, good := range []string{
+		"山田\u3000太郎", "علی\u200cرضا", "श्री\u200d", "Ada 👩\u200d👩\u200d👧\u200d👦", "🏴\U000e0067\U000e0062\U000e007f",
+		strings.Repeat("👩\u200d💻", 30), strings.Repeat("a", 60),
+	} {
+		b.submit(b.get("/"), "/profile", map[string]string{"name": good})
+		if got := b.session().User.Name; got != good {
+			t.Errorf("the name %q became %q", good, got)
+		}
 	}
 }
 

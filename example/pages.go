@@ -26,14 +26,15 @@ var files embed.FS
 func static(folder string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		name := path.Join(folder, c.Param("file"))
+		c.Header("X-Content-Type-Options", "nosniff")
 		b, err := files.ReadFile(name)
 		if err != nil {
+			c.Header("Cache-Control", "no-store")
 			c.AbortWithStatus(http.StatusNotFound)
 			return
 		}
 		c.Header("Cache-Control", "public, max-age=600")
 		c.Header("Content-Security-Policy", "default-src 'none'") // an SVG can contain scripts
-		c.Header("X-Content-Type-Options", "nosniff")
 		c.Data(http.StatusOK, mime.TypeByExtension(path.Ext(name)), b)
 	}
 }
@@ -83,6 +84,9 @@ type page struct {
 	Session *Session // nil when signed out
 
 	Notice                 notice
+	Name                   string // value of the field for the name
+	NameProblem            bool   // the notice is about it
+	SignInURL              string // for another user, with this page as the callback URL
 	SessionJSON, TokenJSON string
 	IsAdmin                bool
 	Accounts               []demoAccount
@@ -94,47 +98,71 @@ type page struct {
 }
 
 func (p *pages) page(c *gin.Context, title string) page {
-	return page{Title: title, API: p.api, Session: p.auth.Session(c), InCookies: p.storage.inCookies()}
+	return page{Title: title + " – nuxtauth example", API: p.api, Session: p.auth.Session(c), InCookies: p.storage.inCookies()}
 }
 
 // notice is the message about the last form, whose handler redirects to /?notice=<key>.
 type notice struct {
-	Text    string
-	Problem bool
+	Text string
+	Kind kind
 }
+
+// kind is what a notice is about, and its class.
+type kind string
+
+const (
+	done    kind = "done"
+	info    kind = "info" // such as the end of the session, which may be expected or not
+	problem kind = "problem"
+)
 
 var notices = map[string]notice{
-	"renamed":    {"The new name is stored at the user API and in the token, and shown in the session.", false},
-	"name":       {"Write a name of 1 to 60 characters.", true},
-	"expired":    {"The user API ended your session. The Session callback returned an error, so you are signed out.", false},
-	"ended":      {"Your session has ended.", true},
-	"signed-out": {"You are signed out, here and at the user API.", false},
+	"renamed":    {"The new name is stored at the user API and in the token, and shown in the session.", done},
+	"expired":    {"The user API ended your session. The Session callback returned an error, so you are signed out.", info},
+	"ended":      {"Your session has ended.", problem},
+	"signed-out": {"You are signed out, here and at the user API.", info},
 
-	"session-ended":         {"That session has ended.", false},
-	"session-none":          {"No session was ended.", true},
-	"sessions-others":       {"Your other devices are signed out.", false},
-	"signed-out-everywhere": {"You are signed out on all devices.", false},
+	"session-ended":         {"That session has ended.", done},
+	"session-none":          {"No session was ended.", problem},
+	"sessions-others":       {"Your other devices are signed out.", done},
+	"signed-out-everywhere": {"You are signed out on all devices.", info},
 }
 
+// ofSignedOut are the notices that are wrong for a signed-in user: any site can link to one.
+var ofSignedOut = map[string]bool{"expired": true, "ended": true, "signed-out": true, "signed-out-everywhere": true}
+
+var nameProblem = notice{"Write a name of 1 to 60 characters, with at least one letter, number or symbol.", problem}
+
 func (p *pages) home(c *gin.Context) {
-	view := p.page(c, "nuxtauth example")
-	view.Notice = notices[c.Query("notice")]
+	view := p.homePage(c)
+	if key := c.Query("notice"); view.Session == nil || !ofSignedOut[key] {
+		view.Notice = notices[key]
+	}
+	p.render(c, http.StatusOK, "home", view)
+}
+
+func (p *pages) homePage(c *gin.Context) page {
+	view := p.page(c, "Typed sessions")
 	view.Accounts = demoAccounts(p.users.avatars)
 	if view.Session != nil {
 		token := *p.auth.Token(c)
 		token.SessionToken = mask(token.SessionToken) // it stays on the server
 		view.SessionJSON, view.TokenJSON = pretty(view.Session), pretty(token)
 		view.IsAdmin = isAdmin(view.Session)
+		view.Name = view.Session.User.Name
 	}
-	p.render(c, http.StatusOK, "home", view)
+	return view
 }
 
 // admin is a page for admins. For other users it shows a page in place of the JSON of
 // Require(isAdmin), which /api/users uses.
 func (p *pages) admin(c *gin.Context) {
 	if s := p.auth.Session(c); !isAdmin(s) {
-		p.message(c, http.StatusForbidden, "Only admins may see this page",
-			fmt.Sprintf("You are signed in as %s, with the role %s.", s.User.Name, s.User.Role))
+		view := p.page(c, "Only admins may see this page")
+		view.Status, view.Heading = http.StatusForbidden, "Only admins may see this page"
+		view.Text = fmt.Sprintf("You are signed in as %s, with the role %s.", s.User.Name, s.User.Role)
+		view.SignInURL = p.api + "/signin?callbackUrl=%2Fadmin&prompt=login"
+		p.render(c, view.Status, "message", view)
 		return
 	}
 	users, err := p.users.Users(c.Request.Context(), p.auth.Token(c).SessionToken)
@@ -156,9 +184,12 @@ func (p *pages) rename(c *gin.Context) {
 		return
 	}
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 4<<10)
-	name, err := p.users.Rename(c.Request.Context(), token.SessionToken, c.PostForm("name"))
-	if errors.Is(err, ErrName) {
-		p.back(c, "name")
+	wanted := c.PostForm("name")
+	name, err := p.users.Rename(c.Request.Context(), token.SessionToken, wanted)
+	if errors.Is(err, ErrName) { // the page with the form again, which has what was written
+		view := p.homePage(c)
+		view.Title, view.Notice, view.Name, view.NameProblem = "Error: "+view.Title, nameProblem, wanted, true
+		p.render(c, http.StatusUnprocessableEntity, "home", view)
 		return
 	}
 	if err == nil {
@@ -206,7 +237,20 @@ func (p *pages) listUsers(c *gin.Context) {
 		p.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, users)
+	data(c, users)
+}
+
+// me responds with the session.
+func (p *pages) me(c *gin.Context) {
+	session := c.MustGet("session").(*Session)
+	data(c, session)
+}
+
+// data responds with JSON about the user, which no cache may store.
+func data(c *gin.Context, v any) {
+	c.Header("Cache-Control", "no-store")
+	c.Header("X-Content-Type-Options", "nosniff")
+	c.JSON(http.StatusOK, v)
 }
 
 func (p *pages) notFound(c *gin.Context) {

@@ -22,6 +22,7 @@ import (
 type device struct {
 	ID       string
 	Name     string // "Firefox on Linux"
+	Phone    bool   // a small screen, for the icon
 	Provider string
 	IP       string
 	Current  bool // the session of this request
@@ -47,7 +48,7 @@ func (p *pages) sessions(c *gin.Context) {
 	now := time.Now()
 	for _, s := range list {
 		d := device{
-			ID: s.ID, Name: browserName(s.UserAgent), Provider: p.providerName(s.Provider), IP: s.IP, Current: s.Current,
+			ID: s.ID, Name: browserName(s.UserAgent), Phone: isPhone(s.UserAgent), Provider: p.providerName(s.Provider), IP: s.IP, Current: s.Current,
 			SignedIn: when(s.CreatedAt, now), LastSeen: when(s.LastSeen, now), Expires: when(s.ExpiresAt, now),
 		}
 		if d.Current {
@@ -184,6 +185,11 @@ func when(at nuxtauth.ISOTime, now time.Time) moment {
 		words = fmt.Sprintf(format, "1 minute")
 	}
 	return moment{words, at.String()}
+}
+
+// isPhone reports whether a User-Agent header is of a phone or a tablet.
+func isPhone(userAgent string) bool {
+	return strings.Contains(userAgent, "Mobi") || strings.Contains(userAgent, "iPad") || strings.Contains(userAgent, "Android")
 }
 
 // browserName returns the names of the browser and the system in a User-Agent header. The

@@ -19,7 +19,7 @@ var (
 	ErrWrongPassword = errors.New("user API: wrong user name or password")
 	ErrNoSession     = errors.New("user API: the session is unknown or has ended")
 	ErrForbidden     = errors.New("user API: only admins may do this")
-	ErrName          = errors.New("user API: a name has 1 to 60 printable characters")
+	ErrName          = errors.New("user API: a name has 1 to 60 visible characters")
 )
 
 // UserAPI is a user service. In another application its methods would be calls over the
@@ -179,8 +179,7 @@ func (api *UserAPI) Users(_ context.Context, sessionToken string) ([]User, error
 // is ErrName if the name is not valid.
 func (api *UserAPI) Rename(_ context.Context, sessionToken, name string) (string, error) {
 	name = strings.TrimSpace(name)
-	notPrintable := func(r rune) bool { return !unicode.IsPrint(r) }
-	if n := utf8.RuneCountInString(name); n < 1 || n > 60 || !utf8.ValidString(name) || strings.ContainsFunc(name, notPrintable) {
+	if !validName(name) {
 		return "", ErrName
 	}
 	api.mu.Lock()
@@ -191,6 +190,37 @@ func (api *UserAPI) Rename(_ context.Context, sessionToken, name string) (string
 	}
 	a.user.Name = name
 	return name, nil
+}
+
+const (
+	maxName      = 60       // characters
+	maxNameBytes = 500      // of joined ones
+	joiner       = '\u200d' // U+200D
+)
+
+// validName reports whether a name has 1 to maxName characters, one of them a letter, a
+// number or a symbol. Marks, and what a joiner joins, count with the character before them:
+// names in Persian and in Indic scripts have joiners, and so have emoji of several persons.
+// Control characters and those that change the direction of a text are refused.
+func validName(name string) bool {
+	count, joined, visible := 0, false, false
+	for _, r := range name {
+		switch {
+		case r == joiner:
+			joined = true
+			continue
+		case unicode.Is(unicode.M, r), unicode.Is(unicode.Other_Grapheme_Extend, r):
+		case unicode.IsGraphic(r):
+			if !joined {
+				count++
+			}
+			visible = visible || !unicode.IsSpace(r)
+		default:
+			return false
+		}
+		joined = false
+	}
+	return visible && count <= maxName && len(name) <= maxNameBytes && utf8.ValidString(name)
 }
 
 // Expire ends a session. An unknown or ended session is no error.

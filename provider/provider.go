@@ -219,15 +219,21 @@ type Response struct {
 	Body        []byte // 1 MB at most
 }
 
-// Field is one input of a credentials form.
+// Field is one input of a credentials form. Standard names are username, user, login,
+// email, password, tel, phone, code, otp, totp and pin, in any case.
 type Field struct {
 	_ [0]func()
 
 	Name         string // key in the form that Authorize gets
-	Label        string // empty means Name
-	Type         string // an HTML input type; empty means "text"
+	Label        string // empty means Name, or that of a standard Name, such as "One-time code" for "code"
+	Type         string // an HTML input type; empty means "text", or that of a standard Name, such as "password" for "pin"
 	Placeholder  string
-	Autocomplete string // an HTML autocomplete value, such as "username" or "current-password"
+	Autocomplete string // an HTML autocomplete value, such as "username"; empty means that of the Type and of a standard Name
+
+	// Optional lets a browser send the form with this field empty. A field is required by
+	// default, because an empty one would count as a failed attempt. The server checks
+	// neither: Authorize does.
+	Optional bool
 }
 
 // Style is the look of a provider's button. The zero value is a neutral button.
@@ -236,6 +242,7 @@ type Style struct {
 
 	Logo  string // URL of an image, optional
 	Brand string // a CSS colour of the vendor, such as "#24292f", optional
+	Text  string // of the button, such as "Sign in with your staff card"; empty means one with the Name
 }
 
 // User is the user of a sign-in, in the fields that all providers share.

@@ -111,6 +111,18 @@ test('session is rendered on the server, without scripts in the browser', () =>
     })
   }))
 
+test('sign-in without scripts goes through the page of the back end', () =>
+  visit({ javaScriptEnabled: false }, async (page) => {
+    await page.goto('/')
+    assert.equal(await page.getByRole('button', { name: 'Sign in' }).isEnabled(), false)
+    await page.getByRole('link', { name: 'Sign in without scripts' }).click()
+    await page.fill('input[name=username]', ada.username)
+    await page.fill('input[name=password]', ada.password)
+    await page.locator('form[action$="/callback/credentials"] button').click()
+    await page.getByTestId('role').waitFor()
+    assert.equal(await page.getByTestId('role').innerText(), ada.role)
+  }))
+
 test('session cookie is not readable by scripts, and no token is in the page', () =>
   visit({}, async (page, context) => {
     await page.goto('/')

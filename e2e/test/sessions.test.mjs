@@ -58,6 +58,11 @@ async function expectSignedOut(page, context) {
   assert.equal(await sessionCookie(context), undefined)
 }
 
+async function signOutEverywhere(page) {
+  await page.locator('summary', { hasText: 'Sign out everywhere' }).click()
+  await page.getByRole('button', { name: 'Sign out on all devices' }).click()
+}
+
 async function expectNoHorizontalScroll(page) {
   const { scrollWidth, clientWidth } = await page.evaluate(() => {
     const { scrollWidth, clientWidth } = document.documentElement
@@ -116,7 +121,7 @@ test('page ends the other sessions, and then all sessions', () =>
 
     await signInWithPassword(second, ada)
     await openSessions(second)
-    await second.getByRole('button', { name: 'Sign out everywhere' }).click()
+    await signOutEverywhere(second)
     await second.getByText('You are signed out on all devices.').waitFor()
     assert.equal(await sessionCookie(secondContext), undefined)
     await expectSignedOut(first, firstContext)
@@ -136,7 +141,7 @@ test('page without a store explains how to get a list, and ends all sessions', (
     await expectNoHorizontalScroll(second)
     await photograph(second, 'example-sessions-cookies-phone')
 
-    await second.getByRole('button', { name: 'Sign out everywhere' }).click()
+    await signOutEverywhere(second)
     await second.getByText('You are signed out on all devices.').waitFor()
     await expectSignedOut(first, firstContext)
   })))

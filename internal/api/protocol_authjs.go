@@ -52,7 +52,11 @@ func (authJS) redirectJSON(c *Call, _ int, to string) {
 	c.json(http.StatusOK, map[string]string{"url": to})
 }
 
-func (authJS) badRequest(c *Call) { c.json(http.StatusBadRequest, "Bad request.") }
+func (authJS) badRequest(c *Call) {
+	if !c.unknownPage() {
+		c.json(http.StatusBadRequest, "Bad request.")
+	}
+}
 
 func (p authJS) missingCSRF(c *Call) {
 	if c.action == "session" {
@@ -114,6 +118,7 @@ func (p authJS) wrongCredentials(c *Call) { p.deniedCredentials(c, "credentials"
 // deniedCredentials gives the code of the application a parameter of its own.
 func (authJS) deniedCredentials(c *Call, code string) {
 	c.discardCookies()
+	c.keepForm()
 	to := withQuery(c.absolute(c.cfg.CustomPages.SignIn, "signin"), "error", CodeCredentialsSignIn)
 	c.redirect(http.StatusOK, withQuery(to, "code", code))
 }

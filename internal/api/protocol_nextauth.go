@@ -51,6 +51,9 @@ func (nextAuth) redirectJSON(c *Call, status int, to string) {
 }
 
 func (nextAuth) badRequest(c *Call) {
+	if c.unknownPage() {
+		return
+	}
 	c.h.Set("Content-Type", "text/plain; charset=utf-8")
 	c.w.WriteHeader(http.StatusBadRequest)
 	if c.r.Method != http.MethodHead {
@@ -82,11 +85,13 @@ func (nextAuth) fail(c *Call, code string, status int) {
 }
 
 func (nextAuth) wrongCredentials(c *Call) {
+	c.keepForm()
 	to := withQuery(c.base.URL("error"), "error", CodeCredentialsSignIn)
 	c.redirect(http.StatusUnauthorized, withQuery(to, "provider", c.providerID))
 }
 
 func (p nextAuth) deniedCredentials(c *Call, code string) {
+	c.keepForm()
 	p.fail(c, cmp.Or(code, CodeCallback), http.StatusUnauthorized)
 }
 

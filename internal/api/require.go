@@ -26,7 +26,8 @@ func (s *Server) Deny(w http.ResponseWriter, r *http.Request, status int, code, 
 
 // DenySignedOut answers a request to the application that needs a session: a browser
 // that opens a page is redirected to the sign-in page, a program gets 401 and a message
-// in JSON, with a challenge (WWW-Authenticate, RFC 9110 §11.6.1) unless that is "".
+// in JSON, with a challenge (WWW-Authenticate, RFC 9110 §11.6.1) unless that is "". A
+// challenge is for a signed-in user, who has to sign in again.
 func (s *Server) DenySignedOut(w http.ResponseWriter, r *http.Request, message, challenge string) {
 	base, err := s.Base(r)
 	if err != nil || !wantsPage(r) {
@@ -41,8 +42,12 @@ func (s *Server) DenySignedOut(w http.ResponseWriter, r *http.Request, message, 
 		back = base.Origin
 	}
 	to := cmp.Or(s.cfg.CustomPages.SignIn, base.URL("signin"))
+	to = withQuery(to, "callbackUrl", back)
+	if challenge != "" { // the user is signed in
+		to = withQuery(to, promptParam, promptLogin)
+	}
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Location", withQuery(to, "callbackUrl", back))
+	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusFound)
 }
 

@@ -86,8 +86,9 @@ type SignInEvent struct {
 	Client  clientip.Client
 }
 
-// CustomPages are the application's own pages, "" for the built-in ones.
-type CustomPages struct{ SignIn, SignOut, Error, VerifyRequest string }
+// CustomPages are the application's own pages, "" for the built-in ones, and those to which
+// the built-in sign-in page links, "" for none.
+type CustomPages struct{ SignIn, SignOut, Error, VerifyRequest, ForgotPassword, SignUp string }
 
 // A Server answers the requests to the API. It is safe for concurrent use. Make
 // one with [New].

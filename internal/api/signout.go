@@ -30,7 +30,12 @@ func SignOutPage(c *Call) {
 		c.redirect(http.StatusOK, c.cfg.CustomPages.SignOut)
 		return
 	}
-	c.cfg.Pages.SignOut(c.w, page.SignOut{Site: c.base.Origin, Action: c.base.URL("signout"), CSRFToken: c.csrfToken, ErrorCode: c.refusedForm()})
+	d := page.SignOut{Site: c.base.Origin, Action: c.base.URL("signout"), CSRFToken: c.csrfToken, ErrorCode: c.refusedForm()}
+	if d.User, d.SignedOut = c.pageUser(); d.SignedOut {
+		d.SignedOut = d.ErrorCode == "" // a form of another address shows the session there alone
+		d.SignInURL = c.base.URL("signin")
+	}
+	c.cfg.Pages.SignOut(c.w, d)
 }
 
 // SignOut ends the session, and redirects the browser to its provider if that is to

@@ -194,6 +194,9 @@ func (p *player) cookieValue(name, value string) string {
 // depends on its name.
 func (p *player) open(name, value string) ([]byte, error) {
 	salt := flowCookie.ReplaceAllString(name, "$1")
+	if prefix, ok := strings.CutSuffix(name, ".form"); ok { // sealed with the key of sign-ins under way
+		salt = prefix + ".state"
+	}
 	codec, err := token.NewAuthJS(salt, p.rec.meta.Secret)
 	if p.protocol == nuxtauth.NextAuth {
 		if strings.Contains(name, "session-token") {

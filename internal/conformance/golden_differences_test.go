@@ -263,6 +263,16 @@ var goldenDifferences = []goldenDifference{
 		edits: []edit{{`\?error=undefined`, ""}},
 	},
 	{
+		why: "the sign-out page has no form for a browser without a session",
+		ids: `/signout/1 page`, v4: 1, v5: 1,
+		edits: []edit{{`^form .*/signout .*`, ""}},
+	},
+	{
+		why: "the sign-in page shows the user name again after wrong credentials, from a sealed cookie (WCAG 2.2, 3.3.7)",
+		ids: `/credentials/\d+ (wrong password$|authorize throws CredentialsSignin)`, v4: 2, v5: 2,
+		edits: []edit{{"", "cookie form" + attributes + " Max-Age=300 Expires=5m = sealed"}},
+	},
+	{
 		why: "the form of the sign-out page always has the same action",
 		ids: `page with csrf=true`, v5: 1,
 		edits: []edit{{`/signout\?csrf=true`, "/signout"}},

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -252,7 +253,9 @@ func TestSecret_StaysOutOfLogAndAnswers(t *testing.T) {
 	}
 }
 
-// The responses to a wrong name and to a wrong password are equal, including headers.
+// The responses to a wrong name and to a wrong password are equal, including headers. The
+// cookie with the sealed name differs by what the client has sent, and not by whether there
+// is such a user.
 func TestCredentials_WrongNameLikeWrongPassword(t *testing.T) {
 	for _, protocol := range []nuxtauth.Protocol{nuxtauth.NextAuth, nuxtauth.AuthJS} {
 		a := apptest.New(t, func(c *apptest.Config) { c.Protocol = protocol })
@@ -263,6 +266,13 @@ func TestCredentials_WrongNameLikeWrongPassword(t *testing.T) {
 				form.Set("csrfToken", a.CSRF())
 				res := a.Post("/api/auth/callback/credentials", form)
 				res.Header.Del("Date")
+				isForm := func(line string) bool { return strings.HasPrefix(line, protocol.String()+".form=") }
+				if got, want := slices.ContainsFunc(res.Header["Set-Cookie"], isForm), as == "" && form.Has("username"); got != want {
+					t.Errorf("%v: the name of %v is in a cookie: %v", protocol, form, got)
+				}
+				if res.Header["Set-Cookie"] = slices.DeleteFunc(res.Header["Set-Cookie"], isForm); len(res.Header["Set-Cookie"]) == 0 {
+					res.Header.Del("Vary") // of the cookie
+				}
 				var b strings.Builder
 				res.Header.Write(&b)
 				seen = append(seen, res.Status+b.String()+res.Text)

@@ -51,8 +51,14 @@ var fields = map[string]func(*page.SignIn, string){
 	"Provider.Name":         func(d *page.SignIn, s string) { d.Providers[6].Name = s },
 	"Provider.Type":         func(d *page.SignIn, s string) { d.Providers[6].Type = s },
 	"Provider.Action":       func(d *page.SignIn, s string) { d.Providers[6].Action = s },
-	"Provider.Logo":         func(d *page.SignIn, s string) { d.Providers[7].Logo = s },
-	"Provider.Brand":        func(d *page.SignIn, s string) { d.Providers[6].Brand = s },
+	"Provider.Logo":         func(d *page.SignIn, s string) { d.Providers[7].Style.Logo = s },
+	"Provider.Text":         func(d *page.SignIn, s string) { d.Providers[6].Style.Text = s },
+	"Account":               func(d *page.SignIn, s string) { d.Form, d.Account = "credentials", s },
+	"User.Name":             func(d *page.SignIn, s string) { d.User.Name = s },
+	"User.Picture":          func(d *page.SignIn, s string) { d.User.Picture = s },
+	"ForgotPasswordURL":     func(d *page.SignIn, s string) { d.ForgotPasswordURL = s },
+	"SignUpURL":             func(d *page.SignIn, s string) { d.SignUpURL = s },
+	"Provider.Brand":        func(d *page.SignIn, s string) { d.Providers[6].Style.Brand = s },
 	"email Provider.ID":     func(d *page.SignIn, s string) { d.Providers[8].ID = s },
 	"email Provider.Name":   func(d *page.SignIn, s string) { d.Providers[8].Name = s },
 	"email Provider.Action": func(d *page.SignIn, s string) { d.Providers[8].Action = s },
@@ -69,6 +75,9 @@ var fields = map[string]func(*page.SignIn, string){
 // ordinary returns a sign-in page with ordinary values.
 func ordinary() page.SignIn {
 	d := fullSignIn()
+	d.User = &page.User{Name: "Ada Lovelace", Picture: "https://cdn.example.com/ada.png"}
+	d.Account = "" // the focus depends on it
+	d.Providers[6].Style.Text = "Work account"
 	form := &d.Providers[9]
 	form.Fields = append([]page.Field(nil), form.Fields...)
 	form.Fields[0].Autocomplete = "username"
@@ -91,8 +100,10 @@ func TestSignIn_HostileValues(t *testing.T) {
 			}
 			assertStyleUnchanged(t, doc)
 			switch name {
-			case "Site", "Site host", "Provider.Logo", "Provider.Brand":
+			case "Site", "Site host", "Provider.Logo", "Provider.Brand", "User.Picture":
 				continue // an invalid value is replaced
+			case "ErrorCode", "Account":
+				continue // the alert, or the focus, is elsewhere
 			}
 			if doc.shape() != shape {
 				t.Errorf("%s = %q changes the tree", name, payload)
@@ -128,6 +139,10 @@ func TestPage_HostileValues(t *testing.T) {
 			"signout": func(w http.ResponseWriter) {
 				p.SignOut(w, page.SignOut{Site: payload, Action: payload, CSRFToken: payload})
 			},
+			"signout, user": func(w http.ResponseWriter) {
+				p.SignOut(w, page.SignOut{User: &page.User{Name: payload, Picture: payload}})
+			},
+			"signed out":        func(w http.ResponseWriter) { p.SignOut(w, page.SignOut{SignedOut: true, SignInURL: payload}) },
 			"signout, host":     func(w http.ResponseWriter) { p.SignOut(w, page.SignOut{Site: "https://" + payload}) },
 			"verify-request":    func(w http.ResponseWriter) { p.VerifyRequest(w, page.VerifyRequest{Site: payload}) },
 			"verify-host":       func(w http.ResponseWriter) { p.VerifyRequest(w, page.VerifyRequest{Site: "https://" + payload}) },
@@ -159,12 +174,15 @@ func FuzzSignInPage(f *testing.F) {
 	for _, s := range payloads {
 		f.Add(s, s, s, s, s, s, s, s)
 	}
-	p := newPages(f, page.Theme{Logo: "/logo.svg", BrandColor: "#5b5bd6"})
+	p := newPages(f, page.Theme{Logo: "/logo.svg", LogoDark: "/dark.svg", BrandColor: "#5b5bd6"})
 	f.Fuzz(func(t *testing.T, csrf, callback, email, code, id, name, logo, brand string) {
-		d := page.SignIn{Site: "https://" + name, CSRFToken: csrf, CallbackURL: callback, Email: email, ErrorCode: code}
+		d := page.SignIn{
+			Site: "https://" + name, CSRFToken: csrf, CallbackURL: callback, Email: email, ErrorCode: code,
+			Form: id, Account: email, ForgotPasswordURL: callback, SignUpURL: logo, User: &page.User{Name: name, Picture: logo},
+		}
 		for _, kind := range []string{"oauth", "email", "credentials", name} {
 			d.Providers = append(d.Providers, page.Provider{
-				ID: id, Name: name, Type: kind, Action: callback, Logo: logo, Brand: brand,
+				ID: id, Name: name, Type: kind, Action: callback, Style: page.Style{Logo: logo, Brand: brand, Text: brand},
 				Fields: []page.Field{{Name: id, Label: name, Type: code, Placeholder: email, Autocomplete: csrf}},
 			})
 		}

@@ -112,12 +112,13 @@ func (d document) mainText(t testing.TB) string {
 
 // The elements and the attributes that a page may have.
 var (
-	allowedElements = strings.Fields(`html head meta title style body div main h1 p strong span form input label button a img
+	allowedElements = strings.Fields(`html head meta link title style body div main h1 p strong span form input label button a picture source img
 		svg g path circle rect text`)
-	allowedAttributes = strings.Fields(`lang charset name content class role id for action method type value placeholder
-		autocomplete autocapitalize spellcheck required autofocus href src alt width height aria-hidden
+	allowedAttributes = strings.Fields(`lang dir charset name content class role id for action method type value placeholder
+		autocomplete autocapitalize spellcheck inputmode required autofocus rel href src srcset media alt title width height
+		aria-hidden aria-invalid aria-describedby
 		viewBox d fill fill-rule stroke stroke-width cx cy r x y rx`)
-	urlAttributes = []string{"href", "src", "action"}
+	urlAttributes = []string{"href", "src", "srcset", "action"}
 )
 
 // violations lists elements, comments, attributes and URLs that no page may have.

@@ -12,12 +12,12 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/page"
 )
 
-var voidElements = []string{"meta", "input", "img"}
+var voidElements = []string{"meta", "link", "input", "img", "source"}
 
 func TestPage_WellFormed(t *testing.T) {
-	theme := page.Theme{Logo: "/logo.svg", BrandColor: "#5b5bd6"}
+	theme := page.Theme{Logo: "/logo.svg", LogoDark: "/dark.svg", BrandColor: "#5b5bd6"}
 	for name, doc := range everyPage(t, newPages(t, theme)) {
-		if !strings.HasPrefix(doc.source, "<!DOCTYPE html>\n<html lang=\"en\">") {
+		if !strings.HasPrefix(doc.source, "<!DOCTYPE html>\n<html lang=\"en\" dir=\"ltr\">") {
 			t.Errorf("%s: starts with %.40q", name, doc.source)
 		}
 		var open []string
@@ -85,23 +85,36 @@ func TestPage_Accessible(t *testing.T) {
 	}
 }
 
-func TestSignIn_ButtonTexts(t *testing.T) {
-	p := newPages(t, page.Theme{})
-	d := page.SignIn{Providers: []page.Provider{oauth("github", "GitHub"), oauth("acme", ""), password}}
-	doc := render(t, func(w http.ResponseWriter) { p.SignIn(w, d) })
-	want := []string{"Sign in with GitHub", "Sign in with acme", "Sign in with Credentials"}
-	var got []string
-	for _, b := range doc.all("button") {
-		name := ""
+func (d document) buttons() []string {
+	var texts []string
+	for _, b := range d.all("button") {
 		for c := range b.ChildNodes() {
-			if c.Type == html.TextNode || c.Data == "span" {
-				name += c.Data + text(c)
+			if c.Data == "span" {
+				texts = append(texts, text(c))
 			}
 		}
-		got = append(got, strings.TrimPrefix(name, "span"))
 	}
-	if !slices.Equal(got, want) {
-		t.Errorf("buttons %q, want %q", got, want)
+	return texts
+}
+
+func TestSignIn_ButtonTexts(t *testing.T) {
+	p := newPages(t, page.Theme{})
+	own := password
+	own.ID, own.Style.Text = "staff", "Sign in with your staff card"
+	github := oauth("github", "GitHub")
+	github.Style.Text = "Mit GitHub"
+	for _, test := range []struct {
+		providers []page.Provider
+		want      []string
+	}{
+		{[]page.Provider{oauth("github", "GitHub"), oauth("acme", ""), password}, []string{"Continue with GitHub", "Continue with acme", "Sign in"}},
+		{[]page.Provider{password, emailForm}, []string{"Sign in with Credentials", "Sign in with Email"}},
+		{[]page.Provider{password, own, github}, []string{"Sign in with Credentials", "Sign in with your staff card", "Mit GitHub"}},
+	} {
+		doc := render(t, func(w http.ResponseWriter) { p.SignIn(w, page.SignIn{Providers: test.providers}) })
+		if got := doc.buttons(); !slices.Equal(got, test.want) {
+			t.Errorf("buttons %q, want %q", got, test.want)
+		}
 	}
 }
 
@@ -128,7 +141,7 @@ func (d document) marks() []string {
 func TestSignIn_Marks(t *testing.T) {
 	with := func(id, name, logo string) page.Provider {
 		p := oauth(id, name)
-		p.Logo = logo
+		p.Style.Logo = logo
 		return p
 	}
 	for _, test := range []struct {
@@ -156,7 +169,7 @@ func TestSignIn_Marks(t *testing.T) {
 		p := newPages(t, page.Theme{})
 		doc := render(t, func(w http.ResponseWriter) { p.SignIn(w, page.SignIn{Providers: []page.Provider{test.provider}}) })
 		if got := doc.marks(); len(got) != 1 || got[0] != test.want {
-			t.Errorf("%s %q: marks %q, want %q", test.provider.Name, test.provider.Logo, got, test.want)
+			t.Errorf("%s %q: marks %q, want %q", test.provider.Name, test.provider.Style.Logo, got, test.want)
 		}
 	}
 }
@@ -171,7 +184,7 @@ func TestSignIn_BrandColors(t *testing.T) {
 		"#12":                   {"", ""},
 	} {
 		acme := oauth("acme", "Acme")
-		acme.Brand = brand
+		acme.Style.Brand = brand
 		p := newPages(t, page.Theme{})
 		doc := render(t, func(w http.ResponseWriter) { p.SignIn(w, page.SignIn{Providers: []page.Provider{acme}}) })
 		got := [2]string{value(doc.all("circle")[0], "fill"), value(doc.all("text")[0], "fill")}

@@ -104,7 +104,7 @@ func TestSignIn_Alert(t *testing.T) {
 func (d document) alerts() []string {
 	var texts []string
 	for _, n := range d.all("div") {
-		if value(n, "role") == "alert" {
+		if role := value(n, "role"); role == "alert" || role == "status" {
 			texts = append(texts, text(n))
 		}
 	}

@@ -54,12 +54,27 @@ func New(t Theme) (*Pages, error) {
 
 // SignIn is the content of the sign-in page.
 type SignIn struct {
-	Site        string     // public URL of the site, whose host is shown; empty leaves it out
+	Site        string     // public URL of the site, whose host is shown unless the theme has a name; empty leaves it out
 	Providers   []Provider // in the order of the page
 	CSRFToken   string
 	CallbackURL string // value of the field callbackUrl; empty leaves the field out
 	Email       string // value of the field of the e-mail form
 	ErrorCode   string // value of ?error=; empty means no error
+
+	// Form is the ID of the provider whose form was sent with wrong credentials, and
+	// Account the value of its account field then.
+	Form, Account string
+
+	ForgotPasswordURL, SignUpURL string // an http(s) URL or an absolute path; empty leaves the link out
+
+	User  *User // the signed-in user; nil for none and unknown
+	Again bool  // User has to sign in again: there is no link to continue
+}
+
+// User is a signed-in user.
+type User struct {
+	Name    string // may be an e-mail address; empty leaves the user out
+	Picture string // an http(s) URL or an absolute path; any other value means the first letter of Name
 }
 
 // SignOut is the content of the sign-out page.
@@ -68,6 +83,10 @@ type SignOut struct {
 	Action    string // absolute URL to post to: BASE/signout
 	CSRFToken string
 	ErrorCode string // why the form was refused; empty means no error
+
+	User      *User  // the signed-in user; nil for unknown
+	SignedOut bool   // there is no session: the page has no form
+	SignInURL string // then, of the sign-in page
 }
 
 // VerifyRequest is the content of the page that is shown after a sign-in link was
@@ -88,38 +107,70 @@ type Error struct {
 
 // SignIn writes the sign-in page, with status 200.
 func (p *Pages) SignIn(w http.ResponseWriter, d SignIn) {
+	var alert notice
+	if d.ErrorCode != "" {
+		alert = noticeFor(d.ErrorCode, unknownSignInError)
+	}
 	data := signInData{
-		frame:       p.frame("Sign In", d.Site),
+		frame:       p.frame(english.SignIn, d.Site, d.ErrorCode != "" && !alert.Info),
+		Alert:       alert,
 		CSRFToken:   d.CSRFToken,
 		CallbackURL: d.CallbackURL,
-		Email:       d.Email,
-		Entries:     entries(d.Providers),
+		Groups:      groups(d, alert),
+		User:        d.User.shown(),
+		SignUpURL:   d.SignUpURL,
 	}
-	if d.ErrorCode != "" {
-		data.Error = noticeFor(d.ErrorCode, unknownSignInError).Text
+	data.ContinueTo = around(english.ContinueTo, data.SiteName)
+	images := []string{p.theme.Logo, p.theme.LogoDark}
+	if data.User != nil {
+		images = append(images, data.User.Picture)
+		if d.Again && d.ErrorCode == "" {
+			data.Alert = notice{Text: english.SignInAgain, Info: true}
+		}
+		if !d.Again {
+			data.ContinueURL = cmp.Or(d.CallbackURL, d.Site)
+		}
 	}
-	images := []string{p.theme.Logo}
 	var actions []string
-	for _, e := range data.Entries {
-		images = append(images, e.Logo)
-		actions = append(actions, e.Action)
+	for _, g := range data.Groups {
+		if g.Alert.Text != "" {
+			data.Alert = notice{} // it is there
+		}
+		for _, e := range g.Entries {
+			images = append(images, e.Style.Logo)
+			actions = append(actions, e.Action)
+		}
 	}
 	p.write(w, http.StatusOK, "signin", p.policy(images, actions), data)
 }
 
-// SignOut writes the page with the form for a sign-out, with status 200.
+// SignOut writes the page with the form for a sign-out, or that there is no session,
+// with status 200.
 func (p *Pages) SignOut(w http.ResponseWriter, d SignOut) {
-	data := signOutData{frame: p.frame("Sign Out", d.Site), Action: d.Action, CSRFToken: d.CSRFToken}
-	if d.ErrorCode != "" {
-		data.Error = noticeFor(d.ErrorCode, unknownError).Text
+	heading := english.SignOut
+	if d.SignedOut {
+		heading = english.SignedOut
 	}
-	p.write(w, http.StatusOK, "signout", p.policy([]string{p.theme.Logo}, []string{d.Action}), data)
+	data := signOutData{
+		frame: p.frame(heading, d.Site, d.ErrorCode != ""), Action: d.Action, CSRFToken: d.CSRFToken, User: d.User.shown(), Heading: heading,
+	}
+	if d.ErrorCode != "" {
+		data.Alert = noticeFor(d.ErrorCode, unknownError)
+	}
+	images, actions := []string{p.theme.Logo, p.theme.LogoDark}, []string{d.Action}
+	if data.User != nil {
+		images = append(images, data.User.Picture)
+	}
+	if d.SignedOut {
+		data.SignedOut, data.SignInURL, actions = true, d.SignInURL, nil
+	}
+	p.write(w, http.StatusOK, "signout", p.policy(images, actions), data)
 }
 
 // VerifyRequest writes the page that points to the link in the e-mail, with status
 // 200.
 func (p *Pages) VerifyRequest(w http.ResponseWriter, d VerifyRequest) {
-	p.write(w, http.StatusOK, "verify-request", p.policy([]string{p.theme.Logo}, nil), p.frame("Verify Request", d.Site))
+	p.write(w, http.StatusOK, "verify-request", p.policy([]string{p.theme.Logo, p.theme.LogoDark}, nil), p.frame(english.CheckEmail, d.Site, false))
 }
 
 // Error writes the error page. The status depends on the code, which is
@@ -131,45 +182,76 @@ func (p *Pages) Error(w http.ResponseWriter, d Error) {
 	if n.Status == http.StatusTooManyRequests && d.RetryAfter > time.Minute && d.RetryAfter <= time.Hour {
 		n.Text = strings.Replace(n.Text, "a minute", fmt.Sprintf("%.0f minutes", math.Ceil(d.RetryAfter.Minutes())), 1)
 	}
-	data := errorData{frame: p.frame("Error", d.Site), Notice: n}
+	data := errorData{frame: p.frame(n.Title, d.Site, !n.Info), Alert: n}
 	if n.Status != http.StatusInternalServerError { // another sign-in would fail too
 		data.SignInURL = d.SignInURL
 	}
-	p.write(w, n.Status, "error", p.policy([]string{p.theme.Logo}, nil), data)
+	p.write(w, n.Status, "error", p.policy([]string{p.theme.Logo, p.theme.LogoDark}, nil), data)
 }
 
 // The data of the templates.
 type (
 	frame struct {
-		Title       string
-		Style       template.CSS
-		ColorScheme string
-		Logo        string
-		Site, Host  string
+		Text           *texts
+		Title          string
+		Style          template.CSS
+		ColorScheme    string
+		Logo, LogoDark string // LogoDark is for a dark system alone
+		Icon           string
+		Site, SiteName string
 	}
 	signInData struct {
 		frame
-		Error                         string
-		CSRFToken, CallbackURL, Email string
-		Entries                       []entry
+		Alert                               notice // above everything; without a text there is none
+		CSRFToken, CallbackURL, ContinueURL string
+		ContinueTo                          phrase
+		Groups                              []group
+		User                                *shownUser
+		SignUpURL                           string
 	}
 	signOutData struct {
 		frame
-		Action, CSRFToken, Error string
+		Heading, Action, CSRFToken, SignInURL string
+		Alert                                 notice
+		User                                  *shownUser
+		SignedOut                             bool
 	}
 	errorData struct {
 		frame
-		Notice    notice
+		Alert     notice
 		SignInURL string
+	}
+	shownUser struct {
+		User
+		Letter                 string // in the place of a Picture
+		SignedInAs, ContinueAs phrase
 	}
 )
 
-func (p *Pages) frame(title, site string) frame {
-	f := frame{Title: title, Style: p.style, ColorScheme: p.theme.scheme(), Logo: p.theme.Logo}
-	if u, ok := httpURL(site); ok {
-		f.Site, f.Host = site, u.Host
+func (p *Pages) frame(heading, site string, failed bool) frame {
+	f := frame{Text: &english, Style: p.style, ColorScheme: p.theme.scheme(), Logo: p.theme.Logo, SiteName: p.theme.Name, Icon: p.theme.Logo}
+	if dark := p.theme.LogoDark; dark != "" && f.ColorScheme == "dark" {
+		f.Logo = dark
+	} else if f.ColorScheme == "auto" && f.Logo != "" {
+		f.LogoDark = dark
 	}
+	if u, ok := httpURL(site); ok {
+		f.Site, f.SiteName = site, cmp.Or(f.SiteName, u.Host)
+	}
+	f.Title = english.title(heading, f.SiteName, failed)
 	return f
+}
+
+// shown returns what the templates need of a user, nil for none.
+func (u *User) shown() *shownUser {
+	if u == nil || u.Name == "" {
+		return nil
+	}
+	s := &shownUser{*u, firstLetter(u.Name), around(english.SignedInAs, u.Name), around(english.ContinueAs, u.Name)}
+	if !isImage(s.Picture) {
+		s.Picture = ""
+	}
+	return s
 }
 
 // policy returns the Content-Security-Policy of a page with these images and form

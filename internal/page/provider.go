@@ -1,9 +1,6 @@
 package page
 
-import (
-	"strings"
-	"unicode"
-)
+import "unicode"
 
 // Provider is one way to sign in on the page. Type "email" is a form with an e-mail
 // address, "credentials" a form with Fields (left out if there are none); every other
@@ -14,6 +11,12 @@ type Provider struct {
 	Type   string
 	Action string // absolute URL to post to: BASE/signin/<id>, or BASE/callback/<id> for credentials
 
+	Style  Style
+	Fields []Field
+}
+
+// Style is the look of the button of a provider.
+type Style struct {
 	// Logo is the image on the button: an http(s) URL or an absolute path. Any
 	// other value means the built-in mark of the vendor, or the first letter of
 	// the name.
@@ -23,84 +26,166 @@ type Provider struct {
 	// [Theme].BrandColor. Any other value means a neutral grey.
 	Brand string
 
-	Fields []Field
-}
-
-// Field is one input of a credentials form.
-type Field struct {
-	Name         string // key in the posted form
-	Label        string // empty means Name
-	Type         string // text, password, email, tel, url, number, search or date; any other value means text
-	Placeholder  string
-	Autocomplete string // empty means the value for Type and Name
+	// Text is the text of the button. Empty means one with the name.
+	Text string
 }
 
 // entry is a provider with the data of the template.
 type entry struct {
 	Provider
-	Fields    []input // covers the Fields of Provider
-	Kind      string  // "button", "email" or "credentials"
-	Or        bool    // a divider precedes it
-	Autofocus bool    // its first input has the focus
-	SubmitID  bool    // its button is #submitButton
-	Mark      string  // a built-in mark, when there is no Logo
-	Letter    string  // without a Logo and a Mark
-	Ink       string  // colour of Letter on Brand
+	Fields   []input // covers the Fields of Provider
+	Kind     string  // "button", "email" or "credentials"
+	SubmitID bool    // its button is #submitButton
+	Icon     bool    // its button shows no text
+	Text     phrase  // of the button
+	Email    input   // of kind "email"
+	Mark     string  // a built-in mark, when there is no Logo
+	Letter   string  // without a Logo and a Mark
+	Ink      string  // colour of Letter on Brand
 }
 
-type input struct {
-	Field
-	Autofocus bool
+// group is a form, or the buttons between two forms.
+type group struct {
+	Entries []entry
+	Buttons string // class of the list of buttons, "" for a form
+	Or      bool   // a divider precedes it
+	Alert   notice // what was wrong with the form; without a text there is none
 }
 
-func entries(providers []Provider) []entry {
-	var list []entry
-	forms := 0
-	for _, p := range providers {
+// The numbers of buttons from which they are in two columns, and without their texts.
+const (
+	columnsFrom = 4
+	iconsFrom   = 7
+)
+
+// groups returns the forms and buttons of a sign-in page.
+func groups(d SignIn, alert notice) (list []group) {
+	for _, p := range d.Providers {
 		if p.Type == "credentials" && len(p.Fields) == 0 {
 			continue
 		}
-		e := newEntry(p)
-		first := len(list) == 0
-		isForm := e.Kind != "button"
-		e.Or = !first && (isForm || list[len(list)-1].Kind != "button")
-		if isForm {
-			forms++
-			e.SubmitID = forms == 1 // an id is unique in a page
-			e.Autofocus = first     // otherwise the focus would skip the buttons
+		e := newEntry(p, d)
+		if e.Kind == "button" && len(list) > 0 && list[len(list)-1].Buttons != "" {
+			last := &list[len(list)-1]
+			last.Entries = append(last.Entries, e)
+			continue
 		}
-		if e.Autofocus && e.Kind == "credentials" {
-			e.Fields[0].Autofocus = true
+		g := group{Entries: []entry{e}, Or: len(list) > 0}
+		if e.Kind == "button" {
+			g.Buttons = "providers"
 		}
-		list = append(list, e)
+		list = append(list, g)
 	}
+	forms := 0
+	for i := range list {
+		g := &list[i]
+		switch n := len(g.Entries); {
+		case g.Buttons == "":
+			forms++
+			g.Entries[0].SubmitID = forms == 1 // an id is unique in a page
+		case n >= iconsFrom:
+			g.Buttons += " icons"
+			for j := range g.Entries {
+				g.Entries[j].Icon = true
+			}
+		case n >= columnsFrom:
+			g.Buttons += " columns"
+		}
+	}
+	for i := range list {
+		if g := &list[i]; g.Buttons == "" && g.Entries[0].Style.Text == "" {
+			e := &g.Entries[0]
+			e.Text = phrase{Before: english.SignIn}
+			if forms > 1 {
+				e.Text = around(english.SignInWith, e.Name)
+			}
+		}
+	}
+	setFocus(list, concerned(list, d, alert), alert)
 	return list
 }
 
-func newEntry(p Provider) entry {
+// concerned returns the form that an alert is about, nil if it is about none.
+func concerned(list []group, d SignIn, alert notice) (found *group) {
+	for i := range list {
+		g := &list[i]
+		if g.Buttons != "" || g.Entries[0].Kind != alert.Form {
+			continue
+		}
+		if g.Entries[0].ID == d.Form {
+			return g
+		}
+		if found == nil {
+			found = g
+		}
+	}
+	return found
+}
+
+// setFocus puts the alert above the form that it is about, and the focus into that form:
+// to the first field without a value. Without an alert the first form has the focus, but
+// not one below buttons, which the focus would skip.
+func setFocus(list []group, failed *group, alert notice) {
+	g := failed
+	switch {
+	case failed != nil:
+		failed.Alert = alert
+	case len(list) > 0 && list[0].Buttons == "":
+		g = &list[0]
+	default:
+		return
+	}
+	e := &g.Entries[0]
+	if e.Kind == "email" {
+		e.Email.Autofocus, e.Email.Invalid = true, failed != nil
+		return
+	}
+	focus := 0
+	for i := range e.Fields {
+		e.Fields[i].Invalid = failed != nil
+		if focus == i && e.Fields[i].Value != "" && i+1 < len(e.Fields) {
+			focus++
+		}
+	}
+	e.Fields[focus].Autofocus = true
+}
+
+func newEntry(p Provider, d SignIn) entry {
 	if p.Name == "" {
 		p.Name = p.ID
 	}
-	if !isImage(p.Logo) {
-		p.Logo = ""
+	if !isImage(p.Style.Logo) {
+		p.Style.Logo = ""
 	}
-	if !isColor(p.Brand) {
-		p.Brand = ""
+	if !isColor(p.Style.Brand) {
+		p.Style.Brand = ""
 	}
-	e := entry{Provider: p, Kind: "button"}
+	e := entry{Provider: p, Kind: "button", Text: around(english.ContinueWith, p.Name)}
 	switch p.Type {
 	case "email", "credentials":
 		e.Kind = p.Type
 	}
-	if p.Logo == "" {
+	if p.Style.Text != "" {
+		e.Text = phrase{Name: p.Style.Text}
+	}
+	if p.Style.Logo == "" {
 		e.Mark = vendorMarks[p.ID]
 	}
 	e.Letter = firstLetter(p.Name)
-	if p.Brand != "" {
-		e.Ink = textOn(p.Brand)
+	if p.Style.Brand != "" {
+		e.Ink = textOn(p.Style.Brand)
 	}
+	e.Email.Value = d.Email
+	account, forgot := AccountField(p.Fields), d.ForgotPasswordURL
 	for _, f := range p.Fields {
-		e.Fields = append(e.Fields, input{Field: complete(f)})
+		in := newInput(f)
+		if p.ID == d.Form && f.Name == account {
+			in.Value = d.Account
+		}
+		if in.Type == "password" {
+			in.Forgot, forgot = forgot, ""
+		}
+		e.Fields = append(e.Fields, in)
 	}
 	return e
 }
@@ -124,32 +209,4 @@ func firstLetter(name string) string {
 		}
 	}
 	return "·"
-}
-
-// complete sets the defaults of a field.
-func complete(f Field) Field {
-	if f.Label == "" {
-		f.Label = f.Name
-	}
-	switch f.Type {
-	case "text", "password", "email", "tel", "url", "number", "search", "date":
-	default:
-		f.Type = "text"
-	}
-	if f.Autocomplete == "" {
-		f.Autocomplete = autocompleteFor(f)
-	}
-	return f
-}
-
-// autocompleteFor returns the autocomplete value of a field, for password managers.
-func autocompleteFor(f Field) string {
-	if f.Type == "password" {
-		return "current-password"
-	}
-	switch strings.ToLower(f.Name) {
-	case "username", "user", "login", "email":
-		return "username"
-	}
-	return ""
 }

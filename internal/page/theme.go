@@ -32,9 +32,13 @@ type Theme struct {
 	// rgb(), and white for any other BrandColor.
 	ButtonText string
 
-	// Logo is the image on top of each page: an http(s) URL, or a path on this
-	// host that starts with "/". Empty means none.
-	Logo string
+	// Logo is the image on top of each page and the icon of its tab: an http(s) URL,
+	// or a path on this host that starts with "/". Empty means none. LogoDark is the
+	// image on dark pages. Empty means Logo.
+	Logo, LogoDark string
+
+	// Name is the name of the site, which is shown in place of its host.
+	Name string
 
 	// Frames are the sources (Content-Security-Policy, frame-ancestors) in whose frames
 	// the pages may be. None means that they are in no frame.
@@ -54,8 +58,13 @@ func (t Theme) check() error {
 	if t.ButtonText != "" && !isColor(t.ButtonText) {
 		problems = append(problems, fmt.Errorf("nuxtauth: Theme.ButtonText %q is not a CSS colour such as #ffffff", t.ButtonText))
 	}
-	if t.Logo != "" && !isImage(t.Logo) {
-		problems = append(problems, fmt.Errorf(`nuxtauth: Theme.Logo %q is neither an http(s) URL nor a path that starts with "/"`, t.Logo))
+	for _, f := range [][2]string{{"Logo", t.Logo}, {"LogoDark", t.LogoDark}} {
+		if f[1] != "" && !isImage(f[1]) {
+			problems = append(problems, fmt.Errorf(`nuxtauth: Theme.%s %q is neither an http(s) URL nor a path that starts with "/"`, f[0], f[1]))
+		}
+	}
+	if t.LogoDark != "" && t.Logo == "" {
+		problems = append(problems, errors.New("nuxtauth: Theme.LogoDark replaces Theme.Logo on dark pages: set that too"))
 	}
 	return errors.Join(problems...)
 }

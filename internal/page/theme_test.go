@@ -56,13 +56,13 @@ func TestTheme_ButtonColors(t *testing.T) {
 		"#abc", "#4F46E5", "rebeccapurple", "rgb(79, 70, 229)", "rgb(79 70 229)", "rgb(31% 27% 90%)",
 		"hsl(243, 75%, 59%)", "hsl(243deg 75% 59%)", "oklch(0.51 0.23 277)", "oklch(51% .23 277deg)",
 	} {
-		p := newPages(t, page.Theme{BrandColor: color, ButtonText: "#fefefe", Logo: "/img/logo.svg?v=2"})
+		p := newPages(t, page.Theme{BrandColor: color, ButtonText: "#fefefe", Logo: "/img/logo.svg?v=2", Name: "Acme"})
 		doc := render(t, func(w http.ResponseWriter) { p.SignOut(w, page.SignOut{}) })
 		vars := variables(doc.style(t))
 		if vars["--brand-color"] != color || vars["--button-text-color"] != "#fefefe" {
 			t.Errorf("%s: button %s on %s", color, vars["--button-text-color"], vars["--brand-color"])
 		}
-		if logo := doc.all("img")[0]; value(logo, "src") != "/img/logo.svg?v=2" || value(logo, "alt") != "Logo" {
+		if logo := doc.all("img")[0]; value(logo, "src") != "/img/logo.svg?v=2" || value(logo, "alt") != "Acme" {
 			t.Errorf("logo %v", logo.Attr)
 		}
 	}
@@ -121,7 +121,7 @@ func TestTheme_Contrast(t *testing.T) {
 		}{
 			{"--text", "--card", 4.5}, {"--text", "--button", 4.5}, {"--text", "--hover", 4.5}, {"--text", "--field", 4.5}, {"--text", "--disc", 4.5},
 			{"--muted", "--card", 4.5}, {"--muted", "--field", 4.5}, {"--muted", "--hover", 4.5},
-			{"--alert-text", "--alert", 4.5}, {"--button-text-color", "--brand-color", 4.5},
+			{"--alert-text", "--alert", 4.5}, {"--info-text", "--info", 4.5}, {"--alert-text", "--card", 3}, {"--strong-line", "--card", 3}, {"--button-text-color", "--brand-color", 4.5},
 			{"--field-line", "--card", 3}, {"--field-line", "--field", 3}, {"--focus", "--card", 3},
 		} {
 			if got := contrast(t, vars[pair.front], vars[pair.back]); got < pair.least {
