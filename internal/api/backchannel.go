@@ -9,7 +9,6 @@ import (
 
 	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/internal/session"
-	"github.com/nuxtauth/nuxtauth/store"
 )
 
 // A provider can send any number of logout tokens, each of which is remembered until it
@@ -41,7 +40,7 @@ func BackchannelLogout(c *Call) {
 	}
 	c.cfg.Log.WarnContext(c.r.Context(), "nuxtauth: a back-channel logout was refused", "provider", id, "error", err)
 	answer := map[string]string{"error": "invalid_request", "error_description": "The logout token was refused."}
-	if errors.Is(err, session.ErrUnavailable) || errors.Is(err, store.ErrUnsupported) || c.r.Context().Err() != nil {
+	if errors.Is(err, session.ErrUnavailable) || c.r.Context().Err() != nil {
 		answer = map[string]string{"error": "logout_failed", "error_description": "The sessions could not be ended."}
 	}
 	c.json(http.StatusBadRequest, answer)

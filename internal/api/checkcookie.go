@@ -65,10 +65,10 @@ func (c *Call) sealCheckCookie(s signInState) error {
 }
 
 // checkCookie is the cookie of one sign-in under way: each has its own, so that
-// two tabs do not disturb each other.
+// two tabs do not disturb each other. A state has at least minStateLength bytes.
 func (c *Call) checkCookie(state string) cookie.Cookie {
 	check := c.base.Cookies.Check
-	check.Name += "." + state[:min(len(state), minStateLength)]
+	check.Name += "." + state[:minStateLength]
 	if c.provider.ResponseMode == "form_post" && check.Secure {
 		check.SameSite = http.SameSiteNoneMode // the provider's page posts here
 	}

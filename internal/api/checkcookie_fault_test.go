@@ -97,11 +97,19 @@ func TestOAuth_WrongCheckCookie(t *testing.T) {
 		"empty":                seal(`{}`),
 		"state of a sign-out":  seal(`{"site":"x","logoutProvider":"idp","callbackUrl":"/","exp":99999999999}`),
 		"without its provider": seal(`{"iat":1,"exp":99999999999}`),
+		"its own, and more":    "",
 	} {
 		idp := apptest.StartIDP(t)
 		a := apptest.New(t, apptest.WithProviders(idp))
 		back := idp.SignIn(t, a.Start("idp"), "alice")
 		check := a.CheckCookies()[0].Name
+		if value == "" {
+			claims, err := codec.Open(t.Context(), a.CheckCookies()[0].Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			value = seal(string(claims) + "{}")
+		}
 		a.SetCookie(check, value)
 		res := a.Follow(back)
 		if to := res.Header.Get("Location"); to != a.URL+"/api/auth/error?error=OAuthCallback" || a.Session() != nil {
@@ -120,10 +128,18 @@ func TestOAuth_WrongCheckCookie(t *testing.T) {
 func TestOAuth_MalformedState(t *testing.T) {
 	idp := apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(idp))
-	for _, state := range []string{"", "a", "aaaaaaaaaaaa;b", "aaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaaaa\r\nx: y"} {
+	const malformed, unknown = "no state, or a malformed one", "no sign-in under way"
+	for state, logged := range map[string]string{
+		"": malformed, "a": malformed, "aaaaaaaaaaa": malformed, "aaaaaaaaaaaa;b": malformed, "aaaaaaaaaaaa\r\nx: y": malformed,
+		"aaaaaaaaaaaa": unknown, "aaaaaaaaaaaaaaaaaaaaaaaa": unknown,
+	} {
+		before := len(a.Log.String())
 		res := a.Get("/api/auth/callback/idp?code=x&state=" + url.QueryEscape(state))
 		if to := res.Header.Get("Location"); to != a.URL+"/api/auth/error?error=OAuthCallback" || len(res.SetCookies()) != 0 {
 			t.Errorf("%q: the callback leads to %s, cookies %v", state, to, res.SetCookies())
+		}
+		if log := a.Log.String()[before:]; !strings.Contains(log, logged) {
+			t.Errorf("%q: the log has %s", state, log)
 		}
 	}
 }

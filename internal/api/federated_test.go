@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
+	"github.com/nuxtauth/nuxtauth/token"
 )
 
 // Of two providers, one ends its session too when a user signs out.
@@ -69,6 +71,25 @@ func TestFederated_StateExpires(t *testing.T) {
 	}
 }
 
+// A state that is right but for what follows it is none.
+func TestFederated_StateIsWhole(t *testing.T) {
+	a := apptest.NewOpenIDApp(t, apptest.Federated)
+	codec, err := token.NewNextAuth("next-auth.state", apptest.Secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end, want := range map[string]string{"": "/bye", "{}": ""} {
+		claims := fmt.Sprintf(`{"site":%q,"logoutProvider":"idp","callbackUrl":"/bye","exp":%d}`, a.URL, a.Clock.Now().Add(time.Minute).Unix())
+		state, err := codec.Seal(t.Context(), []byte(claims+end))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.Get("/api/auth/signout/idp?state=" + state).Header.Get("Location"); got != a.URL+want {
+			t.Errorf("%q: the browser is sent to %s", end, got)
+		}
+	}
+}
+
 func TestFederated_StateIsForOneProvider(t *testing.T) {
 	one, two := apptest.StartIDP(t), apptest.StartIDP(t)
 	a := apptest.New(t, apptest.WithProviders(one, two), func(c *apptest.Config) {
@@ -88,7 +109,9 @@ func TestFederated_StateIsForOneProvider(t *testing.T) {
 // Another application of the same provider has the same secret.
 func TestFederated_StateIsForOneSite(t *testing.T) {
 	a := apptest.NewOpenIDApp(t, apptest.Federated)
-	other := apptest.NewReplica(t, a.IDP, a.Clock, apptest.Federated)
+	other := apptest.NewReplica(t, a.IDP, a.Clock, apptest.Federated, func(c *apptest.OpenIDConfig) {
+		c.TrustedOrigins = []string{a.URL} // which is allowed as a callback URL
+	})
 	a.SignIn()
 	back := returnFrom(t, a, a.SignOutTo("/bye"))
 	if got := other.Get(back).Header.Get("Location"); got != other.URL {
@@ -124,15 +147,20 @@ func TestFederated_URLIsResolvedOnReturn(t *testing.T) {
 
 // The state goes into a URL, which is not to become too long.
 func TestFederated_LongCallbackURLIsLeftOut(t *testing.T) {
-	a := apptest.NewOpenIDApp(t, apptest.Federated)
-	a.SignIn()
-	long := "/" + strings.Repeat("x", 1100)
-	to := a.SignOutTo(long)
-	if !strings.HasPrefix(to, a.IDP.Issuer()) {
-		t.Fatalf("the sign-out leads to %s", to)
-	}
-	if got := a.Get(returnFrom(t, a, to)).Header.Get("Location"); got != a.URL {
-		t.Errorf("after the return the browser is sent to %s", got)
+	for length, kept := range map[int]bool{1024: true, 1025: false} {
+		a := apptest.NewOpenIDApp(t, apptest.Federated)
+		a.SignIn()
+		long := "/" + strings.Repeat("x", length-len(a.URL)-1)
+		to := a.SignOutTo(long)
+		if !strings.HasPrefix(to, a.IDP.Issuer()) {
+			t.Fatalf("the sign-out leads to %s", to)
+		}
+		if !kept {
+			long = ""
+		}
+		if got := a.Get(returnFrom(t, a, to)).Header.Get("Location"); got != a.URL+long {
+			t.Errorf("%d bytes: after the return the browser is sent to %s", length, got)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,11 +27,7 @@ func (c *Call) checkForm() {
 // discardCookies removes the cookies that were set since checkForm began, if it did:
 // an error of Auth.js v5 sets none.
 func (c *Call) discardCookies() {
-	if !c.formChecked {
-		return
-	}
-	c.h.Del("Set-Cookie")
-	if len(c.cookiesBefore) > 0 {
+	if c.formChecked {
 		c.h["Set-Cookie"] = c.cookiesBefore
 	}
 }
@@ -78,7 +73,7 @@ func (c *Call) resolveCallbackURL() {
 // false for a value that is too long.
 func (c *Call) setFormCookie(k cookie.Cookie, value string) bool {
 	err := k.Set(c.h, value, noExpiry)
-	if errors.Is(err, cookie.ErrTooLarge) {
+	if err != nil {
 		c.cfg.Log.DebugContext(c.r.Context(), "nuxtauth: a cookie was not set", "cookie", k.Name, "error", err)
 	}
 	return err == nil

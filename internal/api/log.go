@@ -32,8 +32,7 @@ type warnings struct {
 func (w *warnings) add(ctx context.Context, text string, args ...any) {
 	now := w.now()
 	w.mu.Lock()
-	last, ok := w.last[text]
-	due := !ok || now.Sub(last) >= warnEvery
+	due := now.Sub(w.last[text]) >= warnEvery // the zero time is long ago
 	if due {
 		w.last[text] = now
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/authtest/hostile"
@@ -90,6 +91,17 @@ func TestLogout_ProviderDown(t *testing.T) {
 	a.IDP.SetFaults(hostile.DiscoveryServerError)
 	if to := a.SignOutTo("/bye"); to != a.URL+"/bye" || a.Session() != nil {
 		t.Errorf("the browser is sent to %s", to)
+	}
+	const line = "signed out here, but not at the provider"
+	if log := a.Log.String(); !strings.Contains(log, line) {
+		t.Errorf("the log has %s", log)
+	}
+	a.IDP.SetFaults()
+	a.Clock.Advance(time.Hour)
+	before := len(a.Log.String())
+	a.SignIn()
+	if to := a.SignOutTo("/bye"); !strings.HasPrefix(to, a.IDP.Issuer()) || strings.Contains(a.Log.String()[before:], line) {
+		t.Errorf("afterwards the browser is sent to %s, and the log has %s", to, a.Log)
 	}
 }
 

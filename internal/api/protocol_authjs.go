@@ -102,12 +102,12 @@ func (p authJS) fail(c *Call, code string, _ int) {
 
 // code translates a code of next-auth v4.
 func (authJS) code(c *Call, code string) string {
-	switch {
-	case code == CodeOAuthSignIn:
+	switch code {
+	case CodeOAuthSignIn:
 		return CodeOAuthSignInError
-	case code == CodeOAuthCallback:
+	case CodeOAuthCallback:
 		return CodeOAuthCallbackError
-	case code == CodeCallback && c.provider != nil:
+	case CodeCallback: // of a provider in all cases
 		return c.provider.method.callbackCode()
 	}
 	return code

@@ -43,20 +43,17 @@ type Storage struct {
 // needs and the storage has not.
 func NewAbilities(log *slog.Logger, in Storage) (Abilities, error) {
 	s := in.Store
-	a := Abilities{Store: guard.Sessions(log, s), DenyList: guard.Marks(log, in.DenyList), Adopt: in.Adopt, storeType: fmt.Sprintf("%T", s)}
-	if index, ok := store.As[store.Index](s); ok {
-		a.Index = guard.Index(log, index)
+	index, _ := store.As[store.Index](s)
+	locker, _ := store.As[store.Locker](s)
+	marks, _ := store.As[store.Marks](s)
+	counter, ok := store.As[store.Counter](s)
+	if !ok {
+		counter, _ = store.As[store.Counter](in.DenyList)
 	}
-	if locker, ok := store.As[store.Locker](s); ok {
-		a.Locker = guard.Locker(log, locker)
-	}
-	if counter, ok := store.As[store.Counter](s); ok {
-		a.Counter = guard.Counter(log, counter)
-	} else if counter, ok := store.As[store.Counter](in.DenyList); ok {
-		a.Counter = guard.Counter(log, counter)
-	}
-	if marks, ok := store.As[store.Marks](s); ok {
-		a.Marks = guard.Marks(log, marks)
+	a := Abilities{
+		Store: guard.Sessions(log, s), Index: guard.Index(log, index), Locker: guard.Locker(log, locker),
+		Counter: guard.Counter(log, counter), Marks: guard.Marks(log, marks), DenyList: guard.Marks(log, in.DenyList),
+		Adopt: in.Adopt, storeType: fmt.Sprintf("%T", s),
 	}
 	for _, s := range []any{in.Store, in.DenyList} {
 		if _, ok := store.As[*store.Memory](s); ok {

@@ -240,6 +240,33 @@ func TestDenyList_RevokedAgainIsNotCounted(t *testing.T) {
 	}
 }
 
+// The same at the limit, past which the next session that ends would end all.
+func TestDenyList_RevokedAgainMarksNoUser(t *testing.T) {
+	for _, name := range []string{"deny-list", "deny-list without a counter"} {
+		t.Run(name, func(t *testing.T) {
+			a, _ := newDenyListApp(t, name)
+			other := withCookies(t, a, "1")
+			revoke := func(id string) {
+				if err := revokeSession(t.Context(), a.Auth, "1", id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i := range maxEnded {
+				revoke(strconv.Itoa(i))
+			}
+			for range 3 {
+				revoke("0")
+			}
+			if other.Session() == nil {
+				t.Error("another session of the user has ended")
+			}
+			if revoke("another"); other.Session() != nil {
+				t.Error("the limit has no effect any more")
+			}
+		})
+	}
+}
+
 // The limit is one for the time in which a mark lives.
 func TestDenyList_CountOfUserExpires(t *testing.T) {
 	eachDenyList(t, func(t *testing.T, a *apptest.App, s *namedMarks) {

@@ -174,9 +174,6 @@ func (d denyList) begin(ctx context.Context, s *Session) error {
 // changeSubject lets a session whose subject has changed go on after the
 // revocations of the new user so far, unless the session has been revoked.
 func (d denyList) changeSubject(ctx context.Context, s *Session) error {
-	if d.marks == nil {
-		return nil
-	}
 	err := d.check(ctx, s, d.subject(s.Claims.Subject))
 	if err == nil {
 		s.Claims.Origin.Since = max(s.Claims.Origin.Since, s.latest)

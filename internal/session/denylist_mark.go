@@ -15,14 +15,10 @@ const (
 	maxOfProvider = 500_000
 )
 
-// mark notes that the sessions with each name have ended.
-func (d denyList) mark(ctx context.Context, names ...string) error {
-	for _, name := range names {
-		if _, _, err := d.marks.Mark(ctx, name, d.ttl); err != nil {
-			return Transient(err)
-		}
-	}
-	return nil
+// mark notes that the sessions with this name have ended.
+func (d denyList) mark(ctx context.Context, name string) error {
+	_, _, err := d.marks.Mark(ctx, name, d.ttl)
+	return Transient(err)
 }
 
 // endSession notes that the session with this name has ended, or after maxEnded of them that
@@ -31,6 +27,13 @@ func (d denyList) mark(ctx context.Context, names ...string) error {
 func (d denyList) endSession(ctx context.Context, user, name string, next *Session) error {
 	counter := keyName(d.realm, "ended", user)
 	if d.count(ctx, counter, 1) <= maxEnded {
+		return d.markCounted(ctx, counter, name)
+	}
+	marked, err := d.marks.Marked(ctx, name)
+	if err != nil {
+		return Transient(err)
+	}
+	if marked[0] != 0 { // it ended before: that is no reason to end the others of the user
 		return d.markCounted(ctx, counter, name)
 	}
 	at, _, err := d.marks.Mark(ctx, keyName(d.realm, "subject", user), d.ttl)

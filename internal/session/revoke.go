@@ -34,9 +34,9 @@ func (m *Manager) List(ctx context.Context, subject string, limit int) ([]*store
 	return records, nil
 }
 
-// markAll returns a function that marks names in the deny-list.
-func markAll(names ...string) func(context.Context, denyList) error {
-	return func(ctx context.Context, d denyList) error { return d.mark(ctx, names...) }
+// marking returns a function that marks a name in the deny-list.
+func marking(name string) func(context.Context, denyList) error {
+	return func(ctx context.Context, d denyList) error { return d.mark(ctx, name) }
 }
 
 // A selection is a set of sessions that end together: in the store, in the
@@ -116,7 +116,7 @@ func (m *Manager) RevokeSessions(ctx context.Context, subject string) (int, erro
 	}
 	return m.revoke(ctx, selection{
 		what: "revoke sessions",
-		mark: markAll(m.denyList.subject(subject)),
+		mark: marking(m.denyList.subject(subject)),
 		index: func(ctx context.Context, i store.Index) (int, error) {
 			return i.DeleteSessions(ctx, m.realm, subject, "")
 		},
@@ -139,7 +139,7 @@ func (m *Manager) RevokeOtherSessions(ctx context.Context, s *Session) (int, err
 		},
 	}
 	if m.reader.Adopt { // the others may still live in cookies
-		sel.mark = markAll(m.denyList.sealedOf(s.record.Subject))
+		sel.mark = marking(m.denyList.sealedOf(s.record.Subject))
 	}
 	return m.revoke(ctx, sel)
 }

@@ -2,7 +2,9 @@ package integration_test
 
 import (
 	"errors"
+	"net/http"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/gin-contrib/sessions/memstore"
 	"github.com/gin-contrib/sessions/redis"
 	redigo "github.com/gomodule/redigo/redis"
+	gorilla "github.com/gorilla/sessions"
 	gormpostgres "gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -123,7 +126,26 @@ func gormStore(t *testing.T, p *postgres, database string) *ginstore.Store {
 	}
 	s := gormsessions.NewStore(db, false, ginKeys...)
 	s.(interface{ MaxLength(length int) }).MaxLength(0) // 4096 bytes without this
-	return newGinStore(t, s)
+	return newGinStore(t, &oneAtATime{Store: s})
+}
+
+// oneAtATime is a store that is called by one goroutine at a time, for one whose New writes
+// to what all calls share.
+type oneAtATime struct {
+	sessions.Store
+	mu sync.Mutex
+}
+
+func (s *oneAtATime) New(r *http.Request, name string) (*gorilla.Session, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Store.New(r, name)
+}
+
+func (s *oneAtATime) Save(r *http.Request, w http.ResponseWriter, session *gorilla.Session) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Store.Save(r, w, session)
 }
 
 func TestGinStore_ContractOnGorm(t *testing.T) {

@@ -30,6 +30,7 @@ var (
 	marks    store.Marks
 	file     = "sessions.db"
 	user     struct{ ID string }
+	server   *http.Server
 )
 
 func showCalendar(c *gin.Context, accessToken string) { c.Status(http.StatusOK) }
