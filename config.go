@@ -259,7 +259,7 @@ type SignInLimit struct {
 	// Account returns the account that a form is for, "" when it names none; such
 	// an attempt counts for its network alone. Nil means the value of the
 	// provider's field with the autocomplete value username or email, or else of
-	// its first field that is not a password. Accounts that differ only in case,
+	// its first field that is not a password, by its Type or a name such as pin. Accounts that differ only in case,
 	// accents, width or invisible characters share a count, because many
 	// databases take them for the same.
 	Account func(form url.Values) string

@@ -43,6 +43,7 @@ type LimitConfig struct {
 // AccountField returns the name of the input that says which account a form is
 // for, "" if there is none.
 func AccountField(fields []provider.Field) string {
+	fields = completeFields(fields) // a field "pin" without a type is a password
 	for _, purpose := range []string{"username", "email"} {
 		for _, f := range fields {
 			if slices.Contains(strings.Fields(f.Autocomplete), purpose) {

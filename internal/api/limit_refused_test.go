@@ -58,6 +58,21 @@ func TestLimit_AccountIsNoHiddenField(t *testing.T) {
 	g.refused(here, "ada", "lovelace")
 }
 
+// A secret that is known by its name alone is no account: each guess would have a counter of
+// its own.
+func TestLimit_AccountIsNoPIN(t *testing.T) {
+	g := newGuesser(t, func(c *apptest.Config) {
+		c.Providers[0].Fields = []provider.Field{{Name: "pin"}, {Name: "member"}}
+		c.SignInLimit.PerAccount = 3
+	})
+	for _, pin := range []string{"1111", "2222", "3333"} {
+		g.post(here, url.Values{"pin": {pin}, "member": {"ada"}})
+	}
+	if w := g.post(here, url.Values{"pin": {"4444"}, "member": {"ada"}}); w.Code != http.StatusTooManyRequests {
+		t.Errorf("another PIN is tried: %d %s", w.Code, w.Body)
+	}
+}
+
 // Auth.js sets no cookie with an error.
 func TestLimit_AuthJSSetsNoCookie(t *testing.T) {
 	for protocol, set := range map[nuxtauth.Protocol]bool{nuxtauth.NextAuth: true, nuxtauth.AuthJS: false} {

@@ -84,6 +84,7 @@ func TestSignInPage_KeepsUserNameOnlyWhereItIsShown(t *testing.T) {
 	}
 	pin := apptest.New(t, func(c *apptest.Config) {
 		c.Providers = []provider.Provider{provider.Credentials(apptest.Authorize, provider.Field{Name: "pin"})}
+		c.SignInLimit.Account = func(url.Values) string { return "door" }
 	})
 	form := url.Values{"pin": {"1234"}, "csrfToken": {pin.CSRF()}}
 	if res := pin.Post("/api/auth/callback/credentials", form); hasCookie(pin, res) {
