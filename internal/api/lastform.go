@@ -41,12 +41,10 @@ func (c *Call) keepForm() {
 		return
 	}
 	now := c.cfg.Now()
-	claims, err := json.Marshal(lastForm{c.providerID, account, token.DateOf(now.Add(lastFormTTL))})
+	claims := marshal(lastForm{c.providerID, account, token.DateOf(now.Add(lastFormTTL))})
+	sealed, err := c.base.Cookies.CheckCodec.Seal(c.r.Context(), claims)
 	if err == nil {
-		var sealed string
-		if sealed, err = c.base.Cookies.CheckCodec.Seal(c.r.Context(), claims); err == nil {
-			err = c.lastFormCookie().SetFor(c.h, sealed, lastFormTTL, now)
-		}
+		err = c.lastFormCookie().SetFor(c.h, sealed, lastFormTTL, now)
 	}
 	if err != nil { // the user writes the account again
 		c.report("the cookie of a form", err)

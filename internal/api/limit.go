@@ -43,16 +43,16 @@ type LimitConfig struct {
 // AccountField returns the name of the input that says which account a form is
 // for, "" if there is none.
 func AccountField(fields []provider.Field) string {
-	fields = completeFields(fields) // a field "pin" without a type is a password
+	completed := completeFields(fields) // a field "pin" without a type is a password
 	for _, purpose := range []string{"username", "email"} {
-		for _, f := range fields {
+		for _, f := range completed {
 			if slices.Contains(strings.Fields(f.Autocomplete), purpose) {
 				return f.Name
 			}
 		}
 	}
-	for _, f := range fields {
-		if f.Type != "password" && f.Type != "hidden" {
+	for i, f := range completed {
+		if f.Type != "password" && fields[i].Type != "hidden" { // which is the same for all users
 			return f.Name
 		}
 	}

@@ -2,12 +2,14 @@ package api_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
+	"github.com/nuxtauth/nuxtauth/provider"
 )
 
 func TestLimit_SkippedAcceptsPassword(t *testing.T) {
@@ -31,6 +33,20 @@ func TestLimit_FormsWithoutAccount(t *testing.T) {
 			g.signsIn(there)
 			g.wrong(1, there, "")
 		})
+	}
+}
+
+// What a form has in a hidden field is not the account.
+func TestLimit_HiddenFieldIsNoAccount(t *testing.T) {
+	g := newGuesser(t, func(c *apptest.Config) {
+		c.SignInLimit.PerAccount = 1
+		c.Providers[0].Fields = []provider.Field{{Name: "tenant", Type: "hidden"}, {Name: "badge"}, {Name: "pin"}}
+	})
+	for i, badge := range []string{"1", "2", "1"} {
+		rejected := g.post(there, url.Values{"tenant": {"acme"}, "badge": {badge}}).Code == http.StatusTooManyRequests
+		if rejected != (i == 2) {
+			t.Errorf("attempt %d, with badge %s, is rejected: %t", i+1, badge, rejected)
+		}
 	}
 }
 

@@ -69,6 +69,25 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestNames_CrossSite(t *testing.T) {
+	names := cookie.Defaults("authjs", true)
+	framed := func(name string) cookie.Cookie {
+		return cookie.Cookie{Name: name, Secure: true, SameSite: http.SameSiteNoneMode, Partitioned: true}
+	}
+	want := cookie.Names{
+		Session:     framed("__Secure-authjs.session-token"),
+		CallbackURL: framed("__Secure-authjs.callback-url"),
+		CSRF:        framed("__Host-authjs.csrf-token"),
+		Check:       framed("__Host-authjs.state"),
+	}
+	if diff := cmp.Diff(want, names.CrossSite()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff(cookie.Defaults("authjs", true), names); diff != "" {
+		t.Errorf("the names themselves have changed: (-want +got)\n%s", diff)
+	}
+}
+
 func TestCookie_Validate(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -224,6 +243,9 @@ func TestSet_Attributes(t *testing.T) {
 		{"cross-site", func(h http.Header) error {
 			return cookie.Cookie{Name: "a", Secure: true, SameSite: http.SameSiteNoneMode}.Set(h, "1", now)
 		}, "a=1; Path=/; Expires=Mon, 23 Nov 2026 07:00:00 GMT; HttpOnly; Secure; SameSite=None"},
+		{"in a frame", func(h http.Header) error {
+			return cookie.Cookie{Name: "a", Secure: true, SameSite: http.SameSiteNoneMode, Partitioned: true}.Set(h, "1", time.Time{})
+		}, "a=1; Path=/; HttpOnly; Secure; SameSite=None; Partitioned"},
 		{"a value that tries to break out", func(h http.Header) error {
 			return cookie.Cookie{Name: "a"}.Set(h, "1; Domain=evil.example\r\nX: y\x00é", time.Time{})
 		}, "a=1%3B%20Domain%3Devil.example%0D%0AX%3A%20y%00%C3%A9; Path=/; HttpOnly; SameSite=Lax"},

@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-const privateControl = "private, no-cache, no-store"
-
 // Private keeps a response out of all caches, and replaces what its headers say of caches
 // so far: also the ones that only some caches read, and prefer to Cache-Control (RFC 9213).
 // Each function of this package that writes a Set-Cookie line makes the response private.
 func Private(h http.Header) {
-	h.Set("Cache-Control", privateControl)
+	const control = "private, no-cache, no-store"
+	if was := h["Cache-Control"]; len(was) != 1 || was[0] != control { // it is so after each cookie but the first
+		h.Set("Cache-Control", control)
+	}
 	if !variesByCookie(h) {
 		h.Add("Vary", "Cookie")
 	}
@@ -21,12 +22,6 @@ func Private(h http.Header) {
 			delete(h, name)
 		}
 	}
-}
-
-// isPrivate reports whether [Private] was called, and its Cache-Control was not replaced.
-func isPrivate(h http.Header) bool {
-	control := h["Cache-Control"]
-	return len(control) == 1 && control[0] == privateControl && variesByCookie(h)
 }
 
 func variesByCookie(h http.Header) bool {

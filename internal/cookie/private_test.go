@@ -3,6 +3,7 @@ package cookie_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -28,6 +29,34 @@ func TestPrivate(t *testing.T) {
 		cookie.Private(tt.header)
 		if diff := cmp.Diff(tt.want, tt.header); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", tt.name, diff)
+		}
+	}
+}
+
+// Each cookie of a response undoes what was written about caches since the one before it.
+func TestSet_Private(t *testing.T) {
+	c := cookie.Cookie{Name: "a"}
+	want := http.Header{}
+	must(t, c.Set(want, "1", time.Time{}))
+	for _, header := range []http.Header{
+		{"Cache-Control": {"public"}},
+		{"Cache-Control": {"private, no-cache, no-store", "public"}},
+		{"Vary": {"Accept"}},
+		{"Cdn-Cache-Control": {"public"}},
+		{"X-Accel-Expires": {"60"}},
+	} {
+		h := http.Header{}
+		must(t, c.Set(h, "0", time.Time{}))
+		want := want.Clone()
+		for name, values := range header {
+			h[name] = values
+			if name == "Vary" {
+				want[name] = []string{"Accept", "Cookie"}
+			}
+		}
+		must(t, c.Set(h, "1", time.Time{}))
+		if diff := cmp.Diff(want, h); diff != "" {
+			t.Errorf("%v: (-want +got)\n%s", header, diff)
 		}
 	}
 }

@@ -84,9 +84,7 @@ func (c Cookie) line(value string, maxAge int, expires time.Time) string {
 // put writes a Set-Cookie line of c to a response header, in place of an earlier
 // one with the same name and domain. The response is then [Private].
 func (c Cookie) put(h http.Header, line string) {
-	if !isPrivate(h) { // as it is for all cookies of a response but the first
-		Private(h)
-	}
+	Private(h)
 	lines := h["Set-Cookie"]
 	result := lines[:0]
 	placed := false

@@ -21,6 +21,9 @@ func allowPrivate(p *provider.Provider) { p.DangerouslyAllowPrivateAddresses = t
 // The URL is that of a Profile function, which may have made it from a response.
 func TestRequest_URLs(t *testing.T) {
 	local := func(p *provider.Provider) { p.UserinfoURL = "http://127.0.0.1:8080/userinfo" }
+	named := func(hosts ...string) func(*provider.Provider) {
+		return func(p *provider.Provider) { p.InsecureHTTP = hosts }
+	}
 	localIssuer := func(p *provider.Provider) { p.Issuer = "http://localhost:9000" }
 	for name, tt := range map[string]struct {
 		url    string
@@ -71,6 +74,12 @@ func TestRequest_URLs(t *testing.T) {
 		"group, allowed":                    {"https://224.0.0.1/x", allowPrivate, false},
 		"broadcast, allowed":                {"https://255.255.255.255/x", allowPrivate, false},
 		"IPv4 in IPv6, deprecated, allowed": {"https://[::127.0.0.1]/x", allowPrivate, false},
+		"named":                             {"http://keycloak:8080/x", named("keycloak:8080"), true},
+		"named, other scheme":               {"ftp://keycloak:8080/x", named("keycloak:8080"), false},
+		"named, private":                    {"http://10.1.2.3/x", named("10.1.2.3"), true},
+		"named, private, https":             {"https://10.1.2.3/x", named("10.1.2.3:443"), false},
+		"named, metadata of the cloud":      {"http://169.254.169.254/x", named("169.254.169.254"), false},
+		"another is named, private":         {"https://10.1.2.3/x", named("10.1.2.4"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newIDP()
@@ -211,6 +220,7 @@ func TestDial_ChecksResolvedAddress(t *testing.T) {
 func TestDial_ChecksAddressOfLocalhost(t *testing.T) {
 	i := newIDP()
 	issuer := i.oidc(func(p *provider.Provider) { p.Issuer = "http://localhost:9000" })
+	container := i.oidc(func(p *provider.Provider) { p.InsecureHTTP = []string{"keycloak:8080", "localhost:9090"} })
 	endpoint := i.oauth2(func(p *provider.Provider) {
 		p.TokenURL, p.UserinfoURL = "http://localhost/token", "https://127.0.0.1/userinfo"
 	})
@@ -234,6 +244,11 @@ func TestDial_ChecksAddressOfLocalhost(t *testing.T) {
 		{endpoint, "idp.example:80", "127.0.0.1:80", false},
 		{endpoint, "idp.example:443", "203.0.113.7:443", true},
 		{endpoint, "idp.example:443", "", false},
+		{container, "keycloak:8080", "10.0.0.5:8080", true},
+		{container, "keycloak:8081", "10.0.0.5:8081", false},
+		{container, "keycloak:8080", "127.0.0.1:8080", true},
+		{container, "localhost:9090", "127.0.0.1:9090", true},
+		{container, "keycloak:8080", "169.254.169.254:8080", false},
 	} {
 		if err := flow.CheckDial(tt.p, tt.address, tt.resolved); (err == nil) != tt.ok {
 			t.Errorf("issuer %q: %s as %s: %v", tt.p.Issuer, tt.address, tt.resolved, err)

@@ -48,6 +48,29 @@ func TestToken_SubjectAndSessionAreBounded(t *testing.T) {
 	}
 }
 
+// A logout token comes from every client.
+func TestLogoutToken_SizeIsBounded(t *testing.T) {
+	const most = 64 << 10
+	i := newIDP()
+	tokenOf := func(size int) string {
+		for pad := range 8 { // base64 has not every size: the header makes up for it
+			i.header["pad"] = strings.Repeat("x", pad)
+			spare := size - len(i.logoutToken(object{"pad": ""}))
+			if token := i.logoutToken(object{"pad": strings.Repeat("x", spare*3/4)}); len(token) == size {
+				return token
+			}
+		}
+		t.Fatalf("there is no token of %d bytes", size)
+		return ""
+	}
+	f := i.flow(i.oidc())
+	if _, err := f.VerifyLogoutToken(t.Context(), tokenOf(most)); err != nil {
+		t.Errorf("the largest: %v", err)
+	}
+	token, err := f.VerifyLogoutToken(t.Context(), tokenOf(most+1))
+	wantNoLogout(t, token, err)
+}
+
 // A session has these tokens, for as long as it lives.
 func TestTokenResponse_TokensAreBounded(t *testing.T) {
 	const most = 32 << 10

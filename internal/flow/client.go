@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +22,8 @@ const (
 // loopback address), follows no redirect, keeps no cookies, and limits responses to 1 MB.
 // The context of a call bounds its time.
 type client struct {
-	http *http.Client
+	http    *http.Client
+	allowed *addresses
 }
 
 // newClient returns a client with the transport and the timeout of base, which may be nil.
@@ -44,14 +44,15 @@ func newClient(base *http.Client, allowed *addresses) *client {
 		}
 	}
 	return &client{&http.Client{
-		Transport:     &transport{next, allowed},
+		Transport:     next,
 		Timeout:       base.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}, allowed}
 }
 
 // A response of the provider.
 type response struct {
+	url         string // without its query
 	status      int
 	contentType string
 	body        []byte
@@ -62,7 +63,7 @@ type response struct {
 func (c *client) get(ctx context.Context, rawURL, accessToken string) ([]byte, error) {
 	r, err := c.fetch(ctx, rawURL, accessToken)
 	if err == nil {
-		err = r.check(rawURL)
+		err = r.check()
 	}
 	if err != nil {
 		return nil, err
@@ -71,15 +72,11 @@ func (c *client) get(ctx context.Context, rawURL, accessToken string) ([]byte, e
 }
 
 // check returns an error for another status than 200.
-func (r *response) check(rawURL string) error {
+func (r *response) check() error {
 	if r.status == http.StatusOK {
 		return nil
 	}
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return err
-	}
-	return fmt.Errorf("%s: status %d", redactedURL(u), r.status)
+	return fmt.Errorf("%s: status %d", r.url, r.status)
 }
 
 // fetch is get for any status.
@@ -94,18 +91,36 @@ func (c *client) fetch(ctx context.Context, rawURL, accessToken string) (*respon
 	return c.do(req)
 }
 
+// do sends a request and reads the whole response. An error has the URL without its query.
 func (c *client) do(req *http.Request) (*response, error) {
+	r, err := c.send(req)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", redactedURL(req.URL), err)
+	}
+	return r, nil
+}
+
+func (c *client) send(req *http.Request) (*response, error) {
+	if err := c.allowed.checkURL(req.URL); err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", "nuxtauth")
+	req.Header.Set("Accept", "application/json")
+
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, withoutQuery(req, err)
+		return nil, errors.Unwrap(err) // of a *url.Error, which has the query
 	}
 	defer resp.Body.Close()
 
-	body, err := io.ReadAll(resp.Body)
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
 		return nil, err
 	}
-	return &response{resp.StatusCode, resp.Header.Get("Content-Type"), body}, nil
+	if len(body) > maxBody {
+		return nil, fmt.Errorf("the response is larger than %d bytes", maxBody)
+	}
+	return &response{redactedURL(req.URL), resp.StatusCode, resp.Header.Get("Content-Type"), body}, nil
 }
 
 // post sends a form. basic has the name and the password of HTTP Basic authentication; nil
@@ -123,48 +138,9 @@ func (c *client) post(ctx context.Context, rawURL string, form url.Values, basic
 	return c.do(req)
 }
 
-// transport applies the limits of client to each request.
-type transport struct {
-	next    http.RoundTripper
-	allowed *addresses
-}
-
-// RoundTrip reads the whole response, so that its size and the deadline are checked
-// before it is parsed.
-func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := t.allowed.checkURL(req.URL); err != nil {
-		return nil, err
-	}
-	req = req.Clone(req.Context())
-	req.Header.Set("User-Agent", "nuxtauth")
-	req.Header.Set("Accept", "application/json")
-
-	resp, err := t.next.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(body) > maxBody {
-		return nil, fmt.Errorf("the response is larger than %d bytes", maxBody)
-	}
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return resp, nil
-}
-
 // redactedURL returns u without the parts that may be secret: user, query, fragment.
 func redactedURL(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
-}
-
-// withoutQuery removes the query from the URL in an error of [http.Client.Do], which is a
-// *url.Error.
-func withoutQuery(req *http.Request, err error) error {
-	return fmt.Errorf("%s: %w", redactedURL(req.URL), errors.Unwrap(err))
 }
 
 // share runs fetch once for concurrent callers. The end of one caller's context does

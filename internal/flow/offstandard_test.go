@@ -3,6 +3,7 @@ package flow_test
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
 	"github.com/golang-jwt/jwt/v5"
 
@@ -50,9 +52,10 @@ func TestKeys_OptionalMembers(t *testing.T) {
 		"kid, number":          {"kid", 1, "error="},
 		"no kty":               {"kty", nil, "its kty is"},
 		"kty of symmetric key": {"kty", "oct", "its kty is"},
-		"private key":          {"d", "AQAB", "error="},
+		"private key":          {"d", privateMember(ecKey()), "it is a private key"},
+		"broken private key":   {"d", "AQAB", "error="},
 		"no curve":             {"crv", "", "error="},
-		"coordinate too short": {"x", "AQAB", "error="},
+		"coordinate too short": {"x", "AQAB", "wrong length for x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newIDP()
@@ -71,6 +74,17 @@ func TestKeys_OptionalMembers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// privateMember is the member of a JSON Web Key that makes it a private one.
+func privateMember(key crypto.PrivateKey) string {
+	var members struct {
+		D string `json:"d"`
+	}
+	if err := json.Unmarshal(must(json.Marshal(jose.JSONWebKey{Key: key})), &members); err != nil {
+		panic(err)
+	}
+	return members.D
 }
 
 // An RSA key with an empty crv, as some servers write it.
@@ -241,6 +255,7 @@ func TestUserinfo_Signed(t *testing.T) {
 		"for another client":     {object{"aud": "other"}, false},
 		"without an audience":    {object{"aud": nil}, false},
 		"expired":                {object{"exp": now.Unix() - 3600}, false},
+		"issued in the future":   {object{"iat": now.Unix() + 3600}, false},
 		"of another user":        {object{"sub": "user-2"}, false},
 		"a logout token instead": {object{"events": object{"http://schemas.openid.net/event/backchannel-logout": object{}}}, false},
 	} {

@@ -174,11 +174,11 @@ func seconds(v jsontext.Value) int64 {
 	if v.Kind() == jsontext.KindString {
 		number = text(v)
 	}
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || !(n > 0) || math.IsInf(n, 1) {
+	n, _ := strconv.ParseFloat(number, 64) // 0 for what is no number, infinite for what is too large
+	if math.IsNaN(n) || math.IsInf(n, 0) {
 		return 0
 	}
-	return int64(min(n, 1<<53))
+	return int64(max(0, min(n, 1<<53)))
 }
 
 // text returns the string in v, "" if it is none.

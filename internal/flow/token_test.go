@@ -237,6 +237,7 @@ func TestTokenResponse_Account(t *testing.T) {
 		"end and lifetime":     {`{` + base + `,"expires_at":1,"expires_in":60}`, provider.Account{ExpiresAt: now.Unix() + 60}},
 		"end in milliseconds":  {`{` + base + `,"expires_at":1795429999000}`, provider.Account{}},
 		"end too large":        {`{` + base + `,"expires_at":9223372036854775807}`, provider.Account{}},
+		"end as text NaN":      {`{` + base + `,"expires_at":"NaN"}`, provider.Account{}},
 		"negative end":         {`{` + base + `,"expires_at":-1}`, provider.Account{}},
 		"null refresh token":   {`{` + base + `,"refresh_token":null}`, provider.Account{}},
 		"scope":                {`{` + base + `,"scope":"a b"}`, provider.Account{Scope: "a b"}},

@@ -60,7 +60,7 @@ func (f *Flow) userinfo(ctx context.Context, m *metadata, account *provider.Acco
 	if err != nil {
 		return nil, fmt.Errorf("userinfo: %w", err)
 	}
-	if err := response.check(m.UserinfoURL); err != nil {
+	if err := response.check(); err != nil {
 		return nil, fmt.Errorf("userinfo: %w", err)
 	}
 	body, err := f.conform(ctx, "userinfo", response)
@@ -68,7 +68,7 @@ func (f *Flow) userinfo(ctx context.Context, m *metadata, account *provider.Acco
 		return nil, fmt.Errorf("userinfo: %w", err)
 	}
 	info := jsontext.Value(bytes.TrimSpace(body))
-	if f.provider.Type == provider.TypeOIDC && len(info) > 0 && info[0] != '{' && bytes.Count(info, []byte(".")) == 2 {
+	if f.provider.Type == provider.TypeOIDC && bytes.Count(info, []byte(".")) == 2 && info[0] != '{' {
 		if info, err = f.signedUserinfo(ctx, m, string(info)); err != nil {
 			return nil, fmt.Errorf("userinfo: the signed response: %w", err)
 		}

@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -8,7 +9,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/nuxtauth/nuxtauth/provider"
 )
@@ -31,8 +31,8 @@ func TestUserinfo_MergedWithClaims(t *testing.T) {
 		"sub": `"user-1"`, "iss": `"` + issuer + `"`, "name": `"From userinfo"`, "department": `"Engines"`,
 		"email": `"other@example.com"`, "big": `9007199254740993`,
 	} {
-		if diff := cmp.Diff(want, string(got[name])); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
+		if got := string(got[name]); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
 		}
 	}
 	if v, ok := got["email_verified"]; ok {
@@ -113,6 +113,41 @@ func TestUserinfo_Rejected(t *testing.T) {
 			}
 			if n := len(i.seen("/other")); n != 0 {
 				t.Error("the access token followed a redirect")
+			}
+		})
+	}
+}
+
+// The error tells a response that is no JSON from a signed one that is not accepted.
+func TestUserinfo_ErrorSaysWhy(t *testing.T) {
+	const noObject = "userinfo: the response is not a JSON object"
+	claims := `{"iss":"` + issuer + `","aud":"` + clientID + `","sub":"user-1"}`
+	oidc, oauth := (*idp).oidc, (*idp).oauth2
+	for name, tt := range map[string]struct {
+		config func(*idp, ...func(*provider.Provider)) provider.Provider
+		change func(signer *idp)
+		body   string // "" for a signed token
+		want   string
+	}{
+		"HTML":                 {oidc, nil, "<html>", noObject},
+		"a number":             {oidc, nil, "1", noObject},
+		"two parts":            {oidc, nil, "a.b", noObject},
+		"three parts":          {oidc, nil, "a.b.c", "userinfo: the signed response: the header: illegal base64"},
+		"OAuth 2 has no keys":  {oauth, nil, "", noObject},
+		"another key":          {oidc, func(i *idp) { i.key = otherECKey() }, "", "userinfo: the signed response: the signature is of none"},
+		"logout token by type": {oidc, func(i *idp) { i.header["typ"] = "logout+jwt" }, "", "userinfo: the signed response: it is a logout token"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			signer := newIDP()
+			if tt.change != nil {
+				tt.change(signer)
+			}
+			i := newIDP()
+			i.handlers["/userinfo"] = serve(cmp.Or(tt.body, signer.sign(claims)))
+			_, err := i.signIn(t, i.flow(tt.config(i)))
+			wantCode(t, err, "OAuthCallback")
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
 			}
 		})
 	}

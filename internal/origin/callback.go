@@ -107,7 +107,8 @@ func splitOrigin(b Base, raw string) (origin, rest string) {
 }
 
 // splitAppOrigin splits what follows the scheme of an application. Its parser is not that
-// of a browser: a backslash is not accepted.
+// of a browser: a backslash is not accepted. The host is not checked: one that is not valid
+// is that of no origin that is trusted.
 func splitAppOrigin(scheme, rest string) (origin, path string) {
 	if strings.HasPrefix(rest, "///") || strings.Contains(rest, `\`) {
 		return "", ""
@@ -117,11 +118,7 @@ func splitAppOrigin(scheme, rest string) (origin, path string) {
 	if end < 0 {
 		end = len(rest)
 	}
-	origin = scheme + "://" + rest[:end]
-	if !isAppOrigin(origin) {
-		return "", ""
-	}
-	return origin, rest[end:]
+	return scheme + "://" + rest[:end], rest[end:]
 }
 
 // schemePattern is a scheme with its colon (RFC 3986 §3.1).

@@ -218,6 +218,45 @@ func TestCrossSite(t *testing.T) {
 	}
 }
 
+// An application on a trusted origin is another one here.
+func TestSameOrigin(t *testing.T) {
+	s := site(t, origin.Config{URL: app, TrustedOrigins: []string{other}})
+	b := origin.Base{Origin: app, Path: "/api/auth"}
+	for _, tt := range []struct {
+		name          string
+		origins, site []string // Origin and Sec-Fetch-Site
+		want          bool
+	}{
+		{"both headers", []string{app}, []string{"same-origin"}, true},
+		{"a browser without Sec-Fetch-Site", []string{app}, nil, true},
+		{"a browser without Origin", nil, []string{"same-origin"}, true},
+
+		{"no browser", nil, nil, false},
+		{"another site", []string{"https://evil.example"}, []string{"cross-site"}, false},
+		{"another site, in a browser without Sec-Fetch-Site", []string{"https://evil.example"}, nil, false},
+		{"another site, in a browser without Origin", nil, []string{"cross-site"}, false},
+		{"another Origin alone", []string{"https://evil.example"}, []string{"same-origin"}, false},
+		{"another Sec-Fetch-Site alone", []string{app}, []string{"same-site"}, false},
+		{"a trusted origin", []string{other}, []string{"same-origin"}, false},
+		{"an opaque origin", []string{"null"}, []string{"same-origin"}, false},
+		{"the address bar", nil, []string{"none"}, false},
+		{"empty headers", []string{""}, []string{""}, false},
+		{"a second Origin", []string{app, "https://evil.example"}, []string{"same-origin"}, false},
+		{"a second Sec-Fetch-Site", []string{app}, []string{"same-origin", "cross-site"}, false},
+	} {
+		h := http.Header{}
+		if tt.origins != nil {
+			h["Origin"] = tt.origins
+		}
+		if tt.site != nil {
+			h["Sec-Fetch-Site"] = tt.site
+		}
+		if got := s.SameOrigin(b, &http.Request{Header: h}); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
 func FuzzCSRFCookie(f *testing.F) {
 	for _, row := range forgeries(f) {
 		f.Add(row.CookieValue)

@@ -20,13 +20,10 @@ import (
 //   - while the server runs in debug mode, "http://localhost:*" for any port.
 type trusted struct {
 	exact     []string
-	wildcards []wildcard
+	wildcards []string // what follows the label: ".example.com"
 	anyPort   []string // origins without their port, "http://localhost"
 	also      func(origin string) bool
 }
-
-// A wildcard is what stands before and after the label: "https://" and ".example.com".
-type wildcard struct{ scheme, rest string }
 
 func newTrusted(cfg Config) (t trusted, err error) {
 	var problems []error
@@ -49,10 +46,10 @@ func (t *trusted) has(origin string) bool {
 	if slices.Contains(t.exact, origin) {
 		return true
 	}
-	for _, w := range t.wildcards {
-		rest, ok := strings.CutPrefix(origin, w.scheme)
-		label, ended := strings.CutSuffix(rest, w.rest)
-		if ok && ended && label != "" && !strings.ContainsAny(label, ".:/") && isExact(origin) {
+	for _, rest := range t.wildcards {
+		// With another scheme the label has a colon, and an exact origin has no empty label.
+		label, ok := strings.CutSuffix(strings.TrimPrefix(origin, "https://"), rest)
+		if ok && !strings.ContainsAny(label, ".:/") && isExact(origin) {
 			return true
 		}
 	}
@@ -70,8 +67,8 @@ func isExact(origin string) bool {
 	if scheme != "http" && scheme != "https" {
 		return false
 	}
-	exact, ok := serialize(scheme, host)
-	return ok && exact == origin
+	exact, _ := serialize(scheme, host) // "" for a host that is not valid
+	return exact == origin
 }
 
 // add accepts an entry exactly as browsers write the origin, so that two can be compared as
@@ -116,15 +113,15 @@ func (t *trusted) addAnyPort(origin string, debug bool) error {
 
 func (t *trusted) addWildcard(origin string) error {
 	scheme, host, _ := strings.Cut(origin, "://")
-	rest, ok := strings.CutPrefix(host, "*.")
-	if !ok || scheme != "https" || !isExact("https://"+rest) || strings.Contains(rest, "*") {
+	rest := strings.TrimPrefix(host, "*.")
+	if scheme != "https" || !isExact("https://"+rest) { // what is exact has no other asterisk
 		return fmt.Errorf(`%q has a wildcard elsewhere than in place of the first label of an https origin: write one such as "https://*.example.com", or every origin in full`, origin)
 	}
 	name, _, _ := strings.Cut(rest, ":")
-	if suffix, _ := publicsuffix.PublicSuffix(name); suffix == name || isNumber(name[strings.LastIndexByte(name, '.')+1:]) {
+	if suffix, _ := publicsuffix.PublicSuffix(name); suffix == name { // also of an IP address
 		return fmt.Errorf("%q has a wildcard below %q, where others have domains: write every origin in full", origin, name)
 	}
-	t.wildcards = append(t.wildcards, wildcard{"https://", "." + rest})
+	t.wildcards = append(t.wildcards, "."+rest)
 	return nil
 }
 

@@ -12,12 +12,13 @@ func TestTrusted_Patterns(t *testing.T) {
 	for pattern, tt := range map[string]struct{ yes, no string }{
 		"https://*.shop.example": {
 			"https://berlin.shop.example https://a-b.shop.example",
-			"https://shop.example https://a.b.shop.example http://berlin.shop.example https://berlin.shop.example:8443 https://Berlin.shop.example https://.shop.example https://evil.example/.shop.example https://evil.example#.shop.example https://x@berlin.shop.example https://berlin.shop.example.evil.example https://evilshop.example https://*.shop.example https://berlin.shop.example/ null",
+			"https://shop.example https://a.b.shop.example http://berlin.shop.example https://berlin.shop.example:8443 https://Berlin.shop.example https://.shop.example https://evil.example/.shop.example https://evil.example#.shop.example https://x@berlin.shop.example https://berlin.shop.example.evil.example https://evilshop.example https://*.shop.example https://berlin.shop.example/ https://localhost null",
 		},
 		"https://*.shop.example:8443": {"https://berlin.shop.example:8443", "https://berlin.shop.example https://berlin.shop.example:443"},
 		"capacitor://localhost":       {"capacitor://localhost", "capacitor://localhost:1 capacitor://evil http://localhost tauri://localhost"},
 		"com.example.shop://callback": {"com.example.shop://callback", "com.example.shop:// com.example.shop://callback.evil com.example.shopx://callback"},
 		"http://localhost:*":          {"http://localhost http://localhost:5173 http://localhost:65535", "https://localhost:5173 http://localhost.evil.example:1 http://localhost:0 http://localhost:99999 http://localhost:80 http://localhost:x http://localhost: http://127.0.0.1:5173"},
+		"http://127.0.0.1:*":          {"http://127.0.0.1 http://127.0.0.1:5173", "http://127.0.0.2:5173 http://localhost:5173"},
 		"http://[::1]:*":              {"http://[::1]:5173", "http://[::2]:5173"},
 	} {
 		t.Run(pattern, func(t *testing.T) {
@@ -59,6 +60,7 @@ func TestTrusted_PatternsThatAreRefused(t *testing.T) {
 		"https://*.github.io":          `below "github.io"`,
 		"https://*.localhost":          `below "localhost"`,
 		"https://*.0.0.1":              "first label",
+		"https://*.10.0.0.1":           `below "10.0.0.1"`,
 		"https://app.example:*":        "loopback",
 		"http://localhost.example:*":   "loopback",
 		"javascript://x":               "is no origin",
@@ -119,6 +121,19 @@ func TestTrusted_Function(t *testing.T) {
 	}
 }
 
+// One pattern is enough for a server that takes its address from the request to refuse other hosts.
+func TestSiteBase_PatternsOfTrustedOrigins(t *testing.T) {
+	for pattern, host := range map[string]string{"https://*.shop.example": "https://berlin.shop.example", "http://localhost:*": "http://localhost:5173"} {
+		s := site(t, origin.Config{TrustHost: true, TrustedOrigins: []string{pattern}, Debug: true})
+		if got, err := s.Base(httptest.NewRequest("GET", host, nil)); err != nil || got.Origin != host {
+			t.Errorf("%s: got %v, %v", pattern, got, err)
+		}
+		if got, err := s.Base(httptest.NewRequest("GET", "https://evil.example", nil)); err == nil {
+			t.Errorf("%s: got %v, want an error", pattern, got)
+		}
+	}
+}
+
 // A callback URL of an application on the device is not that of a browser.
 func TestCallbackURL_Application(t *testing.T) {
 	s, err := origin.New(origin.Config{URL: "https://app.example", TrustedOrigins: []string{"com.example.shop://callback", "tauri://localhost", "com.example.empty://"}})
@@ -131,11 +146,14 @@ func TestCallbackURL_Application(t *testing.T) {
 		"com.example.shop://callback?code=1":   "com.example.shop://callback?code=1",
 		"com.example.shop://callback/in?x=1#y": "com.example.shop://callback/in?x=1#y",
 		"COM.example.shop://callback/in":       "com.example.shop://callback/in",
+		"com.example.shop://callback/../in/./": "com.example.shop://callback/in/",
+		"com.example.shop://callback//in":      "",
 		"tauri://localhost/in":                 "tauri://localhost/in",
 		"com.example.empty://?x":               "com.example.empty://?x",
 		"com.example.shop:/callback":           "",
 		"com.example.shop:callback":            "",
 		"com.example.shop:///callback":         "",
+		"com.example.empty:///in":              "",
 		"com.example.shop://other":             "",
 		"com.example.shop://callback@other/":   "",
 		"com.example.shop://callback:1/":       "",

@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -184,4 +185,25 @@ func TestBearer_StoredSessionIsRefreshed(t *testing.T) {
 	if got := a.AccessToken(); got != second || a.Refreshes() != 1 {
 		t.Errorf("the browser has %q, %d token requests", got, a.Refreshes())
 	}
+}
+
+// As in Auth.js, the token may be percent-encoded, after more than one space.
+func TestBearer_SpellingOfHeader(t *testing.T) {
+	apptest.EachStorage(t, func(t *testing.T, storage func(*apptest.Config)) {
+		a := apptest.New(t, storage)
+		a.SignIn()
+		token := a.Cookie(apptest.SessionCookie)
+		encoded := fmt.Sprintf("%%%02X", token[0]) + token[1:]
+		for header, valid := range map[string]bool{
+			"Bearer " + token: true, "bearer " + token: true, "Bearer   " + token + " ": true, "Bearer " + encoded: true,
+			"Bearer" + token: false, "Basic " + token: false, "Bearer %" + token: false, "Bearer x" + token: false,
+		} {
+			req, rec := apptest.NewRequest("GET", "/me", nil)
+			req.Header.Set("Authorization", header)
+			a.Router.ServeHTTP(rec, req)
+			if got := a.SessionIn(apptest.Recorded(rec)) != nil; got != valid {
+				t.Errorf("%.20q: the session is valid: %t", header, got)
+			}
+		}
+	})
 }

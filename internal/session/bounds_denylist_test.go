@@ -41,7 +41,7 @@ func (s *namedMarks) Mark(ctx context.Context, name string, ttl time.Duration) (
 		before()
 	}
 	if s.markErr != nil {
-		return 0, false, s.markErr
+		return 0, true, s.markErr // what is beside an error does not count
 	}
 	s.mu.Lock()
 	s.marked[name] = true

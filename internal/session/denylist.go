@@ -148,7 +148,7 @@ func (d denyList) check(ctx context.Context, s *Session, further ...string) erro
 		switch {
 		case i < groups && at > since(s.Claims), groups <= i && i < own && at != 0:
 			return ended(errRevoked)
-		case i < groups, i >= own:
+		default: // that of the session itself is 0
 			s.latest = max(s.latest, at)
 		}
 	}

@@ -2,8 +2,7 @@ package session
 
 import (
 	"context"
-	"net/url"
-	"slices"
+	"strings"
 
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
 )
@@ -84,7 +83,7 @@ func (m *Manager) endRejected(ctx context.Context, s *Session) {
 // clear clears the cookies of a credential whose session has ended. A value that was
 // not read stays, and so does the cookie that replaced this one a moment ago.
 func (m *Manager) clear(r Request, c Credential) {
-	if c.Bearer || c.Present == 0 || c.partial() || r.Response == nil {
+	if c.Present == 0 || c.partial() || r.Response == nil {
 		return
 	}
 	if _, ok := m.replaced.Get(c.Value); ok {
@@ -121,11 +120,8 @@ func (m *Manager) SignOut(r Request, current *Session) (ended *Session, err erro
 // that they may have been set in, before the configuration changed: for the domains
 // above the host, and for the host alone.
 func clearOtherScopes(r Request, present cookie.Present) {
-	u, err := url.Parse(r.Origin)
-	if err != nil || present == 0 {
-		return
-	}
-	for _, domain := range append(cookie.ParentDomains(u.Host), "") {
+	_, host, _ := strings.Cut(r.Origin, "://")
+	for _, domain := range append(cookie.ParentDomains(host), "") {
 		r.Cookies.Session.ClearScope(r.Response, present, domain)
 	}
 }
@@ -174,7 +170,7 @@ func (m *Manager) endPrevious(r Request, values []string, ref Reference, next *S
 			m.log.ErrorContext(ctx, "nuxtauth: the session before this sign-in could not be ended", "error", err)
 		}
 	}
-	if ref.Handle != "" && !slices.Contains(values, ref.Handle) {
+	if ref.Handle != "" {
 		values = append(values, ref.Handle)
 	}
 	for _, value := range values {

@@ -100,14 +100,12 @@ func (f *refresher) refresh(ctx context.Context, cs *CookieSet, s *Session) (ref
 // was read may be from a former primary, and the token one that another process has
 // used since.
 func (f *refresher) refreshLocked(ctx context.Context, cs *CookieSet, id, handle string) (refreshed, error) {
-	if f.locker != nil {
-		lease, err := f.locker.Lock(ctx, f.realm+":refresh:"+id, leaseTTL)
-		if err != nil {
-			return refreshed{}, err
-		}
-		defer lease.Release()
-		defer f.extend(ctx, lease)()
+	lease, err := f.locker.Lock(ctx, f.realm+":refresh:"+id, leaseTTL)
+	if err != nil {
+		return refreshed{}, err
 	}
+	defer lease.Release()
+	defer f.extend(ctx, lease)()
 	rejected := "" // a refresh token that the provider refused
 	for range maxRefreshes {
 		s, find := f.reader.Types.New(), ctx

@@ -51,7 +51,7 @@ type selection struct {
 // comes first, so that no cookie is adopted in between. It returns how many
 // sessions there were in the store, -1 when that is not known.
 func (m *Manager) revoke(ctx context.Context, sel selection) (int, error) {
-	if m.index == nil && (m.store != nil || m.denyList.marks == nil) {
+	if m.index == nil && m.denyList.marks == nil {
 		return 0, m.unsupported(sel.what, "Session.Store or Session.DenyList")
 	}
 	if m.denyList.marks != nil && sel.mark == nil {
@@ -100,13 +100,13 @@ func (m *Manager) RevokeSession(ctx context.Context, subject, id string) (bool, 
 		},
 		index: func(ctx context.Context, i store.Index) (int, error) {
 			found, err := i.DeleteSessionByID(ctx, m.realm, subject, id)
-			if found {
-				return 1, err
+			if err != nil || !found {
+				return 0, err
 			}
-			return 0, err
+			return 1, nil
 		},
 	})
-	return n != 0 && err == nil, err
+	return n != 0, err
 }
 
 // RevokeSessions ends all sessions of a user.

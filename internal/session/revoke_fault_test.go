@@ -24,6 +24,9 @@ func TestRevoke_Results(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%d sessions, %v", len(list), err)
 	}
+	if found, err := a.Auth.RevokeSession(t.Context(), "1", ""); found || err == nil {
+		t.Errorf("RevokeSession without an ID: %t, %v", found, err)
+	}
 	s.Fail(apptest.ErrDown)
 	if found, err := a.Auth.RevokeSession(t.Context(), "1", list[0].ID); found || err == nil {
 		t.Errorf("RevokeSession with a fault of the store: %t, %v", found, err)
