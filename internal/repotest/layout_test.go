@@ -29,6 +29,7 @@ func TestLayout_Imports(t *testing.T) {
 	mayImportGin := map[string]bool{".": true, "authtest": true, "store/ginstore": true, apptest: true}
 	packages := map[string][]string{ // the packages of this module that each may import
 		"provider":          nil,
+		"password":          nil,
 		"token":             {"internal/validity"},
 		"internal/clientip": nil,
 		"internal/cookie":   nil,
