@@ -372,11 +372,13 @@ func TestAdvisory_CVE_2024_51744_AnExpiredForgeryIsAForgery(t *testing.T) {
 	}
 }
 
-// x/oauth2/jws CVE-2025-22868, and the slow parser of net/mail: the packages are not used.
-// modproxy and mutate, which are in no program, run the go command.
+// x/oauth2/jws CVE-2025-22868, and others: the packages are not used. modproxy and mutate,
+// which are in no program, run the go command. The slow parser of net/mail gets addresses of
+// at most 254 octets, without the forms that are slow.
 func TestAdvisory_CVE_2025_22868_PackagesThatAreNotUsed(t *testing.T) {
 	banned := []string{"golang.org/x/oauth2/jws", "golang.org/x/oauth2/jwt", "golang.org/x/oauth2/google", "net/mail", "encoding/xml", "encoding/gob", "text/template", "os/exec", "unsafe", "math/rand", "crypto/md5", "crypto/des", "crypto/rc4"}
 	const root = "../.."
+	parsesAddresses := []string{"internal/address", "mail/smtp"}
 	files := 0
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -394,7 +396,9 @@ func TestAdvisory_CVE_2025_22868_PackagesThatAreNotUsed(t *testing.T) {
 		}
 		files++
 		for _, spec := range f.Imports {
-			if name, _ := strconv.Unquote(spec.Path.Value); slices.Contains(banned, name) {
+			name, _ := strconv.Unquote(spec.Path.Value)
+			dir, _ := filepath.Rel(root, filepath.Dir(file))
+			if slices.Contains(banned, name) && (name != "net/mail" || !slices.Contains(parsesAddresses, filepath.ToSlash(dir))) {
 				t.Errorf("%s imports %s", file, name)
 			}
 		}

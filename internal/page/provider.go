@@ -1,6 +1,10 @@
 package page
 
-import "unicode"
+import (
+	"unicode"
+
+	"github.com/nuxtauth/nuxtauth/internal/color"
+)
 
 // Provider is one way to sign in on the page. Type "email" is a form with an e-mail
 // address, "credentials" a form with Fields (left out if there are none); every other
@@ -173,7 +177,7 @@ func newEntry(p Provider, d SignIn) entry {
 	}
 	e.Letter = firstLetter(p.Name)
 	if p.Style.Brand != "" {
-		e.Ink = textOn(p.Style.Brand)
+		e.Ink = color.TextOn(p.Style.Brand)
 	}
 	e.Email.Value = d.Email
 	account, forgot := AccountField(p.Fields), d.ForgotPasswordURL
