@@ -118,5 +118,5 @@ func ExampleSessions() {
 	fmt.Println(err)
 	// Output:
 	// ada version 1
-	// store: no such session
+	// store: not found
 }

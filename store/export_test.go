@@ -51,3 +51,13 @@ func (m *Memory) Lists() (n int) {
 
 // Bytes returns what counts towards MemoryOptions.MaxBytes.
 func (m *Memory) Bytes() int64 { return m.sessions.bytes }
+
+// UserEntries returns the number of entries for users, addresses and accounts.
+func (m *Memory) UserEntries() [3]int {
+	return [3]int{len(m.accounts.byID), len(m.accounts.byEmail), len(m.accounts.byAccount)}
+}
+
+// LinkEntries returns the number of links, of addresses with links, and of expiries.
+func (m *Memory) LinkEntries() [3]int {
+	return [3]int{len(m.links.byKey), len(m.links.byEmail), len(m.links.expiring)}
+}

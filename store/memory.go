@@ -21,6 +21,10 @@ type MemoryOptions struct {
 	// MaxCounts is the largest number of counters, of about 140 bytes each; 0 means
 	// 1,000,000. A deny-list has one for each user with a session that has ended.
 	MaxCounts int
+	// MaxUsers is the largest number of users, who never expire; 0 means 100,000.
+	MaxUsers int
+	// MaxLinks is the largest number of links that were sent by e-mail; 0 means 100,000.
+	MaxLinks int
 	// Now is the clock of all that expires, except leases, and of the times of
 	// marks; nil means time.Now.
 	Now func() time.Time
@@ -44,6 +48,8 @@ type Memory struct {
 	marks    markTable
 	leases   leaseTable
 	counts   table
+	accounts accountTable
+	links    linkTable
 }
 
 var (
@@ -52,6 +58,8 @@ var (
 	_ Marks    = (*Memory)(nil)
 	_ Locker   = (*Memory)(nil)
 	_ Counter  = (*Memory)(nil)
+	_ Accounts = (*Memory)(nil)
+	_ Links    = (*Memory)(nil)
 )
 
 // NewMemory returns an empty store.
@@ -71,6 +79,10 @@ func NewMemory(opts MemoryOptions) *Memory {
 	m.marks.table = table{max: cmp.Or(max(opts.MaxMarks, 0), million), byName: make(map[Key]*entry)}
 	m.leases = leaseTable{byName: make(map[string]*lease)}
 	m.counts = table{max: cmp.Or(max(opts.MaxCounts, 0), million), byName: make(map[Key]*entry)}
+	m.accounts = accountTable{
+		max: cmp.Or(max(opts.MaxUsers, 0), million/10), byID: make(map[string]*user), byEmail: make(map[string]*user), byAccount: make(map[AccountKey]*user),
+	}
+	m.links = linkTable{max: cmp.Or(max(opts.MaxLinks, 0), million/10), byKey: make(map[LinkKey]*mailed), byEmail: make(map[string][]*mailed)}
 	return m
 }
 

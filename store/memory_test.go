@@ -45,6 +45,12 @@ func TestMemory_Contract(t *testing.T) {
 		storetest.RunCounter(t, func(*testing.T) store.Counter { return open() }, advance,
 			storetest.Dump(func() []byte { return m.DumpCounts() }))
 	})
+	t.Run("Accounts", func(t *testing.T) {
+		storetest.RunAccounts(t, func(*testing.T) store.Accounts { return open() }, advance)
+	})
+	t.Run("Links", func(t *testing.T) {
+		storetest.RunLinks(t, func(*testing.T) store.Links { return open() }, advance)
+	})
 }
 
 const realm = "next-auth"

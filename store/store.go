@@ -2,8 +2,8 @@
 // Those for databases are in packages below this one.
 //
 // A store is a value that implements [Sessions] and as many of the other
-// abilities as it can: [Index], [Marks], [Locker] and [Counter]. [As] finds an
-// ability of a store, also behind a decorator. Package storetest has a conformance
+// abilities as it can: [Index], [Marks], [Locker] and [Counter], and [Accounts] and
+// [Links] for users. [As] finds an ability of a store, also behind a decorator. Package storetest has a conformance
 // suite for each. The stores that need a server also have a method Check for
 // readiness probes.
 //
@@ -21,12 +21,12 @@ import (
 // The errors that callers tell apart. Any other error of a store is a fault: it
 // says neither that a session exists nor that it does not.
 var (
-	// ErrNotFound means that there is no such session: it never existed, it was
-	// ended, or it has expired.
-	ErrNotFound = errors.New("store: no such session")
-	// ErrConflict means that another caller has replaced the session since it was
-	// read. Read it again.
-	ErrConflict = errors.New("store: the session has changed")
+	// ErrNotFound means that there is no such session, user, account or link: it never
+	// existed, it was ended or removed, or it has expired.
+	ErrNotFound = errors.New("store: not found")
+	// ErrConflict means that another caller has changed it since it was read. Read it
+	// again.
+	ErrConflict = errors.New("store: it has changed")
 	// ErrUnsupported means that this kind of store never does this: it lacks an
 	// ability, or can't end a session that is kept in its cookie alone.
 	ErrUnsupported = errors.New("store: not supported by this store")

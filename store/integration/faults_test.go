@@ -23,7 +23,7 @@ type visitor struct {
 	name, handle string
 }
 
-func signIn(t *testing.T, s store.Sessions, name string) visitor {
+func signIn(t testing.TB, s store.Sessions, name string) visitor {
 	t.Helper()
 	handle, err := s.CreateSession(t.Context(), &store.Record{
 		Realm: realm, Subject: name, Claims: []byte(`{"sub":"` + name + `"}`), ExpiresAt: time.Now().Add(time.Hour),
@@ -49,14 +49,30 @@ func (u visitor) request(t *testing.T, s store.Sessions) error {
 	return err
 }
 
+// A serverProcess can be restarted.
+type serverProcess interface {
+	stop(signal os.Signal) error
+	start() error
+}
+
 // A restart of the database, orderly or by a crash, fails at most one request of each
 // user and ends no session.
-func TestPostgreSQL_RestartFailsOneRequest(t *testing.T) {
-	for name, signal := range map[string]os.Signal{"restart": syscall.SIGINT, "crash": syscall.SIGQUIT} {
+func TestSQL_RestartFailsOneRequest(t *testing.T) {
+	t.Run("PostgreSQL", func(t *testing.T) {
+		p := server(t)
+		restarts(t, p, source{"pgx", p.url(p.newDatabase(t), "")}, syscall.SIGINT, syscall.SIGQUIT)
+	})
+	t.Run("MariaDB", func(t *testing.T) {
+		m := mariaServer(t)
+		restarts(t, m, source{"mysql", m.source(m.newDatabase(t), "", mysqlSettings)}, syscall.SIGTERM, syscall.SIGKILL)
+	})
+}
+
+func restarts(t *testing.T, p serverProcess, src source, restart, crash os.Signal) {
+	for name, signal := range map[string]os.Signal{"restart": restart, "crash": crash} {
 		t.Run(name, func(t *testing.T) {
-			p := server(t)
 			noLeaks(t)
-			s := newStore(t, connect(t, "pgx", p.url(p.newDatabase(t), "")), sqlstore.Options{})
+			s := newStore(t, src.connect(t), sqlstore.Options{})
 
 			const readers, reads = 8, 20
 			back := make(chan struct{}) // closed when the server is up again
@@ -244,11 +260,23 @@ func TestPostgreSQL_TimeoutMixesNoAnswers(t *testing.T) {
 // A server receives statements and does not answer, as behind a broken network: calls end
 // with the store's timeout, no session ends, and late answers are not those of other
 // calls.
-func TestPostgreSQL_SilentServer(t *testing.T) {
-	p := server(t)
-	noLeaks(t)
-	proxy := newProxy(t, "tcp", "127.0.0.1:"+p.port)
-	db := connect(t, "pgx", p.url(p.newDatabase(t), proxy.addr()))
+func TestSQL_SilentServer(t *testing.T) {
+	t.Run("PostgreSQL", func(t *testing.T) {
+		p := server(t)
+		noLeaks(t)
+		proxy := newProxy(t, "tcp", "127.0.0.1:"+p.port)
+		silent(t, proxy, source{"pgx", p.url(p.newDatabase(t), proxy.addr())})
+	})
+	t.Run("MariaDB", func(t *testing.T) {
+		m := mariaServer(t)
+		noLeaks(t)
+		proxy := newProxy(t, "tcp", "127.0.0.1:"+m.port)
+		silent(t, proxy, source{"mysql", m.source(m.newDatabase(t), proxy.addr(), mysqlSettings)})
+	})
+}
+
+func silent(t *testing.T, proxy *proxy, src source) {
+	db := src.connect(t)
 	s := newStore(t, db, sqlstore.Options{})
 	shortStore := newStore(t, db, sqlstore.Options{Timeout: 200 * time.Millisecond})
 	users := make([]visitor, 8)
@@ -272,4 +300,60 @@ func TestPostgreSQL_SilentServer(t *testing.T) {
 			t.Errorf("%s: %v", u.name, err)
 		}
 	}
+}
+
+// Connections to MariaDB are closed within their statements, which run again.
+func TestMariaDB_KilledConnections(t *testing.T) {
+	m := mariaServer(t)
+	noLeaks(t)
+	src := source{"mysql", m.source(m.newDatabase(t), "", mysqlSettings)}
+	s := newStore(t, src.connect(t), sqlstore.Options{})
+	other := src.connect(t)
+	locked, err := other.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer locked.Close()
+	visitors := []visitor{signIn(t, s, "ada"), signIn(t, s, "bob")}
+	if _, err := locked.ExecContext(t.Context(), "LOCK TABLES nuxtauth_sessions WRITE"); err != nil {
+		t.Fatal(err)
+	}
+	var requests sync.WaitGroup
+	for _, u := range visitors {
+		requests.Go(func() {
+			if err := u.request(t, s); err != nil {
+				t.Errorf("%s: %v", u.name, err)
+			}
+		})
+	}
+	var ids []int64
+	for end := time.Now().Add(longTimeout); len(ids) < len(visitors) && time.Now().Before(end); {
+		ids = nil
+		rows, err := other.QueryContext(t.Context(), "SELECT id FROM information_schema.processlist WHERE db = database() AND state LIKE 'Waiting for table%'")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			var id int64
+			if err := rows.Scan(&id); err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, id)
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(ids) != len(visitors) {
+		t.Errorf("%d statements wait, want %d", len(ids), len(visitors))
+	}
+	for _, id := range ids {
+		if _, err := other.ExecContext(t.Context(), "KILL "+strconv.FormatInt(id, 10)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := locked.ExecContext(t.Context(), "UNLOCK TABLES"); err != nil {
+		t.Fatal(err)
+	}
+	requests.Wait()
 }

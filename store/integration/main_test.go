@@ -1,13 +1,13 @@
 // Package integration_test runs the stores of sessions against real databases.
 // It is a module of its own, so that the library requires no driver.
 //
-// SQLite is always tested. The tests start PostgreSQL, PgBouncer and Redis (Debian: apt-get
-// install postgresql pgbouncer redis-server), each in a temporary folder, on a free port of
+// SQLite is always tested. The tests start PostgreSQL, PgBouncer, MariaDB and Redis (Debian:
+// apt-get install postgresql pgbouncer mariadb-server redis-server), each in a temporary folder, on a free port of
 // the loopback interface or a socket: one Redis, a Redis Cluster of three primaries and
 // three replicas, and a primary and a replica with three Sentinels, all with the program
 // redis-server. The programs of PostgreSQL and PgBouncer are looked up in PATH, then in
 // Debian's folders, such as /usr/lib/postgresql/15/bin; as root they run as the user
-// postgres. The tests of a server that is not installed are skipped; with
+// postgres, and MariaDB as mysql. The tests of a server that is not installed are skipped; with
 // NUXTAUTH_REQUIRE_SERVERS=1 they fail.
 package integration_test
 
@@ -35,9 +35,11 @@ func TestMain(m *testing.M) {
 	}
 	redis.SetLogger(quiet{})
 	code := m.Run()
-	if err := sharedPostgres.close(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
+	for _, closeServer := range []func() error{sharedPostgres.close, sharedMariaDB.close} {
+		if err := closeServer(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
 	}
 	missing.Range(func(what, _ any) bool {
 		fmt.Fprintf(os.Stderr, "NOT TESTED: %v is not installed. Set NUXTAUTH_REQUIRE_SERVERS=1 to make that a failure.\n", what)
@@ -50,6 +52,7 @@ func TestMain(m *testing.M) {
 type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}
+func (quiet) Print(...any)                           {}
 
 // noServer skips a test that needs a server, or fails it if servers are required.
 func noServer(t testing.TB, what string) {

@@ -87,6 +87,13 @@ func TestOutage_EndsNoSession(t *testing.T) {
 			outage{"restarted", func() error { return p.stop(syscall.SIGINT) }, p.start},
 			outage{"crashed", func() error { return p.stop(syscall.SIGQUIT) }, p.start})
 	})
+	t.Run("MariaDB", func(t *testing.T) {
+		m := mariaServer(t)
+		noLeaks(t)
+		outages(t, setup{Driver: "mysql", Name: m.source(m.newDatabase(t), "", mysqlSettings)},
+			outage{"restarted", func() error { return m.stop(syscall.SIGTERM) }, m.start},
+			outage{"crashed", func() error { return m.stop(syscall.SIGKILL) }, m.start})
+	})
 }
 
 func outages(t *testing.T, p setup, all ...outage) {

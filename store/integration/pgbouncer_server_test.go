@@ -54,7 +54,7 @@ default_pool_size = 8
 	}
 	cmd := exec.Command(program, config)
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := asPostgres(cmd, dir); err != nil {
+	if err := asUser(cmd, "postgres", dir); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
@@ -70,7 +70,7 @@ default_pool_size = 8
 		}
 	})
 	addr = "127.0.0.1:" + port
-	if err := answers(p.url("postgres", addr)); err != nil {
+	if err := answers("pgx", p.url("postgres", addr)); err != nil {
 		text, _ := os.ReadFile(log.Name())
 		t.Fatalf("PgBouncer does not start: %v\n%s", err, text)
 	}
@@ -83,8 +83,8 @@ func isFile(name string) bool {
 }
 
 // answers waits until a database accepts connections.
-func answers(url string) error {
-	db, err := sql.Open("pgx", url)
+func answers(driver, url string) error {
+	db, err := sql.Open(driver, url)
 	if err != nil {
 		return err
 	}

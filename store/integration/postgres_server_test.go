@@ -64,7 +64,7 @@ func (p *postgres) create() error {
 	}
 	initdb := exec.Command(filepath.Join(p.bin, "initdb"), "-D", filepath.Join(p.dir, "data"),
 		"-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
-	if err := asPostgres(initdb, p.dir); err != nil {
+	if err := asUser(initdb, "postgres", p.dir); err != nil {
 		return err
 	}
 	if out, err := initdb.CombinedOutput(); err != nil {
@@ -101,7 +101,7 @@ func (p *postgres) start() error {
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off",
 		"-c", "max_connections=60", "-c", "shared_buffers=32MB")
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	if err := asPostgres(p.cmd, p.dir); err != nil {
+	if err := asUser(p.cmd, "postgres", p.dir); err != nil {
 		return err
 	}
 	if err := p.cmd.Start(); err != nil {
@@ -112,7 +112,7 @@ func (p *postgres) start() error {
 
 // ready waits until the server accepts connections.
 func (p *postgres) ready() error {
-	if err := answers(p.url("postgres", "")); err != nil {
+	if err := answers("pgx", p.url("postgres", "")); err != nil {
 		log, _ := os.ReadFile(p.log.Name())
 		return fmt.Errorf("PostgreSQL does not start: %w\n%s", err, log)
 	}

@@ -13,15 +13,15 @@ func endWithTests(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
 }
 
-// asPostgres makes a command run as the user postgres if the tests run as root, with whose
-// rights the server refuses to start, and end with the tests.
-func asPostgres(cmd *exec.Cmd, dir string) error {
+// asUser makes a command run as a user of the system if the tests run as root, with whose
+// rights PostgreSQL and MariaDB refuse to start, and end with the tests.
+func asUser(cmd *exec.Cmd, name, dir string) error {
 	cmd.Dir = dir
 	endWithTests(cmd)
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	u, err := user.Lookup("postgres")
+	u, err := user.Lookup(name)
 	if err != nil {
 		return err
 	}

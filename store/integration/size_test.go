@@ -27,6 +27,13 @@ func BenchmarkBytesPerSession(b *testing.B) {
 			fillAndMeasure(b, source{"pgx", p.url(p.newDatabase(b), "")}, `SELECT pg_total_relation_size('nuxtauth_sessions')`)
 		}
 	})
+	b.Run("MariaDB", func(b *testing.B) {
+		m := mariaServer(b)
+		for b.Loop() {
+			fillAndMeasure(b, source{"mysql", m.source(m.newDatabase(b), "", mysqlSettings)},
+				`SELECT file_size FROM information_schema.innodb_sys_tablespaces WHERE name = concat(database(), '/nuxtauth_sessions')`)
+		}
+	})
 }
 
 // fillAndMeasure creates sessions in an empty database and reports its size, which a query

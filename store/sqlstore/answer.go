@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
-	"strings"
 
 	"github.com/nuxtauth/nuxtauth/store"
 )
@@ -22,7 +21,8 @@ import (
 //     where no row is an answer of its own, such as "no such session".
 //   - The statement fails, and so changes nothing, if the ID is that of another statement.
 //
-// SQLite runs in the process, and needs none of this.
+// SQLite runs in the process, and poolers for MySQL keep a statement and its arguments
+// together: they need none of this.
 
 // errMixedUp means that a statement got the arguments or the answer of another. A retry
 // may succeed.
@@ -47,16 +47,16 @@ type scanner interface {
 	Scan(dest ...any) error
 }
 
-// A querier is a database or one of its connections.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
 // queryOnce runs a statement that returns rows, and returns the results of scan for all of
 // them.
-func queryOnce[T any](ctx context.Context, s *Store, db querier, scan func(scanner) (T, error), statement string, args ...any) (all []T, err error) {
-	query, id := forSQLite(statement), ""
-	if s.dialect != SQLite {
+func queryOnce[T any](ctx context.Context, d Dialect, db handle, scan func(scanner) (T, error), statement string, args ...any) (all []T, err error) {
+	var query, id string
+	switch d {
+	case SQLite:
+		query = forSQLite(statement)
+	case MySQL:
+		query, args = forMySQL(statement, args)
+	case PostgreSQL:
 		query, id = asCall(statement, len(args))
 		args = append(slices.Clip(args), id)
 	}
@@ -137,14 +137,4 @@ func mixedUp(err error) error {
 		return fmt.Errorf("%w: %w", errMixedUp, err)
 	}
 	return err
-}
-
-// forUpdate locks the rows that a query selects and skips those that other
-// transactions have locked. SQLite has one writer at a time and does without.
-const forUpdate = " FOR UPDATE SKIP LOCKED"
-
-// forSQLite turns a statement for PostgreSQL into one for SQLite.
-func forSQLite(statement string) string {
-	// $1 is a name in SQLite, which not every driver binds to the first argument.
-	return strings.ReplaceAll(strings.ReplaceAll(statement, "$", "?"), forUpdate, "")
 }

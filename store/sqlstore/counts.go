@@ -41,7 +41,8 @@ func (s *Store) Count(ctx context.Context, name string, n int, window time.Durat
 
 func (s *Store) add(ctx context.Context, key []byte, n int, window time.Duration) (int, error) {
 	now := s.millis()
-	counts, err := queryAll(ctx, s, scan[int], `
+	// In MySQL, which assigns from left to right, a counter that is back at 0 has expired.
+	value, err := change(ctx, s, `
 		INSERT INTO nuxtauth_counts AS c (key, value, last, expires_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (key) DO UPDATE SET
 			value = CASE
@@ -52,25 +53,38 @@ func (s *Store) add(ctx context.Context, key []byte, n int, window time.Duration
 			END,
 			last = excluded.last,
 			expires_at = CASE WHEN c.value = 0 OR c.expires_at <= $5 THEN excluded.expires_at ELSE c.expires_at END
-		RETURNING value`,
+		RETURNING value`, `
+		INSERT INTO nuxtauth_counts (key, value, last, expires_at) VALUES ($1, LAST_INSERT_ID($2), $3, $4)
+		ON DUPLICATE KEY UPDATE
+			value = LAST_INSERT_ID(CASE
+				WHEN expires_at <= $5 THEN $2
+				WHEN last = $3 THEN value
+				WHEN value + $2 > $6 THEN $6
+				ELSE value + $2
+			END),
+			last = $3,
+			expires_at = CASE WHEN expires_at <= $5 THEN $4 ELSE expires_at END`,
 		key, n, store.NewID(), now+window.Milliseconds(), now, store.MaxCount)
-	if err != nil {
-		return 0, err
+	if err == nil && value == 0 {
+		err = errors.New("the database did not answer with the counter")
 	}
-	if len(counts) != 1 {
-		return 0, errors.New("the database did not answer with the counter")
-	}
-	return counts[0], nil
+	return int(value), err
 }
 
 func (s *Store) subtract(ctx context.Context, key []byte, n int) (int, error) {
-	return first(queryAll(ctx, s, scan[int], `
+	value, err := change(ctx, s, `
 		UPDATE nuxtauth_counts SET
 			value = CASE WHEN last = $2 THEN value WHEN value > $3 THEN value - $3 ELSE 0 END,
 			last = $2
 		WHERE key = $1 AND expires_at > $4
-		RETURNING value`,
-		key, store.NewID(), n, s.millis()))
+		RETURNING value`, `
+		UPDATE nuxtauth_counts SET
+			expires_at = CASE WHEN last = $2 OR value > $3 THEN expires_at ELSE 0 END,
+			value = LAST_INSERT_ID(CASE WHEN last = $2 THEN value WHEN value > $3 THEN value - $3 ELSE 0 END),
+			last = $2
+		WHERE key = $1 AND expires_at > $4`,
+		key, store.NewID(), n, s.millis())
+	return int(value), err
 }
 
 func (s *Store) count(ctx context.Context, key []byte) (int, error) {
@@ -79,9 +93,9 @@ func (s *Store) count(ctx context.Context, key []byte) (int, error) {
 }
 
 // first returns the value of the only row, 0 if there is none.
-func first[T int | int64](values []T, err error) (T, error) {
+func first[T any](values []T, err error) (none T, _ error) {
 	if err != nil || len(values) == 0 {
-		return 0, err
+		return none, err
 	}
 	return values[0], nil
 }

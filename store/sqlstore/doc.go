@@ -1,9 +1,9 @@
-// Package sqlstore keeps sessions in PostgreSQL or SQLite, through database/sql and a
-// driver of the application.
+// Package sqlstore keeps sessions and users in PostgreSQL, MySQL, MariaDB or SQLite,
+// through database/sql and a driver of the application.
 //
 // [New] creates the tables, also when several replicas start at once. A [Store] has all
-// abilities: [store.Sessions], [store.Index], [store.Marks], [store.Locker] and
-// [store.Counter].
+// abilities: [store.Sessions], [store.Index], [store.Marks], [store.Locker],
+// [store.Counter], [store.Accounts] and [store.Links].
 //
 // # PostgreSQL
 //
@@ -24,8 +24,9 @@
 // # PgBouncer
 //
 // A pooler in session mode needs no settings. In transaction mode (or statement mode, in
-// which New can't migrate) each transaction may get another connection to PostgreSQL, and
-// the driver must send a statement and its arguments in one message. Add to the URL:
+// which New can't migrate, and methods of store.Accounts that write are errors) each
+// transaction may get another connection to PostgreSQL, and the driver must send a
+// statement and its arguments in one message. Add to the URL:
 //
 //	default_query_exec_mode=exec   pgx; simple_protocol and cache_describe are safe too
 //	binary_parameters=yes          lib/pq
@@ -45,16 +46,49 @@
 // # Roles and sizes
 //
 // The application's role needs SELECT on nuxtauth_schema, and SELECT, INSERT, UPDATE and
-// DELETE on nuxtauth_sessions, nuxtauth_marks, nuxtauth_locks and nuxtauth_counts, if
-// another role runs New, or the files of [Migrations], first. A reader of these tables
+// DELETE on nuxtauth_sessions, nuxtauth_marks, nuxtauth_locks, nuxtauth_counts,
+// nuxtauth_users, nuxtauth_accounts and nuxtauth_links, if another role runs New, or the
+// files of [Migrations], first. A reader of these tables
 // can't sign in with their content, but the claims are readable, and so is an access
 // token among them.
 //
 // A session with 250 bytes of claims takes about 1,050 bytes with its share of the
-// indexes. The two of the user and of the session at a provider are 100 and 130 of these,
-// and have no entry for a session without such a name. The realm, the subject, the provider and a name
-// there must be no longer than about 2,600 bytes together to fit their index: creating a
-// session with longer ones is an error.
+// indexes. The two of the user and of the session at a provider are 100 and 130 of
+// these, and have no entry for a session without such a name. The realm, the subject,
+// the provider and a name there must be no longer than about 2,600 bytes together to fit
+// their index: creating a session with longer ones is an error.
+//
+// # MySQL and MariaDB
+//
+// MySQL 8.0 or MariaDB 10.6, or later, and go-sql-driver/mysql:
+//
+//	import _ "github.com/go-sql-driver/mysql"
+//
+//	db, err := sql.Open("mysql", "app:"+password+"@tcp(127.0.0.1:3306)/app?interpolateParams=true")
+//
+// Without interpolateParams a statement is two round trips. All other settings may be those
+// of the application, such as parseTime, loc and clientFoundRows; New refuses those with
+// which something would be lost: sql_mode must be strict, autocommit on and the character
+// set utf8mb4, as they are by default. Times are numbers in the tables, and do not depend
+// on time zones. The tests run with MariaDB 10.11; the statements are those that MySQL has
+// too.
+//
+// The application's role needs the same rights as below. Strings are compared byte by
+// byte. The realm and the provider of a session have at most 255 bytes, the subject, the
+// user and the session at the provider 1,024; longer ones are an error. A session takes
+// about 2,700 bytes.
+//
+// A server goes on with a statement whose call has given up: a write that waited for a
+// lock may be done later, within innodb_lock_wait_timeout. In a cluster such as Galera, all
+// replicas of the application must write to one node: a lease is one of that node until it
+// is replicated.
+//
+// # Applications with GORM or sqlx
+//
+// The store needs the *sql.DB, and shares its connections with the application:
+//
+//	db, err := gormDB.DB() // of a *gorm.DB
+//	db := sqlxDB.DB        // of a *sqlx.DB
 //
 // # SQLite
 //
@@ -71,16 +105,36 @@
 // database in memory, which therefore needs db.SetMaxOpenConns(1), and neither
 // SetConnMaxLifetime nor SetConnMaxIdleTime. A session takes about 870 bytes.
 //
+// # Users
+//
+// The IDs of users are texts of 26 letters and digits, unless the application sets
+// others. Tables of the application may refer to nuxtauth_users (id), with ON DELETE
+// CASCADE or DeleteUser fails; columns of its own belong there, or into
+// [store.User.Extra], and not into the tables of this package. An application that has a
+// table of users writes it in the same transactions with Options.Users. SQLite enforces
+// such references only if the application has switched that on, with the pragma
+// foreign_keys.
+//
+// A method of [store.Accounts] that writes is one transaction at READ COMMITTED in
+// PostgreSQL, at the isolation of the connection in MySQL, and BEGIN IMMEDIATE in SQLite.
+// The functions that are passed to UpdateUser and UnlinkAccount run in it, and must not
+// call the store. Unique keys decide between calls at once: of first sign-ins at the same
+// time one creates the user.
+//
 // # Faults
 //
 // When a connection breaks, the server restarts, or the answer is that of another
-// statement, a statement is retried on another connection for about a second. Every statement but that of Count has the same effect if
-// it is run twice; a Mark has the time of the second run. A call to a server that does not answer ends after
-// Options.Timeout, or with the context. Its error is none of package store's, and calls
-// succeed again as soon as the database answers.
+// statement, a statement is retried on another connection for about a second, and so is
+// the transaction of a method of [store.Accounts]. All but Count have the same effect if
+// they run twice; a Mark has the time of the second run. After a transaction whose
+// COMMIT was not answered, the next attempt finds what it has written, and returns the
+// same. A call to a server that does not answer ends after Options.Timeout, or with the
+// context. Its error is none of package store's, and calls succeed again as soon as the
+// database answers.
 //
 // An error of a call that writes does not say that nothing was written. After a broken
-// connection three results may be inexact: ReplaceSession reports [store.ErrConflict]
+// connection four results may be inexact: DeleteUser succeeds also if another call has
+// deleted the user, ReplaceSession reports [store.ErrConflict]
 // although the first write was its own, the methods that end sessions do not count those
 // that the first attempt ended, and Count counts twice if another Count of the same name
 // came between its attempts.
@@ -95,9 +149,9 @@
 // are deleted five minutes later at the earliest, so that no replica deletes what is
 // alive for another.
 //
-// The times of marks are those of the server in PostgreSQL, whatever the clocks of the
-// replicas say, and those of Options.Now in SQLite, whose processes share a machine. If
-// that clock is set back by d, the marks of one name stay in order, and those of two
-// names may be out of order for d. So may they be after a failover to a server whose
-// clock is behind.
+// The times of marks are those of the server in PostgreSQL and MySQL, whatever the
+// clocks of the replicas say, and those of Options.Now in SQLite, whose processes share
+// a machine. If that clock is set back by d, the marks of one name stay in order, and
+// those of two names may be out of order for d. So may they be after a failover to a
+// server whose clock is behind.
 package sqlstore

@@ -3,12 +3,15 @@ package sqlstore_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log"
 	"os"
+	"strconv"
 	"time"
 
+	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/store/sqlstore"
 )
 
@@ -59,6 +62,48 @@ func ExampleNew_skipMigrations() {
 	_ = sessions // for Config.Session.Store
 }
 
+// An application with a table of customers, whose IDs are numbers of the database
+// (PostgreSQL).
+func ExampleUsers() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	users := sqlstore.Users{
+		Create: func(ctx context.Context, tx sqlstore.Tx, u *store.User) error {
+			var id int64
+			err := tx.QueryRowContext(ctx,
+				"INSERT INTO customers (email) VALUES (nullif($1, '')) ON CONFLICT (email) DO NOTHING RETURNING id", u.Email).Scan(&id)
+			if errors.Is(err, sql.ErrNoRows) {
+				return store.ErrEmailTaken
+			}
+			u.ID = strconv.FormatInt(id, 10)
+			return err
+		},
+		Find: func(ctx context.Context, tx sqlstore.Tx, email string) (*store.User, error) {
+			var id int64
+			err := tx.QueryRowContext(ctx, "SELECT id FROM customers WHERE email = $1", email).Scan(&id)
+			if errors.Is(err, sql.ErrNoRows) {
+				return nil, store.ErrNotFound
+			}
+			return &store.User{ID: strconv.FormatInt(id, 10)}, err
+		},
+		Delete: func(ctx context.Context, tx sqlstore.Tx, id string) error {
+			_, err := tx.ExecContext(ctx, "DELETE FROM customers WHERE id = CAST($1 AS bigint)", id)
+			return err
+		},
+	}
+	accounts, err := sqlstore.New(ctx, db, sqlstore.Options{Users: users})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = accounts // a store.Accounts
+}
+
 // A migration tool gets the files from here.
 func ExampleMigrations() {
 	names, err := fs.Glob(sqlstore.Migrations(), "*/*.sql")
@@ -69,8 +114,13 @@ func ExampleMigrations() {
 		fmt.Println(name)
 	}
 	// Output:
+	// mysql/0001_sessions.sql
+	// mysql/0002_counts.sql
+	// mysql/0003_accounts.sql
 	// postgres/0001_sessions.sql
 	// postgres/0002_counts.sql
+	// postgres/0003_accounts.sql
 	// sqlite/0001_sessions.sql
 	// sqlite/0002_counts.sql
+	// sqlite/0003_accounts.sql
 }

@@ -41,11 +41,31 @@ func postgres(answer script) script {
 		case strings.Contains(query, "pg_class"):
 			return row(int64(1)), nil
 		case strings.Contains(query, "max(version)"):
-			return row(int64(2)), nil
+			return row(int64(newestVersion)), nil
 		}
 		return answer(query, args)
 	}
 }
+
+// mysql is the same for a MySQL.
+func mysql(answer script) script {
+	return func(query string, args []driver.NamedValue) ([][]driver.Value, error) {
+		switch {
+		case query == "SELECT version()":
+			return row("8.4.3"), nil
+		case strings.Contains(query, "version()"):
+			return row("8.4.3", "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES", int64(1), "utf8mb4", "utf8mb4"), nil
+		case strings.Contains(query, "information_schema"):
+			return row(int64(1)), nil
+		case strings.Contains(query, "max(version)"):
+			return row(int64(newestVersion)), nil
+		}
+		return answer(query, args)
+	}
+}
+
+// newestVersion is that of the newest migration.
+const newestVersion = 3
 
 func row(values ...driver.Value) [][]driver.Value { return [][]driver.Value{values} }
 
@@ -114,8 +134,18 @@ func (c connection) QueryContext(_ context.Context, query string, args []driver.
 
 func (c connection) ExecContext(_ context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	all, err := c.run(query, args)
-	return driver.RowsAffected(len(all)), err
+	if err != nil || len(all) == 0 {
+		return changed{0, 0}, err
+	}
+	id, _ := all[0][0].(int64)
+	return changed{int64(len(all)), id}, nil
 }
+
+// changed is the result of a statement of MySQL: the number of rows, and LAST_INSERT_ID.
+type changed struct{ rows, id int64 }
+
+func (c changed) RowsAffected() (int64, error) { return c.rows, nil }
+func (c changed) LastInsertId() (int64, error) { return c.id, nil }
 
 type result struct {
 	columns []string

@@ -70,22 +70,39 @@ func (s *Store) deleteSessions(ctx context.Context, where string, args ...string
 	if !storable(args...) {
 		return 0, nil
 	}
-	values := make([]any, len(args))
-	for i, arg := range args {
-		values[i] = arg
-	}
 	// Expired ones too: they may be alive for a replica whose clock is behind.
-	expiries, err := queryAll(ctx, s, scan[int64], `DELETE FROM nuxtauth_sessions WHERE `+where+` RETURNING expires_at`, values...)
+	now := s.millis()
+	statement := `DELETE FROM nuxtauth_sessions WHERE ` + where
+	if s.dialect == MySQL { // has no RETURNING
+		n := len(args) + 1
+		living, err = exec(ctx, s, fmt.Sprintf(`%s AND expires_at > $%d`, statement, n), append(values(args), now)...)
+		if err == nil {
+			_, err = exec(ctx, s, fmt.Sprintf(`%s AND expires_at <= $%d`, statement, n), append(values(args), now)...)
+		}
+		if err != nil {
+			return 0, failed("end sessions", err)
+		}
+		return living, nil
+	}
+	expiries, err := queryAll(ctx, s, scan[int64], statement+` RETURNING expires_at`, values(args)...)
 	if err != nil {
 		return 0, failed("end sessions", err)
 	}
-	now := s.millis()
 	for _, at := range expiries {
 		if at > now {
 			living++
 		}
 	}
 	return living, nil
+}
+
+// values returns strings as the arguments of a statement.
+func values(args []string) []any {
+	all := make([]any, 0, len(args)+1)
+	for _, arg := range args {
+		all = append(all, arg)
+	}
+	return all
 }
 
 // checkArgs refuses an ended context and an empty argument.

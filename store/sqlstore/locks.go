@@ -59,16 +59,22 @@ func (l *lease) take(ctx context.Context, ttl time.Duration) (bool, error) {
 	if err != nil || len(taken) > 0 {
 		return false, err
 	}
-	n, err := l.store.exec(ctx, `
+	// The owner is the same after a lost answer. MySQL assigns from left to right.
+	n, err := change(ctx, l.store, `
 		INSERT INTO nuxtauth_locks AS l (key, owner, expires_at) VALUES ($1, $2, $3)
 		ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at
-		WHERE l.expires_at <= $4 OR l.owner = excluded.owner`, // the latter after a lost answer
+		WHERE l.expires_at <= $4 OR l.owner = excluded.owner
+		RETURNING 1`, `
+		INSERT INTO nuxtauth_locks (key, owner, expires_at) VALUES ($1, $2, $3 * LAST_INSERT_ID(1))
+		ON DUPLICATE KEY UPDATE
+			owner = CASE WHEN expires_at <= $4 THEN $2 ELSE owner END,
+			expires_at = CASE WHEN LAST_INSERT_ID(owner = $2) THEN $3 ELSE expires_at END`,
 		l.key, l.owner, now+ttl.Milliseconds(), now)
 	if err != nil {
 		l.Release() // it may be taken all the same
 		return false, err
 	}
-	return n == 1, nil
+	return n != 0, nil
 }
 
 // Extend implements [store.Lease].
@@ -83,12 +89,14 @@ func (l *lease) Extend(ctx context.Context, ttl time.Duration) error {
 		return store.ErrLeaseLost
 	}
 	now := l.store.millis()
-	n, err := l.store.exec(ctx, `UPDATE nuxtauth_locks SET expires_at = $1 WHERE key = $2 AND owner = $3 AND expires_at > $4`,
+	n, err := change(ctx, l.store,
+		`UPDATE nuxtauth_locks SET expires_at = $1 WHERE key = $2 AND owner = $3 AND expires_at > $4 RETURNING 1`,
+		`UPDATE nuxtauth_locks SET expires_at = $1 * LAST_INSERT_ID(1) WHERE key = $2 AND owner = $3 AND expires_at > $4`,
 		now+ttl.Milliseconds(), l.key, l.owner, now)
 	if err != nil {
 		return failed("extend a lease", err)
 	}
-	if n != 1 {
+	if n == 0 {
 		return store.ErrLeaseLost
 	}
 	return nil
@@ -102,7 +110,7 @@ func (l *lease) Release() {
 	}
 	ctx, cancel := cleanup(l.ctx)
 	defer cancel()
-	_, _ = l.store.exec(ctx, `DELETE FROM nuxtauth_locks WHERE key = $1 AND owner = $2`, l.key, l.owner)
+	_, _ = exec(ctx, l.store, `DELETE FROM nuxtauth_locks WHERE key = $1 AND owner = $2`, l.key, l.owner)
 }
 
 func checkTTL(ttl time.Duration) error {

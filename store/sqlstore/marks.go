@@ -15,8 +15,11 @@ import (
 // double before PostgreSQL 14, which is precise to a quarter of a microsecond.
 const serverClock = `CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)`
 
-// Mark implements [store.Marks]. PostgreSQL takes the time from the server, SQLite from
-// Options.Now. If that clock is set back, marks of other names may have larger times
+// serverClockMySQL is the same, whatever the time zone of the session.
+const serverClockMySQL = `TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))`
+
+// Mark implements [store.Marks]. SQLite takes the time from Options.Now, and the other
+// databases from the server. If that clock is set back, marks of other names may have larger times
 // until it has caught up; the order of the marks of one name holds as long as the row
 // of the last one exists. Names are stored as their SHA-256.
 func (s *Store) Mark(ctx context.Context, name string, ttl time.Duration) (at int64, first bool, err error) {
@@ -31,6 +34,13 @@ func (s *Store) Mark(ctx context.Context, name string, ttl time.Duration) (at in
 	clock := serverClock
 	if s.dialect == SQLite {
 		clock, args = `$5`, append(args, s.now().UnixMicro())
+	}
+	if s.dialect == MySQL {
+		if at, first, err = s.markMySQL(ctx, args); err != nil {
+			return 0, false, failed("mark", err)
+		}
+		s.sweep(ctx)
+		return at, first, nil
 	}
 	type mark struct {
 		at    int64
@@ -51,6 +61,21 @@ func (s *Store) Mark(ctx context.Context, name string, ttl time.Duration) (at in
 	}
 	s.sweep(ctx)
 	return marks[0].at, marks[0].first == call, nil
+}
+
+// markMySQL returns the time and whether the mark is the first in one number.
+func (s *Store) markMySQL(ctx context.Context, args []any) (at int64, first bool, err error) {
+	n, err := change(ctx, s, "", `
+		INSERT INTO nuxtauth_marks (key, marked_at, first, expires_at)
+		VALUES ($1, LAST_INSERT_ID(`+serverClockMySQL+` * 2 + 1) DIV 2, $2, $3)
+		ON DUPLICATE KEY UPDATE
+			marked_at = LAST_INSERT_ID(GREATEST(marked_at + 1, `+serverClockMySQL+`) * 2 + (expires_at <= $4 OR first = $2)) DIV 2,
+			first = CASE WHEN expires_at > $4 THEN first ELSE $2 END,
+			expires_at = CASE WHEN expires_at > $4 AND expires_at > $3 THEN expires_at ELSE $3 END`, args...)
+	if err == nil && n == 0 {
+		err = errors.New("the database did not answer with the mark")
+	}
+	return n / 2, n%2 == 1, err
 }
 
 // Marked implements [store.Marks].

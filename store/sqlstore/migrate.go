@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -22,7 +21,8 @@ const advisoryLock = 0x6e75787461757468
 // Migrations returns the SQL files that create the tables, in a folder for each
 // [Dialect], such as postgres/0001_sessions.sql. Applications with a migration tool run
 // them in the order of their names, each once, and set Options.SkipMigrations; goose
-// reads the files as they are. Each file inserts its number into the table
+// reads the files as they are. Those of MySQL need multiStatements=true if a tool runs a
+// file as one statement. Each file inserts its number into the table
 // nuxtauth_schema, so that New and the tool can take turns. A file only adds.
 func Migrations() fs.FS {
 	sub, err := fs.Sub(files, "migrations")
@@ -82,68 +82,88 @@ func (s *Store) migrate(ctx context.Context, skip bool) error {
 			if m.version <= have {
 				continue
 			}
-			if _, err := conn.ExecContext(ctx, m.sql); err != nil {
-				return fmt.Errorf("to version %d: %w", m.version, err)
+			for _, statement := range s.statementsOf(m) {
+				if _, err := conn.ExecContext(ctx, statement); err != nil {
+					return fmt.Errorf("to version %d: %w", m.version, err)
+				}
 			}
 		}
 		return nil
 	})
 }
 
+// statementsOf returns what to run at once. A connection to MySQL takes one statement at a
+// time, unless the application has set multiStatements; no file has a semicolon elsewhere.
+func (s *Store) statementsOf(m migration) []string {
+	if s.dialect != MySQL {
+		return []string{m.sql}
+	}
+	return strings.Split(strings.TrimSuffix(strings.TrimSpace(m.sql), ";"), ";")
+}
+
 // schemaVersion returns the number of the last migration, 0 if there was none.
-func (s *Store) schemaVersion(ctx context.Context, db querier) (version int64, err error) {
+func (s *Store) schemaVersion(ctx context.Context, db handle) (version int64, err error) {
 	// to_regclass would answer from the cache of the connection, which does not see
 	// what another replica did while this one waited for the lock.
 	exists := "SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'nuxtauth_schema' AND pg_catalog.pg_table_is_visible(oid)"
-	if s.dialect == SQLite {
+	switch s.dialect {
+	case SQLite:
 		exists = "SELECT count(*) FROM sqlite_master WHERE name = 'nuxtauth_schema'"
+	case PostgreSQL:
+	case MySQL:
+		exists = "SELECT count(*) FROM information_schema.tables WHERE table_schema = database() AND table_name = 'nuxtauth_schema'"
 	}
 	for _, statement := range []string{exists, "SELECT coalesce(max(version), 0) FROM nuxtauth_schema"} {
-		if version, err = first(queryOnce(ctx, s, db, scan[int64], statement)); err != nil || version == 0 {
+		if version, err = first(queryOnce(ctx, s.dialect, db, scan[int64], statement)); err != nil || version == 0 {
 			return 0, err
 		}
 	}
 	return version, nil
 }
 
-// withMigrationLock runs f in a transaction on one connection, in one replica at a
-// time. The lock is one of the transaction, and ends with it in any case.
+// withMigrationLock runs f on one connection, in one replica at a time.
 func (s *Store) withMigrationLock(ctx context.Context, f func(*sql.Conn) error) (err error) {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-
-	// In a stricter isolation, which may be the default of a role, a transaction does not
-	// see the changes that were made while it waited for the lock.
-	begin := []string{"BEGIN ISOLATION LEVEL READ COMMITTED", fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", advisoryLock)}
-	if s.dialect == SQLite {
-		begin = []string{"BEGIN IMMEDIATE"}
+	if s.dialect == MySQL {
+		return withNamedLock(ctx, conn, f)
 	}
-	for _, statement := range begin {
-		if _, err = conn.ExecContext(ctx, statement); err != nil {
-			break
-		}
+	// The lock is one of the transaction, and ends with it in any case. In a stricter
+	// isolation, which may be the default of a role, a transaction does not see the
+	// changes that were made while it waited for the lock.
+	begin := s.begin()
+	if s.dialect == PostgreSQL {
+		begin = append(begin, fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", advisoryLock))
 	}
-	if err == nil {
-		err = f(conn)
-	}
-	if err == nil {
-		_, err = conn.ExecContext(ctx, "COMMIT")
-	}
-	if err != nil {
-		rollback(ctx, conn)
-	}
-	return err
+	return inTransaction(ctx, conn, begin, func() error { return f(conn) })
 }
 
-// rollback ends a transaction. If it can't, it closes the connection, which must not go
-// back into the pool within a transaction.
-func rollback(ctx context.Context, conn *sql.Conn) {
-	ctx, cancel := cleanup(ctx)
-	defer cancel()
-	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+// namedLockWait is how long a statement waits for the lock of migrations in MySQL, in
+// seconds. The next one goes on waiting.
+const namedLockWait = 10
+
+// withNamedLock runs f with the lock of migrations in MySQL, which is one of the server
+// and of a connection. There are no transactions that create tables: the files can be
+// run again after a fault, and so also in two nodes of a cluster at once.
+func withNamedLock(ctx context.Context, conn *sql.Conn, f func(*sql.Conn) error) error {
+	for locked := false; !locked; {
+		var got sql.Null[bool]
+		if err := conn.QueryRowContext(ctx, "SELECT get_lock('nuxtauth_migrations', ?)", namedLockWait).Scan(&got); err != nil {
+			return err
+		}
+		if locked = got.V; !got.Valid {
+			return errors.New("the server has no lock for migrations")
+		}
 	}
+	defer func() {
+		ctx, cancel := cleanup(ctx)
+		defer cancel()
+		if _, err := conn.ExecContext(ctx, "DO release_lock('nuxtauth_migrations')"); err != nil {
+			discard(conn)
+		}
+	}()
+	return f(conn)
 }

@@ -77,7 +77,7 @@ func (s *Store) connections(ctx context.Context, n int) (conns []*sql.Conn) {
 func (s *Store) sharedServer(ctx context.Context, a, b *sql.Conn) (bool, error) {
 	servers := make(map[int64]*sql.Conn)
 	for _, conn := range []*sql.Conn{a, b, b, a, a, b} {
-		pid, err := first(queryOnce(ctx, s, conn, scan[int64], `SELECT pg_backend_pid()`))
+		pid, err := first(queryOnce(ctx, s.dialect, conn, scan[int64], `SELECT pg_backend_pid()`))
 		if err != nil {
 			return false, err
 		}
@@ -102,7 +102,7 @@ func (s *Store) mixUp(ctx context.Context, conns []*sql.Conn) error {
 			<-start
 			statement := fmt.Sprintf(`SELECT %d`, i)
 			for range poolerRounds {
-				if _, errs[i] = queryOnce(ctx, s, conn, scan[int64], statement); errs[i] != nil {
+				if _, errs[i] = queryOnce(ctx, s.dialect, conn, scan[int64], statement); errs[i] != nil {
 					cancel()
 					return
 				}

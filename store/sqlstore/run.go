@@ -2,13 +2,10 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql/driver"
+	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
-	"strings"
 	"time"
 )
 
@@ -27,18 +24,98 @@ const conflictRetries = 2
 // cleanupTimeout bounds statements that run after a context has ended.
 const cleanupTimeout = 2 * time.Second
 
-// exec runs a statement that changes rows, without RETURNING, and returns their number.
-func (s *Store) exec(ctx context.Context, statement string, args ...any) (rows int, err error) {
-	changed, err := queryAll(ctx, s, scan[int64], statement+" RETURNING 1", args...)
-	return len(changed), err
+// A runner runs statements: a [Store] each by itself, and again after a fault, and a
+// transaction in turn: it is run again as a whole.
+type runner interface {
+	run(ctx context.Context, f func(context.Context, handle) error) error
+	kind() Dialect
+}
+
+// A handle is a database, one of its connections, or a [Tx].
+type handle interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+func (s *Store) kind() Dialect { return s.dialect }
+
+func (s *Store) run(ctx context.Context, f func(context.Context, handle) error) error {
+	ctx, cancel := s.withTimeout(ctx)
+	defer cancel()
+	return retry(ctx, func() error { return f(ctx, s.db) })
+}
+
+// withTimeout bounds a context by [Options.Timeout], unless its own deadline comes first.
+func (s *Store) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= s.timeout {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, s.timeout)
+}
+
+// A prepared runs one statement, which SQLite then does not compile for each call: that
+// takes a third of the time. Behind a pooler of another database a prepared statement may
+// not exist.
+type prepared struct {
+	*Store
+	statement *sql.Stmt
+}
+
+func (p prepared) run(ctx context.Context, f func(context.Context, handle) error) error {
+	return p.Store.run(ctx, func(ctx context.Context, db handle) error { return f(ctx, preparedHandle{db, p.statement}) })
+}
+
+type preparedHandle struct {
+	handle
+	statement *sql.Stmt
+}
+
+func (p preparedHandle) QueryContext(ctx context.Context, _ string, args ...any) (*sql.Rows, error) {
+	return p.statement.QueryContext(ctx, args...)
+}
+
+// exec runs a statement that deletes rows, or whose effect the caller does not need, and
+// returns the number of rows.
+func exec(ctx context.Context, r runner, statement string, args ...any) (rows int, err error) {
+	if r.kind() != MySQL {
+		changed, err := queryAll(ctx, r, scan[int64], statement+" RETURNING 1", args...)
+		return len(changed), err
+	}
+	err = r.run(ctx, func(ctx context.Context, db handle) error {
+		result, err := execMySQL(ctx, db, statement, args...)
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		rows = int(n)
+		return err
+	})
+	return rows, err
+}
+
+// change runs a statement that returns a number, which is 0 if it changes no row. MySQL has
+// no RETURNING, and the number of rows that it reports depends on the settings of the
+// driver: its statement is mysql, with the same arguments, and returns the number by
+// LAST_INSERT_ID.
+func change(ctx context.Context, r runner, statement, mysql string, args ...any) (n int64, err error) {
+	if r.kind() != MySQL {
+		return first(queryAll(ctx, r, scan[int64], statement, args...))
+	}
+	err = r.run(ctx, func(ctx context.Context, db handle) error {
+		result, err := execMySQL(ctx, db, mysql, args...)
+		if err != nil {
+			return err
+		}
+		n, err = result.LastInsertId()
+		return err
+	})
+	return n, err
 }
 
 // queryAll runs a statement and returns the results of scan for all rows.
-func queryAll[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), statement string, args ...any) (all []T, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	err = retry(ctx, func() (err error) {
-		all, err = queryOnce(ctx, s, s.db, scan, statement, args...)
+func queryAll[T any](ctx context.Context, r runner, scan func(scanner) (T, error), statement string, args ...any) (all []T, err error) {
+	err = r.run(ctx, func(ctx context.Context, db handle) (err error) {
+		all, err = queryOnce(ctx, r.kind(), db, scan, statement, args...)
 		return err
 	})
 	if err != nil {
@@ -71,45 +148,6 @@ func retry(ctx context.Context, f func() error) error {
 		}
 		return err
 	}
-}
-
-// isConflict reports whether PostgreSQL has ended a statement that was in the way of
-// another transaction.
-func isConflict(err error) bool {
-	state := stateOf(err)
-	return state == "40001" || state == "40P01"
-}
-
-// stateOf returns the SQLSTATE of an error, "" if it has none.
-func stateOf(err error) string {
-	if e, ok := errors.AsType[interface {
-		error
-		SQLState() string // the drivers of PostgreSQL have this method
-	}](err); ok {
-		return e.SQLState()
-	}
-	return ""
-}
-
-// isTransient reports whether an error is one of the connection, of a server that stops
-// or starts, or of a statement that was mixed up with another: the next attempt may
-// succeed.
-func isTransient(err error) bool {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return false
-	}
-	if errors.Is(err, errMixedUp) {
-		return true
-	}
-	switch state := stateOf(err); state {
-	case "57P01", "57P02", "57P03": // the server stops, has crashed, or starts
-		return true
-	case "":
-	default:
-		return strings.HasPrefix(state, "08") || isConflict(err) // 08: the connection
-	}
-	_, network := errors.AsType[net.Error](err)
-	return network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // sleep waits for d at most and half of it at least, at random, so that concurrent

@@ -16,11 +16,13 @@ func (s *Store) CreateSession(ctx context.Context, r *store.Record) (handle stri
 	}
 	handle, key := store.NewHandle()
 	id := store.NewID()
-	_, err = s.exec(ctx, `
+	const insert = `
 		INSERT INTO nuxtauth_sessions (key, id, version, realm, subject, provider, provider_subject, provider_session,
 			claims, created_at, seen_at, expires_at, ip, user_agent)
-		VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-		ON CONFLICT (key) DO NOTHING`, // the key is new: a conflict is with the first attempt
+		VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+	_, err = change(ctx, s, // the key is new: a conflict is with the first attempt
+		insert+` ON CONFLICT (key) DO NOTHING RETURNING 1`,
+		insert+` ON DUPLICATE KEY UPDATE version = version`,
 		key[:], id, r.Realm, r.Subject, r.Provider, r.ProviderSubject, r.ProviderSession,
 		notNil(r.Claims), r.CreatedAt.UnixMilli(), r.SeenAt.UnixMilli(), r.ExpiresAt.UnixMilli(), r.IP, r.UserAgent)
 	if err != nil {
@@ -30,6 +32,8 @@ func (s *Store) CreateSession(ctx context.Context, r *store.Record) (handle stri
 	s.sweep(ctx)
 	return handle, nil
 }
+
+const findSession = `SELECT ` + recordColumns + `, key, claims FROM nuxtauth_sessions WHERE key = $1 AND expires_at > $2`
 
 // FindSession implements [store.Sessions].
 func (s *Store) FindSession(ctx context.Context, handle string) (*store.Record, error) {
@@ -44,15 +48,18 @@ func (s *Store) FindSession(ctx context.Context, handle string) (*store.Record, 
 		key    []byte
 		record *store.Record
 	}
-	rows, err := queryAll(ctx, s, func(r scanner) (found row, err error) {
+	var r runner = s
+	if s.find != nil {
+		r = prepared{s, s.find}
+	}
+	rows, err := queryAll(ctx, r, func(r scanner) (found row, err error) {
 		var claims []byte
 		found.record, err = scanRecord(r, &found.key, &claims)
 		if err == nil {
 			found.record.Claims = claims
 		}
 		return found, err
-	}, `SELECT `+recordColumns+`, key, claims FROM nuxtauth_sessions WHERE key = $1 AND expires_at > $2`,
-		key[:], s.millis())
+	}, findSession, key[:], s.millis())
 	if err != nil {
 		return nil, failed("find a session", err)
 	}
@@ -80,15 +87,18 @@ func (s *Store) ReplaceSession(ctx context.Context, handle string, r *store.Reco
 		return "", store.ErrNotFound
 	}
 	now := s.millis()
-	n, err := s.exec(ctx, `
+	n, err := change(ctx, s, `
 		UPDATE nuxtauth_sessions
 		SET claims = $1, seen_at = $2, expires_at = $3, ip = $4, user_agent = $5, version = version + 1
+		WHERE key = $6 AND version = $7 AND expires_at > $8 RETURNING 1`, `
+		UPDATE nuxtauth_sessions
+		SET claims = $1, seen_at = $2, expires_at = $3, ip = $4, user_agent = $5, version = version + LAST_INSERT_ID(1)
 		WHERE key = $6 AND version = $7 AND expires_at > $8`,
 		notNil(r.Claims), r.SeenAt.UnixMilli(), r.ExpiresAt.UnixMilli(), r.IP, r.UserAgent, key[:], r.Version, now)
 	if err != nil {
 		return "", failed("replace a session", err)
 	}
-	if n == 1 {
+	if n != 0 {
 		r.Version++
 		return handle, nil
 	}
@@ -113,7 +123,7 @@ func (s *Store) DeleteSession(ctx context.Context, handle string) error {
 	if !ok {
 		return nil
 	}
-	if _, err := s.exec(ctx, `DELETE FROM nuxtauth_sessions WHERE key = $1`, key[:]); err != nil {
+	if _, err := exec(ctx, s, `DELETE FROM nuxtauth_sessions WHERE key = $1`, key[:]); err != nil {
 		return failed("end a session", err)
 	}
 	return nil

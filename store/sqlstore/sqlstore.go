@@ -6,20 +6,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/store"
-)
-
-// A Dialect is the kind of a database.
-type Dialect string
-
-// The dialects of this package.
-const (
-	PostgreSQL Dialect = "postgres"
-	SQLite     Dialect = "sqlite"
 )
 
 // Options of a [Store]. The zero value is usable.
@@ -35,10 +25,17 @@ type Options struct {
 
 	// Timeout bounds each statement, including the wait for a connection and retries; 0
 	// means 5 seconds, and a negative one is an error. An earlier deadline of the context
-	// comes first. A call is one statement. A ReplaceSession that fails is two, a Lock two, and one more for each
-	// time that the name is taken; once a minute a call that adds a row deletes expired
-	// ones with four more. New is bounded by its context alone.
+	// comes first. A call is one statement. A ReplaceSession that fails is two, a Lock two,
+	// and one more for each time that the name is taken, a TakeLink two, a SaveLink three,
+	// and the methods that end sessions of a user two in MySQL; once a minute a call that
+	// adds a row deletes expired ones with five more. A method of store.Accounts that
+	// writes is one transaction of four to six statements, which Timeout bounds as a whole,
+	// with the function that was passed. New is bounded by its context alone.
 	Timeout time.Duration
+
+	// Users are functions for a table of users that the application has. They are not
+	// needed: applications without one refer to nuxtauth_users, or use [store.User.Extra].
+	Users Users
 
 	// Now is the clock of all that expires and, with SQLite, of the times of marks; nil
 	// means time.Now.
@@ -55,6 +52,8 @@ type Store struct {
 	dialect   Dialect
 	timeout   time.Duration
 	now       func() time.Time
+	users     Users
+	find      *sql.Stmt    // findSession in SQLite; it closes with the database
 	nextSweep atomic.Int64 // in milliseconds
 }
 
@@ -64,15 +63,16 @@ var (
 	_ store.Marks    = (*Store)(nil)
 	_ store.Locker   = (*Store)(nil)
 	_ store.Counter  = (*Store)(nil)
+	_ store.Accounts = (*Store)(nil)
+	_ store.Links    = (*Store)(nil)
 )
 
 // New returns a store in db and brings its tables up to date. When several replicas call
 // it at once, one migrates and the others wait. New leaves the tables of a later release
 // as they are; each release works with the tables of the next. It needs the right to
 // create tables only if they are not up to date. The database must run: if it may start
-// later than the service, call New again until it succeeds. A database that is neither
-// PostgreSQL nor SQLite, or has settings with which a store does not work, is an error
-// that says what to set.
+// later than the service, call New again until it succeeds. Another database, or settings
+// with which a store does not work, are an error that says what to set.
 func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 	if db == nil {
 		return nil, errors.New("sqlstore: the database is nil")
@@ -81,11 +81,11 @@ func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("sqlstore: Options.Timeout is %v", opts.Timeout)
 	}
 	switch opts.Dialect {
-	case "", PostgreSQL, SQLite:
+	case "", PostgreSQL, SQLite, MySQL:
 	default:
-		return nil, fmt.Errorf("sqlstore: the dialect is %q: set Options.Dialect to sqlstore.PostgreSQL or sqlstore.SQLite", opts.Dialect)
+		return nil, fmt.Errorf("sqlstore: the dialect is %q: set Options.Dialect to %s", opts.Dialect, dialectNames)
 	}
-	s := &Store{db: db, dialect: opts.Dialect, timeout: cmp.Or(opts.Timeout, defaultTimeout), now: opts.Now}
+	s := &Store{db: db, dialect: opts.Dialect, timeout: cmp.Or(opts.Timeout, defaultTimeout), now: opts.Now, users: opts.Users}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -116,8 +116,12 @@ func (s *Store) open(ctx context.Context, skipMigrations bool) (err error) {
 		}
 	}
 	check := s.checkPooler
-	if s.dialect == SQLite {
+	switch s.dialect {
+	case PostgreSQL:
+	case SQLite:
 		check = s.checkSQLite
+	case MySQL:
+		check = s.checkMySQL
 	}
 	if err := check(ctx); err != nil {
 		return fmt.Errorf("check the connection: %w", err)
@@ -125,24 +129,12 @@ func (s *Store) open(ctx context.Context, skipMigrations bool) (err error) {
 	if err := s.migrate(ctx, skipMigrations); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	return nil
-}
-
-// dialectOf asks the database: the types of drivers, which are often wrapped, say
-// little.
-func dialectOf(ctx context.Context, db *sql.DB) (Dialect, error) {
-	var version string
-	err := db.QueryRowContext(ctx, "SELECT version()").Scan(&version)
-	if err == nil {
-		if strings.HasPrefix(version, "PostgreSQL ") {
-			return PostgreSQL, nil
+	if s.dialect == SQLite {
+		if s.find, err = s.db.PrepareContext(ctx, forSQLite(findSession)); err != nil {
+			return fmt.Errorf("prepare a statement: %w", err)
 		}
-		return "", fmt.Errorf("its version is %q, and only PostgreSQL and SQLite are supported: if it is compatible with one of them, set Options.Dialect to sqlstore.PostgreSQL or sqlstore.SQLite", version)
 	}
-	if !isTransient(err) && db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version) == nil {
-		return SQLite, nil
-	}
-	return "", mixedUp(err)
+	return nil
 }
 
 // checkSQLite refuses settings with which requests would fail later, under load: a file

@@ -37,6 +37,14 @@ func opened(t *testing.T, answer script) (*sqlstore.Store, *statements) {
 	return s, a
 }
 
+// mysqlError is an error as that of go-sql-driver/mysql.
+type mysqlError struct {
+	Number  uint16
+	Message string
+}
+
+func (e *mysqlError) Error() string { return fmt.Sprintf("Error %d: %s", e.Number, e.Message) }
+
 const realm = "next-auth"
 
 // sessionRow is the row of a session with a key, as FindSession reads it.
@@ -68,17 +76,29 @@ func TestSQL_NewErrors(t *testing.T) {
 		})
 		return db
 	}
+	settings := func(version, mode string) *sql.DB {
+		db, _ := open(t, func(query string, _ []driver.NamedValue) ([][]driver.Value, error) {
+			if query == "SELECT version()" {
+				return row(version), nil
+			}
+			return row(version, mode, int64(1), "utf8mb4", "utf8mb4"), nil
+		})
+		return db
+	}
 	for name, test := range map[string]struct {
 		db   *sql.DB
 		opts sqlstore.Options
 		want string
 	}{
 		"no database":         {nil, sqlstore.Options{}, "nil"},
-		"another database":    {says("11.4.2-MariaDB"), sqlstore.Options{}, "Options.Dialect"},
-		"another dialect":     {says(""), sqlstore.Options{Dialect: "mysql"}, "sqlstore.PostgreSQL or sqlstore.SQLite"},
+		"another database":    {says("CockroachDB CCL v24.1.0"), sqlstore.Options{}, "Options.Dialect"},
+		"another dialect":     {says(""), sqlstore.Options{Dialect: "oracle"}, "sqlstore.PostgreSQL, sqlstore.SQLite or sqlstore.MySQL"},
+		"an old MySQL":        {settings("5.7.44-log", "STRICT_TRANS_TABLES"), sqlstore.Options{}, "MySQL 8.0 or MariaDB 10.6"},
+		"an old MariaDB":      {settings("10.5.29-MariaDB", "STRICT_TRANS_TABLES"), sqlstore.Options{}, "MySQL 8.0 or MariaDB 10.6"},
+		"MySQL not strict":    {settings("8.0.44", "NO_ZERO_DATE"), sqlstore.Options{}, "sql_mode=%27STRICT_TRANS_TABLES%27"},
 		"a database down":     {down, sqlstore.Options{}, "the cable is cut"},
 		"migrations not run":  {tables(0), sqlstore.Options{Dialect: sqlstore.PostgreSQL, SkipMigrations: true}, "sqlstore.Migrations"},
-		"the last not run":    {tables(1), sqlstore.Options{Dialect: sqlstore.PostgreSQL, SkipMigrations: true}, "sqlstore.Migrations"},
+		"the last not run":    {tables(newestVersion - 1), sqlstore.Options{Dialect: sqlstore.PostgreSQL, SkipMigrations: true}, "sqlstore.Migrations"},
 		"down, dialect known": {down, sqlstore.Options{Dialect: sqlstore.SQLite}, "the cable is cut"},
 		"a negative timeout":  {down, sqlstore.Options{Timeout: -1}, "Options.Timeout"},
 	} {
@@ -126,17 +146,30 @@ func TestSQL_RetriesBrokenConnections(t *testing.T) {
 		"server starts":        sqlState("57P03"),
 		"connection failure":   sqlState("08006"),
 		"serialization":        sqlState("40001"),
+		"MySQL broke":          fmt.Errorf("read: %w", errors.New("invalid connection")),
+		"MySQL deadlock":       &mysqlError{1213, "Deadlock found"},
+		"MySQL lock wait":      fmt.Errorf("wrapped: %w", &mysqlError{1205, "Lock wait timeout exceeded"}),
+		"MySQL stops":          &mysqlError{1053, "Server shutdown in progress"},
+		"MariaDB killed":       &mysqlError{1927, "Connection was killed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				dialect := postgres
+				if strings.HasPrefix(name, "M") {
+					dialect = mysql
+				}
 				handle, key := store.NewHandle()
 				faults := 3
-				s, _ := opened(t, func(string, []driver.NamedValue) ([][]driver.Value, error) {
+				db, _ := open(t, dialect(func(string, []driver.NamedValue) ([][]driver.Value, error) {
 					if faults--; faults >= 0 {
 						return nil, fault
 					}
 					return sessionRow(key[:]), nil
-				})
+				}))
+				s, err := sqlstore.New(t.Context(), db, sqlstore.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
 				if r, err := s.FindSession(t.Context(), handle); err != nil || r.Subject != "ada" {
 					t.Errorf("FindSession = %v, %v, want the session", r, err)
 				}
@@ -169,12 +202,21 @@ func TestSQL_RetriesDeadlockThatIsReportedLate(t *testing.T) {
 // A fault says neither that a session exists nor that it does not.
 func TestSQL_FaultIsNotNotFound(t *testing.T) {
 	for name, fault := range map[string]error{
-		"down":      &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED},
-		"no rights": sqlState("42501"),
+		"down":             &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED},
+		"no rights":        sqlState("42501"),
+		"MySQL: no rights": &mysqlError{1142, "SELECT command denied"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, a := opened(t, func(string, []driver.NamedValue) ([][]driver.Value, error) { return nil, fault })
+				dialect := postgres
+				if strings.HasPrefix(name, "MySQL") {
+					dialect = mysql
+				}
+				db, a := open(t, dialect(func(string, []driver.NamedValue) ([][]driver.Value, error) { return nil, fault }))
+				s, err := sqlstore.New(t.Context(), db, sqlstore.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
 				handle, _ := store.NewHandle()
 				r := &store.Record{Realm: realm, Subject: "ada", ExpiresAt: time.Now().Add(time.Hour)}
 				began := time.Now()
@@ -202,7 +244,7 @@ func TestSQL_FaultIsNotNotFound(t *testing.T) {
 				if r.ID != "" || r.Version != 0 {
 					t.Errorf("CreateSession failed and left ID %q and Version %d", r.ID, r.Version)
 				}
-				if name == "no rights" && a.times("claims FROM") != 2 {
+				if strings.HasSuffix(name, "no rights") && a.times("claims FROM") != 2 {
 					t.Errorf("FindSession and Check sent a statement that is not permitted %d times", a.times("claims FROM"))
 				}
 				if took := time.Since(began); took > time.Duration(len(calls))*2*time.Second {
@@ -347,7 +389,7 @@ func TestSQL_SweepErrorsAreIgnored(t *testing.T) {
 	})
 }
 
-// Both dialects have the same migrations.
+// All dialects have the same migrations.
 func TestSQL_DialectsHaveTheSameMigrations(t *testing.T) {
 	files := sqlstore.Migrations()
 	names := func(d sqlstore.Dialect) (all []string) {
@@ -364,10 +406,13 @@ func TestSQL_DialectsHaveTheSameMigrations(t *testing.T) {
 			if !strings.HasPrefix(path.Base(name), fmt.Sprintf("%04d_", i+1)) {
 				t.Errorf("%s is number %d", name, i+1)
 			}
+			if d == sqlstore.MySQL && strings.Count(sql, ";") != strings.Count(sql, ";\n") {
+				t.Errorf("%s has a semicolon within a statement, which New would cut there", name)
+			}
 			if !strings.HasPrefix(sql, "-- +goose Up\n") || strings.Contains(sql, "goose Down") {
 				t.Errorf("%s does not begin with its goose mark, or goes down", name)
 			}
-			if !strings.Contains(sql, fmt.Sprintf("INSERT INTO nuxtauth_schema (version) VALUES (%d);", i+1)) {
+			if !strings.Contains(sql, fmt.Sprintf("INSERT INTO nuxtauth_schema (version) VALUES (%d)", i+1)) {
 				t.Errorf("%s does not enter its version", name)
 			}
 			if strings.Contains(strings.ToUpper(sql), "DROP ") {
@@ -377,8 +422,10 @@ func TestSQL_DialectsHaveTheSameMigrations(t *testing.T) {
 		}
 		return all
 	}
-	postgres, sqlite := names(sqlstore.PostgreSQL), names(sqlstore.SQLite)
-	if len(postgres) == 0 || strings.Join(postgres, " ") != strings.Join(sqlite, " ") {
-		t.Errorf("PostgreSQL has %q, SQLite %q", postgres, sqlite)
+	postgres := names(sqlstore.PostgreSQL)
+	for _, d := range []sqlstore.Dialect{sqlstore.SQLite, sqlstore.MySQL} {
+		if got := names(d); len(postgres) == 0 || strings.Join(postgres, " ") != strings.Join(got, " ") {
+			t.Errorf("PostgreSQL has %q, %s %q", postgres, d, got)
+		}
 	}
 }

@@ -12,15 +12,26 @@ const (
 )
 
 // Each statement deletes at most $2 of the rows that expired before $1.
+
+var sweepsMySQL = [...]string{
+	`DELETE FROM nuxtauth_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2`,
+	`DELETE FROM nuxtauth_marks WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2`,
+	`DELETE FROM nuxtauth_locks WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2`,
+	`DELETE FROM nuxtauth_counts WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2`,
+	`DELETE FROM nuxtauth_links WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2`,
+}
+
 var sweeps = [...]string{
-	`WITH expired AS (SELECT key FROM nuxtauth_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + forUpdate + `)
+	`WITH expired AS (SELECT key FROM nuxtauth_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + skipLocked + `)
 		DELETE FROM nuxtauth_sessions WHERE key IN (SELECT key FROM expired)`,
-	`WITH expired AS (SELECT key FROM nuxtauth_marks WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + forUpdate + `)
+	`WITH expired AS (SELECT key FROM nuxtauth_marks WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + skipLocked + `)
 		DELETE FROM nuxtauth_marks WHERE key IN (SELECT key FROM expired)`,
-	`WITH expired AS (SELECT key FROM nuxtauth_locks WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + forUpdate + `)
+	`WITH expired AS (SELECT key FROM nuxtauth_locks WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + skipLocked + `)
 		DELETE FROM nuxtauth_locks WHERE key IN (SELECT key FROM expired)`,
-	`WITH expired AS (SELECT key FROM nuxtauth_counts WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + forUpdate + `)
+	`WITH expired AS (SELECT key FROM nuxtauth_counts WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + skipLocked + `)
 		DELETE FROM nuxtauth_counts WHERE key IN (SELECT key FROM expired)`,
+	`WITH expired AS (SELECT email, purpose, hash FROM nuxtauth_links WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + skipLocked + `)
+		DELETE FROM nuxtauth_links WHERE (email, purpose, hash) IN (SELECT email, purpose, hash FROM expired)`,
 }
 
 // sweep deletes rows that expired more than sweepGrace ago. Every call that adds a row
@@ -32,8 +43,12 @@ func (s *Store) sweep(ctx context.Context) {
 	if now < next || !s.nextSweep.CompareAndSwap(next, now+sweepEvery.Milliseconds()) {
 		return
 	}
-	for _, statement := range sweeps {
-		n, err := s.exec(ctx, statement, now-sweepGrace.Milliseconds(), sweepLimit)
+	all := sweeps
+	if s.dialect == MySQL {
+		all = sweepsMySQL
+	}
+	for _, statement := range all {
+		n, err := exec(ctx, s, statement, now-sweepGrace.Milliseconds(), sweepLimit)
 		if err != nil {
 			return
 		}

@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"strings"
@@ -300,6 +301,14 @@ var brokenStores = map[string]brokenStore{
 	"refuses claims of 1 MB": {"Sessions", size, func(s *server) abilities { return small{remote{s}, 512 << 10, true} }, right},
 }
 
+// allBroken returns all broken stores, by name.
+func allBroken() map[string]brokenStore {
+	all := maps.Clone(brokenStores)
+	maps.Copy(all, brokenAccounts)
+	maps.Copy(all, brokenLinks)
+	return all
+}
+
 func TestSuites_PassAStoreThatConforms(t *testing.T) { conformance(t, right, right) }
 
 // brokenEnv makes the test binary run the suites on a broken store, as other packages run
@@ -307,7 +316,7 @@ func TestSuites_PassAStoreThatConforms(t *testing.T) { conformance(t, right, rig
 const brokenEnv = "NUXTAUTH_TEST_BROKEN_STORE"
 
 func TestSuites_OnABrokenStore(t *testing.T) {
-	broken, ok := brokenStores[os.Getenv(brokenEnv)]
+	broken, ok := allBroken()[os.Getenv(brokenEnv)]
 	if !ok {
 		t.Skip("only a part of TestSuites_NoticeBrokenStores")
 	}
@@ -321,7 +330,7 @@ func TestSuites_NoticeBrokenStores(t *testing.T) {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
-	for name, broken := range brokenStores {
+	for name, broken := range allBroken() {
 		all.Go(func() { // all at once: some wait
 			path := "TestSuites_OnABrokenStore/" + strings.ReplaceAll(broken.suite+"/"+broken.check, " ", "_")
 			run := exec.CommandContext(t.Context(), program, "-test.v", "-test.run=^"+strings.ReplaceAll(path, "/", "$/^")+"$")

@@ -62,3 +62,15 @@ func ExampleRunCounter() {
 		storetest.RunCounter(t, func(t *testing.T) store.Counter { return open(t) })
 	}
 }
+
+func ExampleRunAccounts() {
+	_ = func(t *testing.T) { // in your tests: func TestStore_Accounts(t *testing.T)
+		storetest.RunAccounts(t, func(t *testing.T) store.Accounts { return open(t) })
+	}
+}
+
+func ExampleRunLinks() {
+	_ = func(t *testing.T) { // in your tests: func TestStore_Links(t *testing.T)
+		storetest.RunLinks(t, func(t *testing.T) store.Links { return open(t) })
+	}
+}

@@ -53,11 +53,18 @@ func (o options) whileStalled(t *testing.T, f func()) {
 	f()
 }
 
+// isAnswer reports whether an error says something about what is stored.
+func isAnswer(err error) bool {
+	return slices.ContainsFunc([]error{
+		store.ErrNotFound, store.ErrConflict, store.ErrUnsupported, store.ErrFull, store.ErrLeaseLost,
+		store.ErrEmailTaken, store.ErrAccountTaken, store.ErrAmbiguousEmail,
+	}, func(answer error) bool { return errors.Is(err, answer) })
+}
+
 // isFault fails the test unless err is a fault.
 func isFault(t *testing.T, what string, err error) {
 	t.Helper()
-	isAnswer := func(answer error) bool { return errors.Is(err, answer) }
-	if err == nil || slices.ContainsFunc([]error{store.ErrNotFound, store.ErrConflict, store.ErrUnsupported, store.ErrFull, store.ErrLeaseLost}, isAnswer) {
+	if err == nil || isAnswer(err) {
 		t.Errorf("%s while the store is broken: %v, want an error that is no answer", what, err)
 	}
 }

@@ -192,6 +192,8 @@ type abilities interface {
 	store.Marks
 	store.Locker
 	store.Counter
+	store.Accounts
+	store.Links
 }
 
 // conformance runs all suites on stores of a kind, each with a server of its own. second
@@ -219,6 +221,12 @@ func conformance(t *testing.T, open, second func(*server) abilities) {
 	})
 	t.Run("Counter", func(t *testing.T) {
 		storetest.RunCounter(t, func(*testing.T) store.Counter { return next() }, clock...)
+	})
+	t.Run("Accounts", func(t *testing.T) {
+		storetest.RunAccounts(t, func(*testing.T) store.Accounts { return next() }, clock...)
+	})
+	t.Run("Links", func(t *testing.T) {
+		storetest.RunLinks(t, func(*testing.T) store.Links { return next() }, clock...)
 	})
 	t.Run("Locker", func(t *testing.T) {
 		storetest.RunLocker(t, func(*testing.T) store.Locker { return next() }, opts...)

@@ -7,9 +7,9 @@
 //		t.Run("Index", func(t *testing.T) { storetest.RunIndex(t, open) })
 //	}
 //
-// [RunMarks], [RunLocker] and [RunCounter] are for the others. Each suite runs its
-// tests one after the other, with names that are new each time, so that a database
-// may be shared.
+// [RunMarks], [RunLocker], [RunCounter], [RunAccounts] and [RunLinks] are for the others.
+// Each suite runs its tests one after the other, with names that are new each time, so that
+// a database may be shared.
 package storetest
 
 import (
@@ -258,10 +258,10 @@ func endedContexts(t *testing.T) map[string]context.Context {
 }
 
 // refused fails the test unless err is that of an ended context, and not one that
-// says something about a session or a lease.
+// is an answer.
 func refused(t *testing.T, ctx context.Context, what string, err error) {
 	t.Helper()
-	if !errors.Is(err, ctx.Err()) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrLeaseLost) {
+	if !errors.Is(err, ctx.Err()) || isAnswer(err) {
 		t.Errorf("%s: %v, want %q", what, err, ctx.Err())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 
@@ -29,6 +30,7 @@ var (
 	sessions *sqlstore.Store
 	marks    store.Marks
 	file     = "sessions.db"
+	password = "a password of the database"
 	user     struct{ ID string }
 	server   *http.Server
 )
