@@ -74,6 +74,18 @@ type Events[T TokenType, S SessionType] struct {
 
 	// Session runs whenever a front end gets session data: often.
 	Session func(ctx context.Context, e SessionEvent[T, S])
+
+	// These run with Config.Accounts. CreateUser and LinkAccount come before the JWT
+	// callback and the SignIn event of the sign-in that causes them, UpdateUser when a user
+	// has proved the e-mail address, UnlinkAccount also for each account that is removed
+	// then, and DeleteUser when the user and the accounts are gone. Each comes once, and not
+	// if a fault hides that something was stored. Their contexts go on when the request
+	// ends. To tell owners of changes to their accounts by mail is up to the application.
+	CreateUser    func(ctx context.Context, e UserEvent)
+	UpdateUser    func(ctx context.Context, e UpdateUserEvent)
+	LinkAccount   func(ctx context.Context, e LinkAccountEvent)
+	UnlinkAccount func(ctx context.Context, e UnlinkAccountEvent)
+	DeleteUser    func(ctx context.Context, e UserEvent)
 }
 
 // Trigger says why the JWT or Session callback runs.
@@ -82,7 +94,7 @@ type Trigger string
 const (
 	TriggerNone   Trigger = ""       // a session is loaded
 	TriggerSignIn Trigger = "signIn" // a user signs in
-	TriggerSignUp Trigger = "signUp" // never: see JWTParams.IsNewUser
+	TriggerSignUp Trigger = "signUp" // a user of Config.Accounts signs in for the first time
 	TriggerUpdate Trigger = "update" // the front end sent data to POST /api/auth/session
 )
 
@@ -96,6 +108,11 @@ type SignInParams struct {
 
 	IP        string // of the client, "" if it is not known; see [SignInLimit] for proxies
 	UserAgent string // of the client, cut to 256 bytes, without control characters
+
+	// VerificationRequest says that a link to this address is asked for: nothing is proved
+	// yet. An error means that none is sent, and the browser does not learn of it. The
+	// callback runs again, with false, when the link is used.
+	VerificationRequest bool
 }
 
 // RedirectParams is a callback URL, for the Redirect callback.
@@ -116,14 +133,14 @@ type JWTParams[T TokenType] struct {
 	Trigger Trigger
 
 	// User, Account and Profile are set only at sign-in, when Trigger is
-	// TriggerSignIn. Later they are zero.
+	// TriggerSignIn or TriggerSignUp. Later they are zero.
 	User    *User
 	Account *Account
 	Profile Profile
 
-	// IsNewUser is always false, and Trigger never TriggerSignUp, as in next-auth
-	// without an adapter: this version keeps no accounts, which would tell a user's
-	// first sign-in.
+	// IsNewUser says that no sign-in of this user of Config.Accounts was complete
+	// before: after a fault the user is new once more, and of two first sign-ins at the
+	// same time each may be one. Without Config.Accounts it is always false.
 	IsNewUser bool
 
 	// Update is the data that the front end sent, when Trigger is TriggerUpdate. It
@@ -163,7 +180,7 @@ type SignInEvent[T TokenType] struct {
 	User      *User
 	Account   *Account
 	Profile   Profile
-	IsNewUser bool // always false: see JWTParams
+	IsNewUser bool // as in JWTParams
 
 	IP        string // of the client, "" if it is not known; see [SignInLimit] for proxies
 	UserAgent string // of the client, cut to 256 bytes, without control characters
@@ -220,9 +237,9 @@ func redirectURL(err error) (url string, ok bool) {
 
 // apiCallbacks are the callbacks and events that package api calls.
 func apiCallbacks[T TokenType, S SessionType](c Callbacks[T, S], e Events[T, S]) (a api.Callbacks) {
+	a.RedirectURL = redirectURL
 	if c.SignIn != nil {
 		a.SignIn = func(ctx context.Context, p *api.SignInParams) error { return c.SignIn(ctx, SignInParams(*p)) }
-		a.RedirectURL = redirectURL
 	}
 	if c.Redirect != nil {
 		a.Redirect = func(ctx context.Context, to, base string) (string, error) {
@@ -232,7 +249,7 @@ func apiCallbacks[T TokenType, S SessionType](c Callbacks[T, S], e Events[T, S])
 	if e.SignIn != nil {
 		a.SignInEvent = func(ctx context.Context, ev *api.SignInEvent) {
 			e.SignIn(ctx, SignInEvent[T]{
-				Token: ev.Session.Token.(*T), User: ev.User, Account: ev.Account, Profile: ev.Profile, IP: ev.Client.IP, UserAgent: ev.Client.UserAgent,
+				Token: ev.Session.Token.(*T), User: ev.User, Account: ev.Account, Profile: ev.Profile, IsNewUser: ev.IsNewUser, IP: ev.Client.IP, UserAgent: ev.Client.UserAgent,
 			})
 		}
 	}
@@ -267,6 +284,11 @@ func (cfg Config[T, S]) guarded(log *slog.Logger) Config[T, S] {
 	e.SignIn = guard.Event(log, "the SignIn event", e.SignIn)
 	e.SignOut = guard.Event(log, "the SignOut event", e.SignOut)
 	e.Session = guard.Event(log, "the Session event", e.Session)
+	e.CreateUser = guard.Event(log, "the CreateUser event", e.CreateUser)
+	e.UpdateUser = guard.Event(log, "the UpdateUser event", e.UpdateUser)
+	e.LinkAccount = guard.Event(log, "the LinkAccount event", e.LinkAccount)
+	e.UnlinkAccount = guard.Event(log, "the UnlinkAccount event", e.UnlinkAccount)
+	e.DeleteUser = guard.Event(log, "the DeleteUser event", e.DeleteUser)
 	cfg.Session.Codec = guard.Codec(log, cfg.Session.Codec)
 	if trust := cfg.TrustOrigin; trust != nil {
 		guarded := guard.Func(log, "Config.TrustOrigin", func(_ context.Context, origin string) (bool, error) { return trust(origin), nil })

@@ -85,6 +85,13 @@ type Config[T TokenType, S SessionType] struct {
 	// Session sets the lifetimes of sessions, and where they are stored.
 	Session SessionConfig
 
+	// Accounts gives the application users of its own. The zero value has none.
+	Accounts AccountsConfig
+
+	// Mail sends the links of sign-ins by e-mail and of [Auth.SendLink]. The zero value
+	// sends none.
+	Mail MailConfig
+
 	// SignInLimit bounds how often sign-ins with credentials may fail. The zero
 	// value is on.
 	SignInLimit SignInLimit
@@ -183,20 +190,6 @@ type SessionConfig struct {
 	// [token.Codec]) is a fault of the codec. AdoptCookies recognizes a token by a
 	// dot in it. Nil means the encrypted token.
 	Codec token.Codec
-}
-
-// Pages are paths or URLs of the application's own pages. An empty one means
-// the built-in page.
-type Pages struct {
-	_ [0]func()
-
-	SignIn        string // gets ?callbackUrl=, after a failure ?error=, and ?prompt=login from RequireRecent
-	SignOut       string // asks whether to sign out, and posts to the API
-	Error         string // gets ?error=
-	VerifyRequest string // of GET /api/auth/verify-request; no sign-in of this version leads there
-
-	ForgotPassword string // of the link beside the password on the built-in sign-in page; empty means no link
-	SignUp         string // of the link below its forms; empty means no link
 }
 
 // Theme is how the built-in pages look.
@@ -361,29 +354,6 @@ func (s SessionConfig) check(owner string) error {
 		problems = append(problems, fmt.Errorf("nuxtauth: Session.UpdateAge is %v, not below Session.MaxAge of %v: leave it out", s.UpdateAge, s.MaxAge))
 	}
 	return errors.Join(problems...)
-}
-
-// check reports pages that are neither paths nor URLs.
-func (p Pages) check() error {
-	var problems []error
-	for _, f := range []struct{ name, value string }{
-		{"SignIn", p.SignIn}, {"SignOut", p.SignOut}, {"Error", p.Error}, {"VerifyRequest", p.VerifyRequest},
-		{"ForgotPassword", p.ForgotPassword}, {"SignUp", p.SignUp},
-	} {
-		u, err := url.Parse(f.value)
-		if f.value == "" || err == nil && (strings.HasPrefix(f.value, "/") && u.Host == "" || u.Scheme == "https" || u.Scheme == "http") {
-			continue
-		}
-		problems = append(problems, fmt.Errorf("nuxtauth: Pages.%s is %q: write a path such as %q, or an absolute URL", f.name, f.value, "/login"))
-	}
-	return errors.Join(problems...)
-}
-
-// compile returns the pages as package api has them.
-func (p Pages) compile() api.CustomPages {
-	return api.CustomPages{
-		SignIn: p.SignIn, SignOut: p.SignOut, Error: p.Error, VerifyRequest: p.VerifyRequest, ForgotPassword: p.ForgotPassword, SignUp: p.SignUp,
-	}
 }
 
 // compile returns the theme as package page has it. frames are the origins in whose frames

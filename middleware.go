@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/nuxtauth/nuxtauth/internal/account"
 	"github.com/nuxtauth/nuxtauth/internal/api"
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
@@ -36,6 +37,7 @@ func Middleware[T TokenType, S SessionType](cfg Config[T, S]) gin.HandlerFunc {
 type Auth[T TokenType, S SessionType] struct {
 	api      *api.Server
 	sessions *session.Manager
+	users    *account.Accounts // nil without Config.Accounts
 	types    *typed[T, S]
 	refused  func(*gin.Context, error) // Config.Refused
 	now      func() time.Time
@@ -72,7 +74,8 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 	problems.add("Session", times.check("Session"))
 	providerTokens := providerTokensOf(new(T)) != nil
 	abilities, err := session.NewAbilities(log, session.Storage{
-		Store: cfg.Session.Store, DenyList: cfg.Session.DenyList, Adopt: cfg.Session.AdoptCookies, ProviderTokens: providerTokens,
+		Store: cfg.Session.Store, DenyList: cfg.Accounts.denyList(cfg.Session), Adopt: cfg.Session.AdoptCookies,
+		ProviderTokens: providerTokens, Users: cfg.Accounts.Store != nil,
 	})
 	problems.add("Session", err)
 	secrets, err := secretsOf("Config", cfg.Secret, cfg.OldSecrets)
@@ -99,6 +102,8 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 	problems.add("Theme", err)
 	problems.add("Pages", cfg.Pages.check())
 	problems.add("SignInLimit", cfg.SignInLimit.check())
+	problems.add("Accounts", cfg.Accounts.check())
+	problems.add("Mail", cfg.Mail.check(cfg.Accounts, cfg.Providers, site))
 	problems.add("Providers", cfg.SignInLimit.checkFields(cfg.Providers))
 	checked, err := checkProviders(cfg.Providers, abilities)
 	problems.add("Providers", err)
@@ -113,12 +118,17 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 	types := newTyped(log, cfg.Callbacks)
 	clients := clientip.New(trustsAnyProxy, platformAddress)
 	sessions := session.New(session.Config{
-		Types: types, SignedOut: signedOutEvent[T](cfg.Events.SignOut), Abilities: abilities, Realm: realm,
+		Types: types, SignedOut: signedOutEvent[T](cfg.Events.SignOut), Abilities: abilities, Realm: realm, Users: cfg.Accounts.Store != nil,
 		Lifetime: times.lifetime(), CacheFor: times.CacheFor, Providers: providers, Clients: clients, Log: log, Now: now,
 	})
-	return &Auth[T, S]{types: types, sessions: sessions, refused: cfg.Refused, now: now, api: api.New(api.Config{
+	users, err := cfg.Accounts.compile(accountEvents(cfg.Events), cfg.Mail.compile(log, cfg.Theme, site), secrets, checked, sessions, log, now)
+	if err != nil {
+		return nil, err
+	}
+	return &Auth[T, S]{types: types, sessions: sessions, users: users, refused: cfg.Refused, now: now, api: api.New(api.Config{
 		Routes: routes, Protocol: protocol, Site: site, HTTP: &plain, HTTPS: &secure, CSRF: origin.NewCSRF(secrets...),
 		Sessions: sessions, Providers: providers, Callbacks: apiCallbacks(cfg.Callbacks, cfg.Events),
+		Users: users, LinkWithin: cfg.Accounts.recentFor(),
 		Limit: cfg.SignInLimit.compile(log), Counter: abilities.Counter, Pages: pages, CustomPages: cfg.Pages.compile(),
 		Skip: cfg.Skip, LogoutReplay: abilities.LogoutReplay(now),
 		Realm: realm, Clients: clients, Log: log, Now: now,
@@ -188,11 +198,13 @@ func (a *Auth[T, S]) Register(r gin.IRouter) {
 
 // Shutdown waits for work that goes on when its request has ended: above all refreshes
 // of [ProviderTokens] in a store, where a new refresh token is lost if the process ends
-// before it is saved. Call it after [http.Server.Shutdown], and before the store is closed.
-// It refuses no request, stops nothing, and may be called more than once; an Auth that is
-// not shut down leaks nothing. Without a store it returns at once. The error is that of
-// ctx if it ends first.
-func (a *Auth[T, S]) Shutdown(ctx context.Context) error { return a.sessions.Shutdown(ctx) }
+// before it is saved, and mails that are being sent. Call it after [http.Server.Shutdown],
+// and before the store is closed. It refuses no request, stops nothing, and may be called
+// more than once; an Auth that is not shut down leaks nothing. The error is that of ctx if
+// it ends first.
+func (a *Auth[T, S]) Shutdown(ctx context.Context) error {
+	return errors.Join(a.sessions.Shutdown(ctx), a.api.Shutdown(ctx))
+}
 
 // Require returns a middleware that aborts requests without a session, and those for
 // which a function of allow returns false, by [Auth.Refuse] with [ErrSignedOut],
@@ -215,7 +227,8 @@ func (a *Auth[T, S]) Require(allow ...func(*S) bool) gin.HandlerFunc {
 // RequireRecent returns a middleware that aborts requests without a session as
 // [Auth.Require] does, and by [Auth.Refuse] with [ErrNotRecent] those of users who signed
 // in longer ago than maxAge, such as 10*time.Minute. Use it for what a stolen session must
-// not do, such as to change the password. It panics if maxAge is below one second.
+// not do, such as to change the password. It takes no session of the cache, so that one that
+// another process has ended is refused. It panics if maxAge is below one second.
 //
 // The time is that of the sign-in here: a provider may send the user back without asking
 // for the password again, unless its AuthorizationParams have prompt=login. Never recent
@@ -226,7 +239,7 @@ func (a *Auth[T, S]) RequireRecent(maxAge time.Duration) gin.HandlerFunc {
 		panic(fmt.Sprintf("nuxtauth: RequireRecent(%v): write a duration with its unit, such as 10*time.Minute", maxAge))
 	}
 	return func(c *gin.Context) {
-		if a.required(c) == nil {
+		if a.required(c) == nil || a.sessions.Caches() && !a.reload(c) {
 			return
 		}
 		claims := Claims(a.Token(c))

@@ -3,8 +3,11 @@ package nuxtauth
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"os"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -45,6 +48,22 @@ var routes = []api.Route{
 	{Method: http.MethodGet, Action: "error", Reads: true, Handle: api.ErrorPage, Cookies: true},
 	{Method: http.MethodGet, Action: "verify-request", Reads: true, Handle: api.VerifyRequestPage, Cookies: true},
 	{Method: http.MethodPost, Action: "_log", Handle: api.ClientLog},
+}
+
+// Pages are paths or URLs of the application's own pages. An empty one means
+// the built-in page.
+type Pages struct {
+	_ [0]func()
+
+	SignIn        string // gets ?callbackUrl=, after a failure ?error=, and ?prompt=login from RequireRecent
+	SignOut       string // asks whether to sign out, and posts to the API
+	Error         string // gets ?error=
+	VerifyRequest string // tells the user to look for an e-mail
+
+	NewUser string // where users go after their first sign-in, with Accounts; gets ?callbackUrl=; empty means there
+
+	ForgotPassword string // of the link beside the password on the built-in sign-in page; empty means no link
+	SignUp         string // of the link below its forms; empty means no link
 }
 
 // SignInForm is what a sign-in page of the application shows: see [Auth.SignInForm]. Each
@@ -112,6 +131,30 @@ func (a *Auth[T, S]) SignOutForm(c *gin.Context) (SignOutForm, error) {
 	}
 	f, err := a.api.SignOutForm(r.Request, r.Source, r.Response)
 	return SignOutForm{Action: f.Action, CSRFToken: f.CSRFToken, CallbackURL: f.CallbackURL}, err
+}
+
+// check reports pages that are neither paths nor URLs.
+func (p Pages) check() error {
+	var problems []error
+	for _, f := range []struct{ name, value string }{
+		{"SignIn", p.SignIn}, {"SignOut", p.SignOut}, {"Error", p.Error}, {"VerifyRequest", p.VerifyRequest},
+		{"NewUser", p.NewUser},
+		{"ForgotPassword", p.ForgotPassword}, {"SignUp", p.SignUp},
+	} {
+		u, err := url.Parse(f.value)
+		if f.value == "" || err == nil && (strings.HasPrefix(f.value, "/") && u.Host == "" || u.Scheme == "https" || u.Scheme == "http") {
+			continue
+		}
+		problems = append(problems, fmt.Errorf("nuxtauth: Pages.%s is %q: write a path such as %q, or an absolute URL", f.name, f.value, "/login"))
+	}
+	return errors.Join(problems...)
+}
+
+// compile returns the pages as package api has them.
+func (p Pages) compile() api.CustomPages {
+	return api.CustomPages{
+		SignIn: p.SignIn, SignOut: p.SignOut, Error: p.Error, VerifyRequest: p.VerifyRequest, NewUser: p.NewUser, ForgotPassword: p.ForgotPassword, SignUp: p.SignUp,
+	}
 }
 
 // publicURL returns the address of the application, "" if it is not set.

@@ -55,6 +55,21 @@ func sessionOfTest[S SessionType](c *gin.Context) (*S, bool) {
 	return fromRequest[S](c)
 }
 
+// reload loads the session of the request once more, and not from the cache. It reports
+// whether it is valid; if not, it refuses the request.
+func (a *Auth[T, S]) reload(c *gin.Context) bool {
+	r, err := a.request(c)
+	if credential, ok := session.ReadCredential(r); err == nil && ok {
+		s, _ := a.sessions.Load(r, credential, session.Options{Reload: true})
+		a.set(c, s)
+		_, err = a.signedIn(c)
+	}
+	if err != nil {
+		a.Refuse(c, err)
+	}
+	return err == nil
+}
+
 // Token returns the token of the request, nil when signed out. It never reaches
 // the browser, and changes to it are saved only by [Auth.Update].
 func (a *Auth[T, S]) Token(c *gin.Context) *T {
@@ -181,15 +196,18 @@ func (a *Auth[T, S]) SignOut(c *gin.Context) error {
 // run before the response body.
 //
 // user.ID, account.Provider, such as "saml", and account.ProviderAccountID must be set;
-// callbacks get account.Type as it is. No [SignInLimit] applies. The handler has to check
+// callbacks get account.Type as it is. With Config.Accounts the account is that of a user, or
+// makes one, as a provider with VerifiesEmail does; with the Type [provider.TypeCredentials],
+// user.ID is the ID of a user there. No [SignInLimit] applies. The handler has to check
 // by itself that its request was not made by another site, which would sign its own user
 // in.
 //
-// After an error the request has the session that it had before. The error is that of a
-// callback, among them a [*RedirectError], whose URL has not been checked; one that wraps
-// [ErrUnavailable] if the store does not answer; or [ErrTokenTooLarge]. It is
-// [ErrSignedOut] if a callback has ended the session while it was loaded. If it can't be
-// loaded now, SignIn returns nil, and only the next requests have the session.
+// After an error the request has the session that it had before, which has ended if the user
+// was deleted or disabled during the sign-in. The error is that of a callback, among them a [*RedirectError], whose URL has not been checked; an [*Error] if
+// Config.Accounts refuses the user; one that wraps [ErrUnavailable] if the store does not
+// answer; or [ErrTokenTooLarge]. It is [ErrSignedOut] if a callback has ended the session
+// while it was loaded. If it can't be loaded now, SignIn returns nil, and only the next
+// requests have the session.
 func (a *Auth[T, S]) SignIn(c *gin.Context, user *User, account *Account) error {
 	switch {
 	case user == nil || user.ID == "":
@@ -225,7 +243,8 @@ type Issued struct {
 // application or a test. t is copied and its Subject must be set. Of its Origin the new
 // session has Provider, Issuer, ProviderSubject and AuthTime, which is now if it is zero; its
 // other times and its ID are ignored, and so is a refresh token in [ProviderTokens], which
-// two sessions can't share. No callback or event runs. The cookies are those of
+// two sessions can't share. No callback or event runs, and no user of Config.Accounts is
+// looked for. The cookies are those of
 // Config.URL's scheme; with TrustHost and no URL, of http. The error wraps
 // [ErrUnavailable] if the store does not answer, or is [ErrTokenTooLarge].
 func (a *Auth[T, S]) Issue(ctx context.Context, t *T) (*Issued, error) {

@@ -52,19 +52,19 @@
 // Without a Store, the sealed token is in cookies, of 32 KB in all ([ErrTokenTooLarge]);
 // many proxies accept less. A callback may take 10 seconds, a request to a provider 10
 // seconds and 1 MB, and the body of a request to the API has 64 KB at most. This version
-// stores no users and no accounts, and has no sign-in by e-mail link or passkey.
+// has no sign-in by e-mail link or passkey.
 //
 // # Where to read on
 //
 // A request goes through [Auth.Middleware] in middleware.go. Below Config.BasePath, the
 // table in routes.go says which function of internal/api answers it; a sign-in that
-// was proven ends in complete.go there. On any other path, Load in internal/session
+// was proven ends in complete.go there, with the users of internal/account. On any other path, Load in internal/session
 // finds the session, runs the callbacks of callbacks.go, and writes what follows from
 // it to the store and to the cookies of the response. The handler then finds the
 // session in the gin.Context. Sessions end in end.go and revoke.go of internal/session;
 // protocol_authjs.go of internal/api has what Auth.js v5 answers otherwise than next-auth
 // v4. config.go has what New checks, typed.go the application's types for these packages,
-// and sessions.go and gettoken.go what handlers and other services call.
+// sessions.go, accounts.go and gettoken.go what handlers and other services call.
 package nuxtauth
 
 import (
@@ -96,9 +96,10 @@ type DefaultJWT struct {
 	Email   string `json:"email,omitzero"`
 	Picture string `json:"picture,omitzero"`
 
-	// Subject is the user's ID. A session without one ends. It is the ID that the
-	// provider gave, unless the JWT callback sets another at sign-in: do that where
-	// two providers could give the same ID to two users. [Claims] reads it from a token
+	// Subject is the user's ID. A session without one ends. With Config.Accounts it is the
+	// ID of the user there, and a sign-in fails if the JWT callback sets another. Without,
+	// it is the ID that the provider gave, unless the JWT callback sets another at sign-in:
+	// do that where two providers could give the same ID to two users. [Claims] reads it from a token
 	// of any type.
 	Subject string `json:"sub,omitzero"`
 

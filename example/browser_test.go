@@ -57,7 +57,7 @@ func startWith(t *testing.T, env map[string]string, replacement store.Sessions) 
 	if replacement != nil {
 		sessions.Store = replacement
 	}
-	app, err := newApp(s, sessions)
+	app, err := newApp(t.Context(), s, sessions)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ require (
 	github.com/go-json-experiment/json v1.27.2
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/nuxtauth/nuxtauth v0.1.0
+	github.com/nuxtauth/nuxtauth/mail/smtp v0.0.0
 	github.com/nuxtauth/nuxtauth/store/redisstore v0.0.0
 	github.com/redis/go-redis/v9 v9.23.0
 )
@@ -43,6 +44,7 @@ require (
 	github.com/quic-go/quic-go v0.59.1 // indirect
 	github.com/twitchyliquid64/golang-asm v0.15.1 // indirect
 	github.com/ugorji/go/codec v1.3.1 // indirect
+	github.com/wneessen/go-mail v0.8.1 // indirect
 	github.com/yuin/gopher-lua v1.1.1 // indirect
 	go.mongodb.org/mongo-driver/v2 v2.5.0 // indirect
 	go.uber.org/atomic v1.12.0 // indirect
@@ -58,5 +60,6 @@ require (
 
 replace (
 	github.com/nuxtauth/nuxtauth => ../
+	github.com/nuxtauth/nuxtauth/mail/smtp => ../mail/smtp
 	github.com/nuxtauth/nuxtauth/store/redisstore => ../store/redisstore
 )

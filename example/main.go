@@ -66,33 +66,36 @@ func main() {
 }
 
 // newAuth returns the configured Auth.
-func newAuth(s settings, sessions nuxtauth.SessionConfig, users *UserAPI, idp *authtest.IDP) (*nuxtauth.Auth[Token, Session], error) {
+func newAuth(s settings, sessions nuxtauth.SessionConfig, people *members, users *UserAPI, idp *authtest.IDP, mails *outbox) (*nuxtauth.Auth[Token, Session], error) {
 	return nuxtauth.New(nuxtauth.Config[Token, Session]{
 		URL:       s.url,
 		Secret:    s.secret,
 		Protocol:  s.protocol,
-		Providers: append([]provider.Provider{passwords(users), demoID(s, idp)}, s.providers...),
-		Session:   sessions, // see stores.go
+		Providers: append([]provider.Provider{passwords(people), demoID(s, idp), provider.Email()}, s.providers...),
+		Session:   sessions,                                         // see stores.go
+		Accounts:  nuxtauth.AccountsConfig{Store: people.userStore}, // see accounts.go
+		Mail:      nuxtauth.MailConfig{Send: mails.Send},            // see outbox.go
+		Pages: nuxtauth.Pages{
+			SignUp:         s.origin + "/signup",
+			ForgotPassword: s.origin + "/forgot",
+			VerifyRequest:  s.origin + "/sent",
+			NewUser:        "/?notice=welcome",
+		},
 
 		SignInLimit: nuxtauth.SignInLimit{PerNetwork: s.rateLimit, PerAccount: s.rateLimit},
 
 		Callbacks: nuxtauth.Callbacks[Token, Session]{
-			// At sign-in, the token gets a session token of the user API. That does
-			// not accept a provider's access token or user id: SignInWith exchanges
-			// them.
+			// At sign-in, whatever the way, the token gets a session token of the
+			// user API, which knows users by their ID.
 			JWT: func(ctx context.Context, p nuxtauth.JWTParams[Token]) (*Token, error) {
 				if p.Account == nil { // not a sign-in: the token stays as it is
 					return p.Token, nil
 				}
-				if p.Account.Type == provider.TypeCredentials { // the token that passwords returned
-					p.Token.SessionToken = p.Account.AccessToken
-					return p.Token, nil
-				}
-				in, err := users.SignInWith(ctx, p.Account.Provider, p.Account.ProviderAccountID, p.User.Name)
+				in, err := users.Open(ctx, p.User.ID, p.User.Name)
 				if err != nil {
 					return nil, err
 				}
-				p.Token.Subject, p.Token.Name, p.Token.SessionToken = in.ID, in.Name, in.SessionToken
+				p.Token.Name, p.Token.SessionToken = in.Name, in.SessionToken
 				return p.Token, nil
 			},
 
@@ -115,22 +118,32 @@ func newAuth(s settings, sessions nuxtauth.SessionConfig, users *UserAPI, idp *a
 					slog.WarnContext(ctx, "example: a session was not ended at the user API", "error", err)
 				}
 			},
+			DeleteUser: func(ctx context.Context, e nuxtauth.UserEvent) {
+				if err := users.Remove(ctx, e.User.ID); err != nil {
+					slog.WarnContext(ctx, "example: a profile was not removed at the user API", "error", err)
+				}
+			},
 		},
 	})
 }
 
 // newApp returns the application. The middleware precedes the routes that need a session.
-func newApp(s settings, sessions nuxtauth.SessionConfig) (http.Handler, error) {
+func newApp(ctx context.Context, s settings, sessions nuxtauth.SessionConfig) (http.Handler, error) {
+	people, err := newMembers(ctx, sessions)
+	if err != nil {
+		return nil, err
+	}
+	mails := &outbox{smtp: s.smtp}
 	users := NewUserAPI(s.origin+"/avatars/", s.secret)
 	idp, err := newDemoProvider(s)
 	if err != nil {
 		return nil, err
 	}
-	auth, err := newAuth(s, sessions, users, idp)
+	auth, err := newAuth(s, sessions, people, users, idp, mails)
 	if err != nil {
 		return nil, err
 	}
-	web, err := newPages(s, auth, users)
+	web, err := newPages(s, auth, people, users, mails)
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +171,27 @@ func newApp(s settings, sessions nuxtauth.SessionConfig) (http.Handler, error) {
 	r.POST("/sessions/end", web.endSession)
 	r.POST("/sessions/end-others", web.endOthers)
 	r.POST("/sessions/end-all", web.endEverywhere)
+
+	r.GET("/signup", web.signUp) // see signup.go
+	r.POST("/signup", web.sendSignUp)
+	r.GET("/signup/confirm", web.choose(signUpForm))
+	r.POST("/signup/confirm", web.confirmSignUp)
+	r.GET("/forgot", web.forgot)
+	r.POST("/forgot", web.sendReset)
+	r.GET("/reset", web.choose(resetForm))
+	r.POST("/reset", web.reset)
+	r.GET("/sent", web.sent)
+
+	recently := auth.RequireRecent(recent)
+	r.GET("/account", auth.Require(), web.account) // see connected.go
+	r.POST("/account/disconnect", recently, web.disconnect)
+	r.GET("/account/delete", recently, web.confirmDeletion)
+	r.POST("/account/delete", recently, web.deleteAccount)
+
+	if s.smtp == nil {
+		r.GET("/outbox", web.outbox) // see outbox.go
+		r.GET("/outbox/:number", web.mail)
+	}
 
 	r.GET("/api/me", auth.Require(), web.me)
 	r.GET("/api/users", auth.Require(isAdmin), web.listUsers)

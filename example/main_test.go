@@ -73,18 +73,6 @@ func TestPassword_Wrong(t *testing.T) {
 	}
 }
 
-func TestUserAPI_AccountWithoutPassword(t *testing.T) {
-	users := NewUserAPI("/avatars/", testSecret)
-	if _, err := users.SignInWith(t.Context(), "github", "1", "Mona"); err != nil {
-		t.Fatal(err)
-	}
-	for _, username := range []string{"", "github:1", "Mona"} {
-		if _, err := users.SignIn(t.Context(), username, ""); err != ErrWrongPassword {
-			t.Errorf("sign-in as %q without a password: %v", username, err)
-		}
-	}
-}
-
 func TestAdmin_RequiresRole(t *testing.T) {
 	site := start(t, nil)
 
@@ -307,7 +295,8 @@ func TestForm_CrossSite(t *testing.T) {
 		}
 		return b.do(r)
 	}
-	for _, path := range []string{"/profile", "/signout", "/api/expire", "/sessions/end", "/sessions/end-others", "/sessions/end-all"} {
+	for _, path := range []string{"/profile", "/signout", "/api/expire", "/sessions/end", "/sessions/end-others", "/sessions/end-all",
+		"/signup", "/signup/confirm", "/forgot", "/reset", "/account/disconnect", "/account/delete"} {
 		for name, header := range map[string]map[string]string{
 			"cross-site":   {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
 			"same-site":    {"Sec-Fetch-Site": "same-site", "Origin": "http://other.localhost:8080"},

@@ -43,13 +43,19 @@ func static(folder string) gin.HandlerFunc {
 type pages struct {
 	settings
 	auth      *nuxtauth.Auth[Token, Session]
+	people    *members
 	users     *UserAPI
+	mails     *outbox
 	templates *template.Template
 	guard     *http.CrossOriginProtection
 	policy    string // Content-Security-Policy
+
+	// policyOfConnect is that of the page with forms that lead to providers: browsers
+	// apply form-action to the redirect that follows.
+	policyOfConnect string
 }
 
-func newPages(s settings, auth *nuxtauth.Auth[Token, Session], users *UserAPI) (*pages, error) {
+func newPages(s settings, auth *nuxtauth.Auth[Token, Session], people *members, users *UserAPI, mails *outbox) (*pages, error) {
 	templates, err := template.ParseFS(files, "templates/*.gohtml")
 	if err != nil {
 		return nil, err
@@ -58,14 +64,17 @@ func newPages(s settings, auth *nuxtauth.Auth[Token, Session], users *UserAPI) (
 	if err := guard.AddTrustedOrigin(s.site); err != nil {
 		return nil, err
 	}
+	policy := "default-src 'none'; style-src 'self'; img-src 'self' " + s.origin + "; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 	return &pages{
-		settings:  s,
-		auth:      auth,
-		users:     users,
-		templates: templates,
-		guard:     guard,
-		policy: "default-src 'none'; style-src 'self'; img-src 'self' " + s.origin +
-			"; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		settings:        s,
+		auth:            auth,
+		people:          people,
+		users:           users,
+		mails:           mails,
+		templates:       templates,
+		guard:           guard,
+		policy:          policy,
+		policyOfConnect: policy + " https:",
 	}, nil
 }
 
@@ -86,10 +95,14 @@ type page struct {
 	Notice                 notice
 	Name                   string // value of the field for the name
 	NameProblem            bool   // the notice is about it
-	SignInURL              string // for another user, with this page as the callback URL
+	Link, LinkText         string // of a message: where to go next
 	SessionJSON, TokenJSON string
 	IsAdmin                bool
 	Accounts               []demoAccount
+	Account                ownAccount
+	Form                   form
+	Mails                  []sent
+	HasOutbox              bool // mails are shown on a page
 	Users                  []User
 	Devices                []device
 	InCookies              bool // sessions are in cookies, so that there are no Devices
@@ -98,7 +111,7 @@ type page struct {
 }
 
 func (p *pages) page(c *gin.Context, title string) page {
-	return page{Title: title + " – nuxtauth example", API: p.api, Session: p.auth.Session(c), InCookies: p.storage.inCookies()}
+	return page{Title: title + " – nuxtauth example", API: p.api, Session: p.auth.Session(c), InCookies: p.storage.inCookies(), HasOutbox: p.smtp == nil}
 }
 
 // notice is the message about the last form, whose handler redirects to /?notice=<key>.
@@ -122,6 +135,15 @@ var notices = map[string]notice{
 	"ended":      {"Your session has ended.", problem},
 	"signed-out": {"You are signed out, here and at the user API.", info},
 
+	"welcome":       {"Welcome! This is your first sign-in here.", done},
+	"signed-up":     {"Your account is ready. Sign in with your address and your password.", done},
+	"new-password":  {"Your new password is stored, and all of your sessions have ended. Sign in with it.", done},
+	"deleted":       {"Your account is deleted.", info},
+	"connected":     {"The account is connected. You can sign in with it from now on.", done},
+	"disconnected":  {"The account is disconnected.", done},
+	"not-connected": {"No account was disconnected.", problem},
+	"last-way-in":   {"This is your only way to sign in. Connect another account first.", problem},
+
 	"session-ended":         {"That session has ended.", done},
 	"session-none":          {"No session was ended.", problem},
 	"sessions-others":       {"Your other devices are signed out.", done},
@@ -129,7 +151,8 @@ var notices = map[string]notice{
 }
 
 // ofSignedOut are the notices that are wrong for a signed-in user: any site can link to one.
-var ofSignedOut = map[string]bool{"expired": true, "ended": true, "signed-out": true, "signed-out-everywhere": true}
+var ofSignedOut = map[string]bool{"expired": true, "ended": true, "signed-out": true, "signed-out-everywhere": true,
+	"signed-up": true, "new-password": true, "deleted": true}
 
 var nameProblem = notice{"Write a name of 1 to 60 characters, with at least one letter, number or symbol.", problem}
 
@@ -161,7 +184,7 @@ func (p *pages) admin(c *gin.Context) {
 		view := p.page(c, "Only admins may see this page")
 		view.Status, view.Heading = http.StatusForbidden, "Only admins may see this page"
 		view.Text = fmt.Sprintf("You are signed in as %s, with the role %s.", s.User.Name, s.User.Role)
-		view.SignInURL = p.api + "/signin?callbackUrl=%2Fadmin&prompt=login"
+		view.Link = p.api + "/signin?callbackUrl=%2Fadmin&prompt=login"
 		p.render(c, view.Status, "message", view)
 		return
 	}
@@ -276,6 +299,10 @@ func (p *pages) message(c *gin.Context, status int, heading, text string) {
 
 // render writes a whole page or an error.
 func (p *pages) render(c *gin.Context, status int, name string, view page) {
+	p.renderWith(c, status, name, view, p.policy)
+}
+
+func (p *pages) renderWith(c *gin.Context, status int, name string, view page, policy string) {
 	var b bytes.Buffer
 	if err := p.templates.ExecuteTemplate(&b, name, view); err != nil {
 		slog.ErrorContext(c.Request.Context(), "example: a template failed", "template", name, "error", err)
@@ -283,7 +310,7 @@ func (p *pages) render(c *gin.Context, status int, name string, view page) {
 		return
 	}
 	c.Header("Cache-Control", "no-store")
-	c.Header("Content-Security-Policy", p.policy)
+	c.Header("Content-Security-Policy", policy)
 	c.Header("Referrer-Policy", "same-origin")
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Data(status, "text/html; charset=utf-8", b.Bytes())

@@ -12,7 +12,8 @@ func TestPages_AllowNoScript(t *testing.T) {
 	b := newBrowser(t, start(t, nil))
 	signedOut := b.get("/")
 	b.signIn("ada", "lovelace")
-	for _, page := range []response{signedOut, b.get("/"), b.get("/admin"), b.get("/sessions"), b.get("/nowhere")} {
+	for _, page := range []response{signedOut, b.get("/"), b.get("/admin"), b.get("/sessions"), b.get("/nowhere"),
+		b.get("/signup"), b.get("/reset?email=a@example.com&token=t"), b.get("/sent"), b.get("/outbox"), b.get("/account"), b.get("/account/delete")} {
 		policy := page.Header.Get("Content-Security-Policy")
 		if !strings.HasPrefix(policy, "default-src 'none';") || strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src") {
 			t.Errorf("%s has the policy %q", page.Request.URL, policy)
@@ -115,7 +116,7 @@ func TestPages_Markup(t *testing.T) {
 	signedOut := b.get("/")
 	b.signIn("ada", "lovelace")
 	newBrowser(t, site).signIn("ada", "lovelace")
-	pages := []response{signedOut, b.get("/"), b.get("/admin"), b.get("/sessions"), b.get("/nowhere")}
+	pages := []response{signedOut, b.get("/"), b.get("/admin"), b.get("/sessions"), b.get("/nowhere"), b.get("/account"), b.get("/outbox")}
 	for _, page := range pages {
 		for _, tag := range regexp.MustCompile(`<(ul|ol|pre|svg)\b[^>]*>`).FindAllStringSubmatch(page.body, -1) {
 			want := map[string][]string{

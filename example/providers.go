@@ -1,32 +1,11 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"net/url"
 	"strings"
 
-	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/authtest"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
-
-// passwords returns the provider for sign-in with a password of the user API. The JWT
-// callback gets the session token of the user API as the access token.
-func passwords(users *UserAPI) provider.Provider {
-	p := provider.Credentials(func(ctx context.Context, form url.Values) (*nuxtauth.User, error) {
-		in, err := users.SignIn(ctx, form.Get("username"), form.Get("password"))
-		if errors.Is(err, ErrWrongPassword) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		return &nuxtauth.User{ID: in.ID, Name: in.Name, AccessToken: in.SessionToken}, nil
-	})
-	p.Name = "password"
-	return p
-}
 
 // newDemoProvider returns an OpenID provider with the demo accounts, in place of one such
 // as Google. It is served below /demo-provider.
@@ -39,7 +18,7 @@ func newDemoProvider(s settings) (*authtest.IDP, error) {
 			Username:      d.Username,
 			Password:      d.Password,
 			Name:          d.User.Name,
-			Email:         d.Username + "@example.com",
+			Email:         d.email(),
 			EmailVerified: true,
 		})
 		hint = append(hint, d.Username+" / "+d.Password)

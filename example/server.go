@@ -20,6 +20,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/nuxtauth/nuxtauth"
+	"github.com/nuxtauth/nuxtauth/mail/smtp"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
@@ -33,8 +34,9 @@ type settings struct {
 	secret    string // AUTH_SECRET
 	protocol  nuxtauth.Protocol
 	providers []provider.Provider
-	storage   storage // of sessions
-	rateLimit int     // RATE_LIMIT: failed sign-ins a minute from one network, and in 15 minutes at one account
+	storage   storage      // of sessions
+	smtp      *smtp.Sender // SMTP_URL; nil shows mails on a page
+	rateLimit int          // RATE_LIMIT: failed sign-ins a minute from one network, and in 15 minutes at one account
 
 	federatedLogout bool // AUTH_FEDERATED_LOGOUT: a sign-out also ends the session at Demo ID
 	randomSecret    bool
@@ -42,8 +44,8 @@ type settings struct {
 
 // readSettings reads PORT (default 3000), HOST (localhost), AUTH_URL (the origin of
 // this process), AUTH_SECRET (a random one), AUTH_PROTOCOL (next-auth),
-// AUTH_FEDERATED_LOGOUT (off), RATE_LIMIT (that of the library), and the variables of
-// furtherProviders and readStorage.
+// AUTH_FEDERATED_LOGOUT (off), RATE_LIMIT (that of the library), SMTP_URL (mails are shown on a page),
+// and the variables of furtherProviders and readStorage.
 func readSettings(getenv func(string) string) (settings, error) {
 	port := cmp.Or(getenv("PORT"), "3000")
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
@@ -91,6 +93,16 @@ func readSettings(getenv func(string) string) (settings, error) {
 		}
 	}
 
+	if address := getenv("SMTP_URL"); address != "" {
+		options, err := smtp.ParseURL(address)
+		if err == nil {
+			s.smtp, err = smtp.New(options)
+		}
+		if err != nil {
+			return settings{}, fmt.Errorf("SMTP_URL: %w: write smtp://user:password@smtp.example.com?from=login@example.com", err)
+		}
+	}
+
 	s.storage, err = readStorage(getenv)
 	return s, err
 }
@@ -111,7 +123,7 @@ func run(getenv func(string) string) error {
 		return err
 	}
 	defer release()
-	app, err := newApp(s, sessions)
+	app, err := newApp(ctx, s, sessions)
 	if err != nil {
 		return err
 	}

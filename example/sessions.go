@@ -157,6 +157,8 @@ func (p *pages) providerName(id string) string {
 		return "password"
 	case "demo":
 		return "Demo ID"
+	case "email":
+		return "a link by email"
 	}
 	for _, entry := range p.providers {
 		if entry.ID == id {

@@ -40,11 +40,11 @@ func TestRestart_KeepsSessions(t *testing.T) {
 func TestUserAPI_ForgedSessionToken(t *testing.T) {
 	ctx := t.Context()
 	users, other := NewUserAPI("/avatars/", testSecret), NewUserAPI("/avatars/", "another "+testSecret)
-	in, err := users.SignIn(ctx, "alan", "turing")
+	in, err := users.Open(ctx, "alan", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	foreign, err := other.SignIn(ctx, "ada", "lovelace")
+	foreign, err := other.Open(ctx, "ada", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,12 +60,24 @@ func TestUserAPI_ForgedSessionToken(t *testing.T) {
 		}
 	}
 
-	guest, err := users.SignInWith(ctx, "oidc", "a.b@example.com", "Mona")
+	guest, err := users.Open(ctx, "a.b@example.com", "Mona")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if user, err := users.User(ctx, guest.SessionToken); err != nil || user.Name != "Mona" {
-		t.Errorf("an account with dots in its ID: %+v, %v", user, err)
+		t.Errorf("a user with dots in the ID: %+v, %v", user, err)
+	}
+	again, err := users.Open(ctx, "a.b@example.com", "Lisa")
+	if err != nil || again.Name != "Mona" {
+		t.Errorf("a second sign-in has the name %q: %v", again.Name, err)
+	}
+	if err := users.Remove(ctx, "a.b@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range []string{guest.SessionToken, again.SessionToken} {
+		if user, err := users.User(ctx, token); err != ErrNoSession {
+			t.Errorf("a user who was removed: %+v, %v", user, err)
+		}
 	}
 	if err := users.Expire(ctx, in.SessionToken); err != nil {
 		t.Fatal(err)

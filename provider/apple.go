@@ -35,6 +35,8 @@ func Apple(change ...func(*Provider)) Provider {
 		ResponseMode: "form_post",
 		Profile:      appleProfile,
 		Style:        Style{Brand: "#000"},
+
+		VerifiesEmail: true,
 	}, change)
 }
 

@@ -23,12 +23,14 @@ func GitHub(change ...func(*Provider)) Provider {
 		UserinfoURL:      "https://api.github.com/user",
 		Scopes:           []string{"read:user", "user:email"},
 		Profile:          githubProfile,
+		VerifiesEmail:    true,
 		Style:            Style{Brand: "#24292f"},
 	}, change)
 }
 
 // Google returns the provider of Google accounts. For a refresh token set
-// AuthorizationParams to access_type=offline and prompt=consent.
+// AuthorizationParams to access_type=offline and prompt=consent. An address is verified if
+// Google is in charge of it: one at gmail.com, or of a Workspace ("hd").
 func Google(change ...func(*Provider)) Provider {
 	return build(Provider{
 		ID:           "google",
@@ -36,7 +38,10 @@ func Google(change ...func(*Provider)) Provider {
 		Type:         TypeOIDC,
 		Issuer:       "https://accounts.google.com",
 		SkipUserinfo: true, // the ID token has the same claims
+		Profile:      googleProfile,
 		Style:        Style{Brand: "#1a73e8"},
+
+		VerifiesEmail: true,
 	}, change)
 }
 
@@ -172,4 +177,16 @@ func build(p Provider, change []func(*Provider)) Provider {
 		apply(&p)
 	}
 	return p
+}
+
+// Email returns the provider of sign-ins by a link that is sent to the user's address, by
+// Config.Mail. It needs Config.Accounts, with a store that is a store.Links. The link opens a
+// page with a button, so that programs which open the links of a mail spend none. The ID is
+// "email" and the Name "Email"; a front end of Auth.js v5 that calls signIn("nodemailer")
+// needs that ID.
+//
+// Any person who reads the user's mail can sign in: that is no second factor (OWASP ASVS 5.0,
+// 6.3.6), and NIST SP 800-63B does not accept e-mail for one.
+func Email(change ...func(*Provider)) Provider {
+	return build(Provider{ID: "email", Name: "Email", Type: TypeEmail}, change)
 }

@@ -42,6 +42,7 @@ func (u *User) Normalize() error {
 	}
 	u.Name = cut(printable(u.Name), maxName)
 	u.Email = address(u.Email)
+	u.EmailVerified = u.EmailVerified && u.Email != ""
 	if !isImage(u.Image) {
 		u.Image = ""
 	}
@@ -155,6 +156,8 @@ func (m members) profile(_ context.Context, r ProfileRequest) (*User, error) {
 		Name:  text(profile, m.name),
 		Email: text(profile, m.email),
 		Image: text(profile, m.image),
+
+		EmailVerified: isTrue(profile["email_verified"]),
 	}
 	if err := user.Normalize(); err != nil {
 		return nil, err
@@ -193,6 +196,9 @@ func text(profile map[string]jsontext.Value, names []string) string {
 	return ""
 }
 
+// isTrue reports whether a member is true, or "true", as some providers write it.
+func isTrue(v jsontext.Value) bool { return string(v) == "true" || string(v) == `"true"` }
+
 // idOf returns the value of a string, or the digits of a whole number: some ids
 // exceed the precision of a float64.
 func idOf(v jsontext.Value) (string, error) {
@@ -211,6 +217,21 @@ func idOf(v jsontext.Value) (string, error) {
 	default:
 		return "", errors.New("provider: the user's id is neither a string nor a number")
 	}
+}
+
+// googleProfile takes an address for verified only if Google is in charge of it. Of any
+// other the owner may have changed since Google has verified it.
+func googleProfile(ctx context.Context, r ProfileRequest) (*User, error) {
+	user, err := standardMembers.profile(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	profile, err := r.Profile.members()
+	if err != nil {
+		return nil, err
+	}
+	user.EmailVerified = user.EmailVerified && (strings.HasSuffix(user.Email, "@gmail.com") || text(profile, []string{"hd"}) != "")
+	return user, nil
 }
 
 // githubProfile fetches the e-mail address if the profile has none.
@@ -232,6 +253,7 @@ func githubProfile(ctx context.Context, r ProfileRequest) (*User, error) {
 		return user, ctx.Err()
 	}
 	user.Email, err = primaryEmail(body)
+	user.EmailVerified = true
 	if err != nil {
 		return nil, err
 	}

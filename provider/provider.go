@@ -18,6 +18,7 @@ import (
 	"context"
 	"crypto"
 	"net/url"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -32,6 +33,7 @@ const (
 	TypeOAuth       Type = "oauth"       // OAuth 2: the profile comes from the userinfo endpoint
 	TypeOIDC        Type = "oidc"        // OpenID Connect: discovery by issuer, verified ID token
 	TypeCredentials Type = "credentials" // a form that Authorize checks
+	TypeEmail       Type = "email"       // a link that is sent by e-mail
 )
 
 // AuthMethod is a method of client authentication at the token endpoint, named as
@@ -164,6 +166,14 @@ type Provider struct {
 	// alone, without a request to the userinfo endpoint.
 	SkipUserinfo bool
 
+	// VerifiesEmail trusts the provider with the addresses of users: an address that it
+	// calls verified is one that the user has proved. With Config.Accounts, a user of the
+	// application with that address, which was not proved before, then belongs to the user of
+	// the provider, and Accounts.LinkByEmail applies. Set it only for a provider that verifies
+	// addresses itself, and does not let its customers set email_verified. False takes no address for
+	// proved. The constructors Google, Apple and GitHub set it.
+	VerifiesEmail bool
+
 	// Scopes are the scopes of the authorization request. Empty means "openid
 	// profile email" for OpenID Connect and none for OAuth 2.
 	Scopes []string
@@ -204,6 +214,10 @@ type Provider struct {
 	// Fields are the inputs of the credentials form on the built-in page. Other
 	// providers have none.
 	Fields []Field
+
+	// LinkLifetime is how long the link of an e-mail provider works, from a minute to 24
+	// hours. Zero means 10 minutes. Other providers have none.
+	LinkLifetime time.Duration
 
 	// Style is the look of the button on the built-in page.
 	Style Style
@@ -254,6 +268,15 @@ type User struct {
 	Name  string `json:"name,omitzero"`
 	Email string `json:"email,omitzero"`
 	Image string `json:"image,omitzero"` // URL of a picture
+
+	// EmailVerified says that the provider has verified that the user owns Email. With
+	// Config.Accounts it counts where [Provider].VerifiesEmail is set; in callbacks it then
+	// says that the address of the user was proved here.
+	EmailVerified bool `json:"-"`
+
+	// Extra has the application's own data of a user of Config.Accounts, a JSON object, in
+	// callbacks alone. It is empty if there are none.
+	Extra jsontext.Value `json:"-"`
 
 	// AccessToken is for Authorize of credentials: a token of the application's
 	// user service. The callbacks get it as Account.AccessToken.

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // WithEnv returns p with an empty ClientID, ClientSecret and Issuer filled in from
@@ -59,8 +60,14 @@ func (p Provider) Validate() error {
 		p.validateURLs(&v)
 	case TypeCredentials:
 		p.validateForm(&v)
+	case TypeEmail:
+		p.validateNoForm(&v)
+		p.validateNoLogout(&v)
+		if d := p.LinkLifetime; d != 0 && (d < time.Minute || d > 24*time.Hour) {
+			v.add("LinkLifetime is %v: write a duration with its unit from a minute to 24 hours, such as 10*time.Minute", d)
+		}
 	default:
-		v.add("Type %q is unknown: make the provider with OIDC, OAuth2, Credentials or a constructor of the catalogue", p.Type)
+		v.add("Type %q is unknown: make the provider with OIDC, OAuth2, Credentials, Email or a constructor of the catalogue", p.Type)
 	}
 	return v.join(p.ID)
 }
@@ -265,14 +272,19 @@ func (p Provider) validateNoForm(v *problems) {
 	}
 }
 
-// validateForm checks a credentials provider.
-func (p Provider) validateForm(v *problems) {
+// validateNoLogout reports sign-outs at a provider that has no sessions.
+func (p Provider) validateNoLogout(v *problems) {
 	if p.FederatedLogout {
 		v.add("FederatedLogout is for OAuth 2 and OpenID providers: set it to false")
 	}
 	if p.BackchannelLogout {
 		v.add("BackchannelLogout is for OpenID providers, which alone send logout tokens: set it to false")
 	}
+}
+
+// validateForm checks a credentials provider.
+func (p Provider) validateForm(v *problems) {
+	p.validateNoLogout(v)
 	if p.Authorize == nil {
 		v.add("no Authorize function: pass Credentials a function that checks the form")
 	}

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nuxtauth/nuxtauth/provider"
 )
@@ -150,6 +151,12 @@ func TestValidate_Problems(t *testing.T) {
 		"form of OpenID":               {oidc(func(p *provider.Provider) { p.Fields = []provider.Field{{Name: "tenant"}} }), "Fields are the inputs of a credentials form"},
 		"form of OAuth 2":              {oauth(func(p *provider.Provider) { p.Fields = []provider.Field{{Name: "tenant"}} }), "make the provider with Credentials"},
 		"Authorize of OpenID":          {oidc(func(p *provider.Provider) { p.Authorize = withFields().Authorize }), "Authorize checks a credentials form"},
+		"form of e-mail":               {provider.Email(func(p *provider.Provider) { p.Fields = []provider.Field{{Name: "email"}} }), "make the provider with Credentials"},
+		"Authorize of e-mail":          {provider.Email(func(p *provider.Provider) { p.Authorize = withFields().Authorize }), "Authorize checks a credentials form"},
+		"federated e-mail":             {federated(provider.Email()), "is for OAuth 2 and OpenID providers"},
+		"logout tokens of e-mail":      {provider.Email(func(p *provider.Provider) { p.BackchannelLogout = true }), "is for OpenID providers"},
+		"short links":                  {provider.Email(func(p *provider.Provider) { p.LinkLifetime = 10 }), "LinkLifetime is 10ns: write a duration with its unit"},
+		"long links":                   {provider.Email(func(p *provider.Provider) { p.LinkLifetime = 24*time.Hour + 1 }), "from a minute to 24 hours"},
 		"no type":                      {provider.Provider{ID: "acme"}, "make the provider with OIDC, OAuth2"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -158,8 +158,8 @@ type Account struct {
 const (
 	MaxUserID     = 191
 	MaxEmail      = 254 // RFC 5321 §4.5.3.1.3
-	MaxAccountKey = 255 // of each of its parts
-	MaxUserText   = 255 // of a name
+	MaxAccountKey = 256 // of each of its parts
+	MaxUserText   = 256 // of a name
 	maxUserLong   = 64 << 10
 )
 

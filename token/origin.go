@@ -27,6 +27,10 @@ type Origin struct {
 	// has none.
 	ProviderSession string `json:"idp_sid,omitzero"`
 
+	// User says that the subject of the token is the ID of a user of Config.Accounts, and
+	// not one that a provider gave.
+	User bool `json:"user,omitzero"`
+
 	// Since is the latest revocation that was known at the sign-in, in the unit
 	// of store.Marks. A later one revokes the session.
 	Since int64 `json:"since,omitzero"`

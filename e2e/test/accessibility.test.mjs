@@ -61,6 +61,35 @@ const signedOut = {
   'access denied': open('/api/auth/error?error=AccessDenied'),
   'configuration': open('/api/auth/error?error=Configuration'),
   'verify request': open('/api/auth/verify-request'),
+  'sign-up': open('/signup'),
+  'sign-up, no address': async (page) => {
+    await page.goto('/signup')
+    await page.fill('main input[name=email]', 'zoe')
+    await page.locator('main form button').click()
+    await page.locator('#email-problem').waitFor()
+  },
+  'forgotten password': open('/forgot'),
+  'link to sign up': open('/signup/confirm?email=zoe%40example.com&token=none'),
+  'link to sign up, refused': async (page) => {
+    await page.goto('/signup/confirm?email=zoe%40example.com&token=none')
+    await page.fill('input[name=password]', 'short')
+    await page.locator('main form button').click()
+    await page.locator('#password-problem').waitFor()
+  },
+  'link that does not work': async (page) => {
+    await page.goto('/reset?email=zoe%40example.com&token=none')
+    await page.fill('input[name=password]', 'correct horse battery staple')
+    await page.locator('main form button').click()
+    await page.getByText('410').waitFor()
+  },
+  'sent': open('/sent'),
+  'outbox': async (page) => {
+    await page.goto('/forgot')
+    await page.fill('main input[name=email]', ada.username + '@example.com')
+    await page.locator('main form button').click()
+    await page.goto('/outbox')
+    while (!(await page.locator('.mails li').count())) await page.reload()
+  },
   'unknown action': open('/api/auth/nope'),
   'unknown page': open('/nowhere'),
   'provider': openProvider,
@@ -86,6 +115,8 @@ const signedIn = {
     await page.goto('/sessions')
     await page.locator('summary').click()
   },
+  'account': open('/account'),
+  'deletion': open('/account/delete'),
   'sign-in, signed in': open('/api/auth/signin'),
   'sign-in again': open('/api/auth/signin?prompt=login'),
   'sign-out': open('/api/auth/signout'),

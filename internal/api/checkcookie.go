@@ -35,6 +35,7 @@ type signInState struct {
 	flow.Check
 	CallbackURL string            `json:"callbackUrl"`
 	Previous    session.Reference `json:"previous,omitzero"` // to the session of the browser so far, which a cross-site post will not show
+	LinkTo      string            `json:"linkTo,omitzero"`   // the user who asked for the account to be linked
 	IssuedAt    token.NumericDate `json:"iat"`
 	ExpiresAt   token.NumericDate `json:"exp"`
 }
@@ -77,10 +78,28 @@ func (c *Call) checkCookie(state string) cookie.Cookie {
 
 const base64urlDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
+// wellFormed reports whether a state can be one that a sign-in had.
+func wellFormed(state string) bool {
+	return len(state) >= minStateLength && strings.Trim(state, base64urlDigits) == ""
+}
+
+// isLinking reports whether the sign-in of a state is one that links an account.
+func (c *Call) isLinking(state string) bool {
+	if c.cfg.Users == nil || !wellFormed(state) {
+		return false
+	}
+	sealed, ok := c.checkCookie(state).Value(c.r.Header)
+	if !ok {
+		return false
+	}
+	s, err := c.openCheckCookie(sealed)
+	return err == nil && s.LinkTo != ""
+}
+
 // consumeCheckCookie opens the check cookie of a state, and clears it also if it does
 // not open. The error is a [*provider.Error].
 func (c *Call) consumeCheckCookie(state string) (*signInState, error) {
-	if len(state) < minStateLength || strings.Trim(state, base64urlDigits) != "" {
+	if !wellFormed(state) {
 		return nil, invalidResponse(errors.New("the answer has no state, or a malformed one"))
 	}
 	check := c.checkCookie(state)

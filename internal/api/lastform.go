@@ -44,7 +44,9 @@ func (c *Call) keepForm() {
 	claims := marshal(lastForm{c.providerID, account, token.DateOf(now.Add(lastFormTTL))})
 	sealed, err := c.base.Cookies.CheckCodec.Seal(c.r.Context(), claims)
 	if err == nil {
+		before := len(c.h["Set-Cookie"])
 		err = c.lastFormCookie().SetFor(c.h, sealed, lastFormTTL, now)
+		c.cookiesBefore = append(c.cookiesBefore, c.h["Set-Cookie"][before:]...) // discardCookies leaves it
 	}
 	if err != nil { // the user writes the account again
 		c.report("the cookie of a form", err)

@@ -11,6 +11,7 @@ var methods = map[provider.Type]func(provider.Provider, flow.Config) method{
 	provider.TypeOAuth:       newOAuth,
 	provider.TypeOIDC:        newOAuth,
 	provider.TypeCredentials: newCredentials,
+	provider.TypeEmail:       newEmail,
 }
 
 // A method is a way to sign in. All end in [Call.complete].
@@ -25,9 +26,6 @@ type method interface {
 	// formAction is the action to which the form of the sign-in page posts, "signin"
 	// or "callback".
 	formAction() string
-
-	// callbackCode is the code of Auth.js v5 for CodeCallback.
-	callbackCode() string
 }
 
 // SignIn starts a sign-in with the provider of the path.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/nuxtauth/nuxtauth/internal/account"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/token"
@@ -16,8 +17,6 @@ type credentials struct{}
 func newCredentials(provider.Provider, flow.Config) method { return credentials{} }
 
 func (credentials) formAction() string { return "callback" }
-
-func (credentials) callbackCode() string { return CodeConfiguration }
 
 // start redirects to the page with the form.
 func (credentials) start(c *Call) { c.redirect(http.StatusOK, c.base.URL("signin")) }
@@ -42,7 +41,7 @@ func (credentials) callback(c *Call) {
 		c.tooManyAttempts(attempt)
 		return
 	}
-	p := c.provider
+	p, since := c.provider, c.cfg.Now()
 	user, err := p.Authorize(c.r.Context(), form)
 	if err == nil && user != nil && user.ID == "" {
 		err = fmt.Errorf("nuxtauth: Authorize of %q returned a user without an ID", p.ID)
@@ -61,6 +60,8 @@ func (credentials) callback(c *Call) {
 		return
 	}
 	if c.complete(proof{
+		kind:        account.AtForm,
+		since:       since,
 		user:        user,
 		account:     &provider.Account{Provider: p.ID, Type: p.Type, ProviderAccountID: user.ID, AccessToken: user.AccessToken},
 		profile:     user.Profile,

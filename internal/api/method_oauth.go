@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 
 	"github.com/nuxtauth/nuxtauth/internal/flow"
@@ -16,13 +17,16 @@ func newOAuth(p provider.Provider, cfg flow.Config) method { return oauth{flow.N
 
 func (oauth) formAction() string { return "signin" }
 
-func (oauth) callbackCode() string { return CodeOAuthCallbackError }
-
 // start sends the browser to the provider.
 func (o oauth) start(c *Call) {
+	linkTo, err := c.linkTo()
+	if err != nil {
+		c.fail(err, CodeOAuthSignIn, http.StatusOK)
+		return
+	}
 	to, check, err := o.flow.Start(c.r.Context(), c.base.URL("callback", c.providerID), c.r.URL.Query())
 	if err == nil {
-		err = c.setCheckCookie(signInState{Check: *check, CallbackURL: c.callbackURL, Previous: c.cfg.Sessions.PreviousRef(c.request())})
+		err = c.setCheckCookie(signInState{Check: *check, CallbackURL: c.callbackURL, Previous: c.cfg.Sessions.PreviousRef(c.request()), LinkTo: linkTo})
 	}
 	if err != nil {
 		c.fail(err, CodeOAuthSignIn, http.StatusOK)
@@ -30,6 +34,10 @@ func (o oauth) start(c *Call) {
 	}
 	c.redirect(http.StatusOK, to)
 }
+
+// maxLocation is the length of a URL with the answer of a provider. Some servers accept no
+// longer line of a request.
+const maxLocation = 8 << 10
 
 // callback takes the answer of the provider. No CSRF token guards it: the state
 // does, which only this browser's check cookie has.
@@ -40,6 +48,18 @@ func (o oauth) callback(c *Call) {
 		params = c.body.form
 	}
 	redirectURI := c.base.URL("callback", c.providerID)
+	if c.r.Method == http.MethodPost && c.isLinking(params.Get("state")) {
+		// The post of another site comes without the session. The browser shows it with a
+		// request of its own.
+		to := appendQuery(redirectURI, params.Encode())
+		if len(to) > maxLocation {
+			c.fail(errors.New("the answer of the provider is too long for a URL"), CodeOAuthCallback, http.StatusOK)
+			return
+		}
+		c.h.Set("Location", to)
+		c.w.WriteHeader(http.StatusSeeOther)
+		return
+	}
 	state, err := c.consumeCheckCookie(params.Get("state"))
 	if err == nil {
 		err = o.flow.CheckResponse(&state.Check, redirectURI, params)
@@ -47,6 +67,12 @@ func (o oauth) callback(c *Call) {
 	if err != nil {
 		c.fail(err, CodeOAuthCallback, http.StatusOK)
 		return
+	}
+	if state.LinkTo != "" {
+		if err := c.checkLink(state.LinkTo); err != nil {
+			c.fail(err, CodeCallback, http.StatusOK)
+			return
+		}
 	}
 	// Only an answer with a code is counted: all others cost nothing, and end here.
 	attempt := c.limiter.countCallback(c)
@@ -70,7 +96,7 @@ func (o oauth) callback(c *Call) {
 			Provider: c.providerID, Issuer: result.Issuer,
 			ProviderSubject: cmp.Or(result.Subject, result.Account.ProviderAccountID), ProviderSession: result.Session,
 		},
-		previous: state.Previous, crossSite: c.r.Method == http.MethodPost,
+		linkTo: state.LinkTo, checkLink: func() error { return c.checkLink(state.LinkTo) }, previous: state.Previous, crossSite: c.r.Method == http.MethodPost,
 	}) {
 		attempt.succeeded(c.r.Context())
 	}

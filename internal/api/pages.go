@@ -59,7 +59,11 @@ func (c *Call) pageUser() (u *page.User, signedOut bool) {
 	if !s.Active() {
 		return nil, s.State != session.Unavailable
 	}
-	return &page.User{Name: cmp.Or(s.Claims.Name, s.Claims.Email), Picture: s.Claims.Picture}, false
+	return pageUserOf(s), false
+}
+
+func pageUserOf(s *session.Session) *page.User {
+	return &page.User{Name: cmp.Or(s.Claims.Name, s.Claims.Email), Picture: s.Claims.Picture}
 }
 
 // refusedForm is the code for a page to which the browser was sent back with its form.

@@ -18,6 +18,8 @@ const (
 	CodeCredentialsSignIn = "CredentialsSignin" // the credentials are wrong
 	CodeSignOut           = "SignOutError"      // the session could not be ended
 	CodeTooManyAttempts   = "TooManyAttempts"   // above a limit; the library's own
+	CodeEmailSignIn       = "EmailSignin"       // the link could not be sent, or not to this address
+	CodeVerification      = "Verification"      // the link was used, or has expired
 	CodeCancelled         = "Cancelled"         // the user has not consented at the provider; the library's own
 )
 

@@ -87,12 +87,13 @@ const (
 var failsOnSignInPage = map[string]bool{
 	CodeCredentialsSignIn: true, "OAuthAccountNotLinked": true, CodeOAuthCallbackError: true, CodeMissingCSRF: true,
 	"AccountNotLinked": true, CodeOAuthSignInError: true, "EmailSignInError": true, CodeCancelled: true,
+	codeSessionRequired: true,
 }
 
 // fail sets none of the cookies that the request would have got.
 func (p authJS) fail(c *Call, code string, _ int) {
 	c.discardCookies()
-	code = p.code(c, code)
+	code = p.code(code)
 	to := c.absolute(c.cfg.CustomPages.Error, "error")
 	if failsOnSignInPage[code] {
 		to = c.absolute(c.cfg.CustomPages.SignIn, "signin")
@@ -101,14 +102,16 @@ func (p authJS) fail(c *Call, code string, _ int) {
 }
 
 // code translates a code of next-auth v4.
-func (authJS) code(c *Call, code string) string {
+func (authJS) code(code string) string {
 	switch code {
 	case CodeOAuthSignIn:
 		return CodeOAuthSignInError
 	case CodeOAuthCallback:
 		return CodeOAuthCallbackError
-	case CodeCallback: // of a provider in all cases
-		return c.provider.method.callbackCode()
+	case CodeEmailSignIn:
+		return "EmailSignInError"
+	case CodeCallback:
+		return CodeConfiguration
 	}
 	return code
 }

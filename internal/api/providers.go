@@ -35,6 +35,9 @@ func NewProviders(list []provider.Provider, cfg flow.Config) (*Providers, error)
 		if !ok {
 			return nil, fmt.Errorf("nuxtauth: there is no way to sign in with provider %q, whose type is %q", p.ID, p.Type)
 		}
+		if p.Type == provider.TypeEmail {
+			p.Fields = []provider.Field{{Name: "email", Type: "email", Autocomplete: "email"}}
+		}
 		own := &authProvider{p, newMethod(p, cfg)}
 		all.list = append(all.list, own)
 		all.byID[p.ID] = own

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nuxtauth/nuxtauth/internal/account"
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/origin"
 	"github.com/nuxtauth/nuxtauth/internal/page"
@@ -35,6 +36,11 @@ type Config struct {
 	Providers *Providers
 	Callbacks Callbacks
 	Limit     LimitConfig
+
+	// Users are those of the application; nil: it has none, and users are known by the IDs
+	// of their providers.
+	Users      *account.Accounts
+	LinkWithin time.Duration // after a sign-in, in which a user can link an account
 
 	// Counter counts attempts to sign in, the states of sign-ins that were used, and logout
 	// tokens, for all processes. Nil: each process counts for itself.
@@ -59,7 +65,7 @@ type Config struct {
 // its own types, and the events. Those that are nil do nothing.
 type Callbacks struct {
 	SignIn      func(ctx context.Context, p *SignInParams) error
-	RedirectURL func(err error) (to string, ok bool) // of an error of SignIn that redirects; set with SignIn
+	RedirectURL func(err error) (to string, ok bool) // of an error that redirects; never nil
 	Redirect    func(ctx context.Context, to, base string) (string, error)
 
 	SignInEvent  func(ctx context.Context, e *SignInEvent)
@@ -75,6 +81,8 @@ type SignInParams struct {
 	Credentials url.Values
 	IP          string
 	UserAgent   string
+
+	VerificationRequest bool
 }
 
 // SignInEvent is a sign-in that has happened.
@@ -83,12 +91,14 @@ type SignInEvent struct {
 	User    *provider.User
 	Account *provider.Account
 	Profile provider.Profile
-	Client  clientip.Client
+
+	IsNewUser bool
+	Client    clientip.Client
 }
 
 // CustomPages are the application's own pages, "" for the built-in ones, and those to which
 // the built-in sign-in page links, "" for none.
-type CustomPages struct{ SignIn, SignOut, Error, VerifyRequest, ForgotPassword, SignUp string }
+type CustomPages struct{ SignIn, SignOut, Error, VerifyRequest, NewUser, ForgotPassword, SignUp string }
 
 // A Server answers the requests to the API. It is safe for concurrent use. Make
 // one with [New].
@@ -100,6 +110,7 @@ type Server struct {
 	states  *counter // of sign-ins, which are accepted once
 	logouts *counter // of logout tokens by provider
 
+	mails    *mails
 	warnings *warnings
 }
 
@@ -110,6 +121,7 @@ func New(cfg Config) *Server {
 		limiter: &limiter{cfg.Limit, newCounter(cfg, "attempts to sign in")},
 		states:  newCounter(cfg, "states of sign-ins"),
 		logouts: newCounter(cfg, "logout tokens"),
+		mails:   newMails(cfg),
 
 		warnings: &warnings{log: cfg.Log, now: cfg.Now, last: make(map[string]time.Time)},
 	}

@@ -30,6 +30,7 @@ type goldenAnswer struct {
 	forms    []goldenForm
 	calls    []goldenCall
 	requests []goldenProviderRequest
+	mails    []goldenMail
 }
 
 // observe describes a response in lines that are equal for equivalent responses: without
@@ -67,6 +68,9 @@ func (p *player) observe(e *goldenExchange, a goldenAnswer) []string {
 			}
 			lines = append(lines, fmt.Sprintf("provider %s %s %s %v", r.Method, r.Path, r.Headers["authorization"], form))
 		}
+	}
+	if p.users != nil {
+		lines = append(lines, mailLines(a.mails)...)
 	}
 	for _, c := range a.calls {
 		lines = append(lines, "call "+c.Fn+" "+p.canonical(c.Args))
@@ -155,7 +159,7 @@ func (p *player) attributes(c *http.Cookie) string {
 // lifetime returns the time from the recording to t, in minutes because the recording
 // took some seconds.
 func (p *player) lifetime(t time.Time) string {
-	return fmt.Sprintf("%gm", math.Round(t.Sub(p.rec.meta.RecordedAt).Minutes()))
+	return fmt.Sprintf("%gm", math.Round(t.Sub(p.now).Minutes()))
 }
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
@@ -170,7 +174,7 @@ func (p *player) cookieValue(name, value string) string {
 			p.Errorf("the CSRF cookie %q is not signed", value)
 		}
 		return "signed " + random
-	case uuid.MatchString(value):
+	case uuid.MatchString(value), p.database && strings.HasSuffix(name, "session-token") && !strings.Contains(value, "."):
 		return "opaque"
 	case strings.HasSuffix(name, ".callback-url"):
 		return value
@@ -238,6 +242,8 @@ func (p *player) prune(key string, v any) any {
 		}
 	case float64:
 		switch {
+		case key == "id", key == "userId", key == "providerAccountId": // of a row
+			return strconv.FormatFloat(v, 'f', -1, 64)
 		case v == 0, key == "iat", key == "exp": // cookieValue checks the latter
 			return nil
 		case key == "expires_at":
@@ -249,6 +255,8 @@ func (p *player) prune(key string, v any) any {
 			return nil
 		case key == "id_token":
 			return "<id_token>"
+		case key == "emailVerified":
+			return true
 		case key == "expires":
 			at, err := time.Parse("2006-01-02T15:04:05.000Z", v)
 			if err != nil {

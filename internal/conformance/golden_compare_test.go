@@ -17,7 +17,9 @@ type goldenDifference struct {
 	v4, v5 int    // the number of exchanges that it concerns in each recording
 
 	edits []edit // from the recorded response to the expected one
+	both  []edit // of both responses, for what is not compared
 	leave string // regular expression for lines of both responses that are not compared
+	skip  bool   // the exchanges of the scenario are not replayed
 }
 
 // edit replaces old, a regular expression, by new in the recorded lines. In new, $1 is the
@@ -31,14 +33,17 @@ type difference struct {
 	ids, leave *regexp.Regexp // leave may be nil
 	old        []*regexp.Regexp
 	edits      []edit
+	oldBoth    []*regexp.Regexp
+	both       []edit
+	skip       bool
 	want, got  int // the number of exchanges that it concerns
 }
 
 type differences []*difference
 
-func differencesOf(protocol nuxtauth.Protocol) (list differences) {
-	for _, g := range goldenDifferences {
-		d := &difference{why: g.why, ids: regexp.MustCompile(g.ids), edits: g.edits, want: g.v4}
+func differencesOf(protocol nuxtauth.Protocol, table []goldenDifference) (list differences) {
+	for _, g := range table {
+		d := &difference{why: g.why, ids: regexp.MustCompile(g.ids), edits: g.edits, both: g.both, skip: g.skip, want: g.v4}
 		if protocol == nuxtauth.AuthJS {
 			d.want = g.v5
 		}
@@ -51,14 +56,37 @@ func differencesOf(protocol nuxtauth.Protocol) (list differences) {
 		for _, e := range g.edits {
 			d.old = append(d.old, regexp.MustCompile(e.old))
 		}
+		for _, e := range g.both {
+			d.oldBoth = append(d.oldBoth, regexp.MustCompile(e.old))
+		}
 		list = append(list, d)
 	}
 	return list
 }
 
+// skip reports whether the exchanges of a scenario are not replayed.
+func (list differences) skip(scenario []goldenExchange) bool {
+	for _, d := range list {
+		if d.skip && d.ids.MatchString(scenario[0].name()) {
+			d.got += len(scenario)
+			return true
+		}
+	}
+	return false
+}
+
+// name is what the pattern of a difference is matched with.
+func (e *goldenExchange) name() string {
+	if e.Browser == "" {
+		return e.ID + " " + e.Step
+	}
+	path, _, _ := strings.Cut(strings.TrimPrefix(e.Request.Path, "/api/auth"), "?")
+	return e.ID + " " + e.Step + " " + e.Request.Method + " " + path
+}
+
 // apply applies the difference to the recorded lines, and reports whether they changed.
 func (d *difference) apply(e *goldenExchange, recorded, actual []string) (want, got []string, changed bool) {
-	if !d.ids.MatchString(e.ID + " " + e.Step) {
+	if !d.ids.MatchString(e.name()) {
 		return recorded, actual, false
 	}
 	want, got = slices.Clone(recorded), slices.Clone(actual)
@@ -71,6 +99,13 @@ func (d *difference) apply(e *goldenExchange, recorded, actual []string) (want, 
 			}
 		}
 		want = distinct(strings.Split(strings.Join(want, "\n"), "\n"))
+	}
+	for i, edit := range d.both {
+		for _, lines := range [][]string{want, got} {
+			for n, line := range lines {
+				lines[n] = d.oldBoth[i].ReplaceAllString(line, edit.new)
+			}
+		}
 	}
 	if d.leave != nil {
 		want, got = slices.DeleteFunc(want, d.leave.MatchString), slices.DeleteFunc(got, d.leave.MatchString)

@@ -26,6 +26,7 @@ type (
 	}
 	goldenUser struct {
 		nuxtauth.DefaultUser
+		ID   string `json:"id,omitzero"`
 		Role string `json:"role,omitzero"`
 	}
 	goldenSession struct {
@@ -44,7 +45,7 @@ func (p *player) config(e *goldenExchange) nuxtauth.Config[goldenToken, goldenSe
 		Providers:  p.providers(e.Config),
 		HTTPClient: &http.Client{Transport: p.provider},
 		Logger:     slog.New(slog.DiscardHandler),
-		Now:        func() time.Time { return p.rec.meta.RecordedAt },
+		Now:        func() time.Time { return p.now },
 	}
 	switch e.Config {
 	case "claims":
@@ -67,6 +68,9 @@ func (p *player) config(e *goldenExchange) nuxtauth.Config[goldenToken, goldenSe
 	if has("events") {
 		cfg.Events = p.events()
 	}
+	if e.Browser != "" || e.Scenario == "linking" || e.Scenario == "email" {
+		p.usersConfig(e, &cfg)
+	}
 	return cfg
 }
 
@@ -81,13 +85,15 @@ var goldenHooks = map[string]string{
 	"signinthrow": "signIn",
 }
 
+// fake is a provider without OpenID Connect.
+func (p *player) fake(id, name string) provider.Provider {
+	return provider.OAuth2(provider.Provider{
+		ID: id, Name: name, ClientID: "cid", ClientSecret: "c:secret/+ %", Scopes: []string{"read"},
+		AuthorizationURL: p.provider.issuer + "/authorize", TokenURL: p.provider.issuer + "/token", UserinfoURL: p.provider.issuer + "/userinfo",
+	})
+}
+
 func (p *player) providers(config string) []provider.Provider {
-	fake := func(id, name string) provider.Provider {
-		return provider.OAuth2(provider.Provider{
-			ID: id, Name: name, ClientID: "cid", ClientSecret: "c:secret/+ %", Scopes: []string{"read"},
-			AuthorizationURL: p.provider.issuer + "/authorize", TokenURL: p.provider.issuer + "/token", UserinfoURL: p.provider.issuer + "/userinfo",
-		})
-	}
 	credentials := provider.Credentials(p.authorize)
 	credentials.Name = "Creds"
 	credentials.Fields = []provider.Field{{Name: "username"}, {Name: "password", Type: "password"}}
@@ -97,9 +103,9 @@ func (p *player) providers(config string) []provider.Provider {
 	if p.protocol == nuxtauth.NextAuth {
 		oidc.Scopes = []string{"openid", "email", "profile"}
 	}
-	list := []provider.Provider{credentials, fake("fakeoauth", "Fake OAuth"), oidc}
+	list := []provider.Provider{credentials, p.fake("fakeoauth", "Fake OAuth"), oidc}
 	if config == "db" {
-		list = append(list, fake("strict", "Strict"), fake("linker", "Linker"))
+		list = append(list, p.fake("strict", "Strict"), p.fake("linker", "Linker"))
 	}
 	return list
 }
@@ -118,6 +124,9 @@ func (p *player) call(fn string, args jsObject) {
 		p.Error(err)
 	}
 	p.calls = append(p.calls, c)
+	if p.throws && strings.HasPrefix(fn, "event:") {
+		panic("event failed")
+	}
 }
 
 // signInArgs returns the arguments of a callback at a sign-in. With credentials the
@@ -130,9 +139,16 @@ func (p *player) signInArgs(u *nuxtauth.User, a *nuxtauth.Account, profile nuxta
 	if err := profile.Decode(&members); err != nil {
 		p.Error(err)
 	}
-	user = jsObject{"id": u.ID, "name": u.Name, "email": u.Email, "image": u.Image}
+	user = userArg(u)
+	if p.users == nil {
+		delete(user, "emailVerified")
+	}
 	if a.Type != provider.TypeCredentials {
-		return jsObject{"user": user, "account": a, "profile": members}
+		args := jsObject{"user": user, "account": a}
+		if len(members) > 0 { // not by e-mail
+			args["profile"] = members
+		}
+		return args
 	}
 	maps.Copy(user, members)
 	return jsObject{"user": user, "account": a}
@@ -165,7 +181,13 @@ func (p *player) signIn(config string) func(context.Context, nuxtauth.SignInPara
 		if s.Credentials != nil {
 			args["credentials"] = fieldsOf(s.Credentials)
 		}
+		if s.VerificationRequest {
+			args["email"] = jsObject{"verificationRequest": true}
+		}
 		p.call("callback:signIn", args)
+		if err := p.hook.returns(s.VerificationRequest); err != nil {
+			return err
+		}
 		switch config {
 		case "deny":
 			return errors.New("denied")
@@ -211,12 +233,26 @@ func (p *player) jwt(config string) func(context.Context, nuxtauth.JWTParams[gol
 
 func (p *player) session(config string) func(context.Context, nuxtauth.SessionParams[goldenToken, goldenSession]) (*goldenSession, error) {
 	return func(_ context.Context, s nuxtauth.SessionParams[goldenToken, goldenSession]) (*goldenSession, error) {
-		p.call("callback:session", jsObject{"session": s.Session, "token": s.Token})
+		p.call("callback:session", p.withToken(jsObject{"session": s.Session}, s.Token))
+		if h := p.hook; h != nil && h.Name == "session" {
+			if h.Throws != "" {
+				return nil, nuxtauth.Unavailable(errors.New(h.Throws)) // another error ends the session
+			}
+			s.Session.User.ID, s.Session.User.Role = s.Token.Subject, "admin"
+		}
 		if config == "claims" {
 			s.Session.User.Role, s.Session.Sub = s.Token.Role, s.Token.Subject
 		}
 		return s.Session, nil
 	}
+}
+
+// withToken adds the token, which JavaScript does not have if sessions are in a database.
+func (p *player) withToken(args jsObject, token *goldenToken) jsObject {
+	if !p.database {
+		args["token"] = token
+	}
+	return args
 }
 
 func (p *player) events() nuxtauth.Events[goldenToken, goldenSession] {
@@ -227,10 +263,10 @@ func (p *player) events() nuxtauth.Events[goldenToken, goldenSession] {
 			p.call("event:signIn", args)
 		},
 		SignOut: func(_ context.Context, e nuxtauth.SignOutEvent[goldenToken]) {
-			p.call("event:signOut", jsObject{"token": e.Token})
+			p.call("event:signOut", p.withToken(jsObject{}, e.Token))
 		},
 		Session: func(_ context.Context, e nuxtauth.SessionEvent[goldenToken, goldenSession]) {
-			p.call("event:session", jsObject{"session": e.Session, "token": e.Token})
+			p.call("event:session", p.withToken(jsObject{"session": e.Session}, e.Token))
 		},
 	}
 }

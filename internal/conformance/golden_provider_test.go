@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -30,6 +31,9 @@ type goldenProvider struct {
 	fault    string                  // of the ID token, "" if none
 	profile  map[string]any          // of the user
 	requests []goldenProviderRequest // of the current exchange
+	answer   map[string]any          // to the code, nil for that of the recordings without users
+
+	recordedAt time.Time
 }
 
 func newGoldenProvider(t *testing.T, issuer string, now time.Time) *goldenProvider {
@@ -37,7 +41,7 @@ func newGoldenProvider(t *testing.T, issuer string, now time.Time) *goldenProvid
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &goldenProvider{T: t, issuer: issuer, now: now, key: key}
+	return &goldenProvider{T: t, issuer: issuer, recordedAt: now, now: now, key: key}
 }
 
 // start sets the authorization request.
@@ -45,7 +49,16 @@ func (g *goldenProvider) start(request url.Values) { g.request = request }
 
 // prepare sets the user and the fault of an exchange from the recording.
 func (g *goldenProvider) prepare(e *goldenExchange) {
-	g.requests = nil
+	g.requests, g.answer, g.now = nil, nil, cmp.Or(e.At, g.recordedAt)
+	if e.Person != nil {
+		g.profile, g.fault = maps.Clone(e.Person), ""
+		for _, r := range e.ProviderRequests {
+			if r.Path == "/token" {
+				g.answer = maps.Clone(r.Response.JSON)
+			}
+		}
+		return
+	}
 	g.fault = strings.TrimPrefix(e.Step, "callback: ")
 	g.profile = map[string]any{"sub": "op-user-1", "name": "Op User", "email": "Op.User@Example.com", "picture": "https://op.example/p.png"}
 	for _, call := range e.ServerCalls {
@@ -68,7 +81,7 @@ func (g *goldenProvider) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := r.ParseForm(); err != nil {
 		return nil, err
 	}
-	seen := goldenProviderRequest{r.Method, r.URL.Path, map[string]string{"authorization": r.Header.Get("Authorization")}, map[string]string{}}
+	seen := goldenProviderRequest{Method: r.Method, Path: r.URL.Path, Headers: map[string]string{"authorization": r.Header.Get("Authorization")}, Form: map[string]string{}}
 	for name := range r.PostForm {
 		seen.Form[name] = r.PostForm.Get(name)
 	}
@@ -110,6 +123,10 @@ func (g *goldenProvider) token(w http.ResponseWriter, r *http.Request) {
 	sub, _ := g.profile["sub"].(string)
 	answer := map[string]any{
 		"access_token": "at-" + sub, "token_type": "Bearer", "expires_in": 3600, "refresh_token": "rt-1", "scope": g.request.Get("scope"),
+	}
+	if g.answer != nil {
+		delete(g.answer, "id_token")
+		answer = g.answer
 	}
 	if g.request.Has("nonce") && g.fault != "no-id-token" {
 		answer["id_token"] = g.idToken()

@@ -46,6 +46,9 @@ var imports = map[string]string{
 	"testing":    "testing",
 	"time":       "time",
 	"token":      "github.com/nuxtauth/nuxtauth/token",
+	"mail":       "github.com/nuxtauth/nuxtauth/mail",
+	"password":   "github.com/nuxtauth/nuxtauth/password",
+	"strings":    "strings",
 	"url":        "net/url",
 }
 

@@ -95,6 +95,16 @@ type VerifyRequest struct {
 	Site string // public URL of the site, for the link to it; empty leaves it out
 }
 
+// Confirm is the content of the page that a link of a mail opens.
+type Confirm struct {
+	Site      string // public URL of the site
+	Action    string // absolute URL to post to: BASE/callback/<id>
+	CSRFToken string
+	Email     string // to which the link was sent
+	Token     string // of the link
+	User      *User  // another user, who is signed in and will not be; nil for none
+}
+
 // Error is the content of the error page.
 type Error struct {
 	Site      string // public URL of the site, for the link to it; empty leaves it out
@@ -173,6 +183,23 @@ func (p *Pages) VerifyRequest(w http.ResponseWriter, d VerifyRequest) {
 	p.write(w, http.StatusOK, "verify-request", p.policy([]string{p.theme.Logo, p.theme.LogoDark}, nil), p.frame(english.CheckEmail, d.Site, false))
 }
 
+// Confirm writes the page that a link of a mail opens, with status 200.
+func (p *Pages) Confirm(w http.ResponseWriter, d Confirm) {
+	data := confirmData{
+		frame: p.frame(english.SignIn, d.Site, false), Action: d.Action, CSRFToken: d.CSRFToken, Email: d.Email, Token: d.Token,
+		User: d.User.shown(), SignInAs: around(english.SignInAs, d.Email),
+	}
+	data.ContinueTo = around(english.ContinueTo, data.SiteName)
+	images := []string{p.theme.Logo, p.theme.LogoDark}
+	if d.User != nil {
+		data.Alert = notice{Text: english.SignsOut, Info: true}
+	}
+	if data.User != nil {
+		images = append(images, data.User.Picture)
+	}
+	p.write(w, http.StatusOK, "confirm", p.policy(images, []string{d.Action}), data)
+}
+
 // Error writes the error page. The status depends on the code, which is
 // case-insensitive: 500 for Configuration, 403 for AccessDenied and Verification, 429
 // for TooManyAttempts, 503 for SessionUnavailable, and 200 for others. The code itself
@@ -215,6 +242,13 @@ type (
 		Alert                                 notice
 		User                                  *shownUser
 		SignedOut                             bool
+	}
+	confirmData struct {
+		frame
+		Action, CSRFToken, Email, Token string
+		Alert                           notice
+		ContinueTo, SignInAs            phrase
+		User                            *shownUser
 	}
 	errorData struct {
 		frame
@@ -299,6 +333,9 @@ func (p *Pages) write(w http.ResponseWriter, status int, name, policy string, da
 	// With no-referrer, browsers would send "Origin: null" with the forms, which
 	// the check of the Origin header rejects.
 	h.Set("Referrer-Policy", "same-origin")
+	if name == "confirm" { // its URL is a secret, also from scripts of the application's pages
+		h.Set("Referrer-Policy", "strict-origin")
+	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	if len(p.theme.Frames) == 0 {
 		h.Set("X-Frame-Options", "DENY")

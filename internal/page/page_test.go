@@ -65,6 +65,7 @@ func everyPage(t testing.TB, p *page.Pages) map[string]document {
 			p.SignOut(w, page.SignOut{Site: site, SignedOut: true, SignInURL: base + "/signin"})
 		}),
 		"verify-request": render(t, func(w http.ResponseWriter) { p.VerifyRequest(w, page.VerifyRequest{Site: site}) }),
+		"confirm":        render(t, func(w http.ResponseWriter) { p.Confirm(w, fullConfirm()) }),
 		"error": render(t, func(w http.ResponseWriter) {
 			p.Error(w, page.Error{Site: site, Code: "AccessDenied", SignInURL: base + "/signin"})
 		}),
@@ -252,7 +253,7 @@ func TestPage_SubmitButtonID(t *testing.T) {
 	p := newPages(t, page.Theme{})
 	for name, doc := range everyPage(t, p) {
 		n := doc.byID("submitButton")
-		wanted := name == "signin" || name == "signout"
+		wanted := name == "signin" || name == "signout" || name == "confirm"
 		if wanted && (n == nil || n.Data != "button" || value(n, "type") != "submit") {
 			t.Errorf("%s: no #submitButton", name)
 		}
@@ -264,12 +265,16 @@ func TestPage_SubmitButtonID(t *testing.T) {
 
 func TestPage_Headers(t *testing.T) {
 	for name, doc := range everyPage(t, newPages(t, page.Theme{})) {
+		referrer := "same-origin"
+		if name == "confirm" {
+			referrer = "strict-origin" // its URL is a secret
+		}
 		for key, want := range map[string]string{
 			"Content-Type":           "text/html; charset=utf-8",
 			"Cache-Control":          "private, no-cache, no-store",
 			"Pragma":                 "no-cache",
 			"Expires":                "0",
-			"Referrer-Policy":        "same-origin",
+			"Referrer-Policy":        referrer,
 			"X-Content-Type-Options": "nosniff",
 			"X-Frame-Options":        "DENY",
 		} {
@@ -303,7 +308,7 @@ func TestPolicy_Sources(t *testing.T) {
 		for name, doc := range everyPage(t, newPages(t, theme)) {
 			sum := sha256.Sum256([]byte(doc.style(t)))
 			form := "'none'"
-			if name == "signin" || name == "signout" {
+			if name == "signin" || name == "signout" || name == "confirm" {
 				form = "'self' https:"
 			}
 			want := map[string]string{

@@ -180,6 +180,9 @@ func newEntry(p Provider, d SignIn) entry {
 		e.Ink = color.TextOn(p.Style.Brand)
 	}
 	e.Email.Value = d.Email
+	if p.ID == d.Form {
+		e.Email.Value = d.Account
+	}
 	account, forgot := AccountField(p.Fields), d.ForgotPasswordURL
 	for _, f := range p.Fields {
 		in := newInput(f)

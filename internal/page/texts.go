@@ -28,6 +28,9 @@ type texts struct {
 
 	CheckEmail, LinkSent, LookInSpam string
 
+	SignInAs string // the address of a link, on the page that it opens
+	SignsOut string // there, to another user who is signed in
+
 	Fields map[string]string // labels, by the standard name of the field
 }
 
@@ -52,7 +55,10 @@ var english = texts{
 
 	CheckEmail: "Check your email",
 	LinkSent:   "You have been sent a link. Open it to sign in.",
-	LookInSpam: "If it does not arrive within a few minutes, look in your spam folder.",
+	LookInSpam: "If it does not arrive within a few minutes, look in your spam folder. At most 3 links are sent in 10 minutes.",
+
+	SignInAs: "Sign in as %s",
+	SignsOut: "Another user is signed in here, and will be signed out.",
 
 	Fields: map[string]string{
 		"username": "Username", "email": "Email", "password": "Password", "tel": "Phone number",

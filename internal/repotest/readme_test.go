@@ -17,6 +17,7 @@ import (
 // these are compiled.
 var goBlocks = map[string]string{
 	"README.md":         "testdata/docs/readme",
+	"docs/accounts.md":  "testdata/docs/accounts",
 	"docs/testing.md":   "testdata/docs/testing",
 	"docs/providers.md": "testdata/docs/providers",
 	"docs/proxies.md":   "testdata/docs/proxies",

@@ -37,6 +37,9 @@ type Storage struct {
 
 	// ProviderTokens says that the token type has them: they need locks.
 	ProviderTokens bool
+
+	// Users says that the application has users, whose sessions have to be ended.
+	Users bool
 }
 
 // NewAbilities finds the abilities of a storage. The error joins all that a feature
@@ -83,6 +86,12 @@ func (a Abilities) check(in Storage) error {
 	}
 	if in.Store != nil && in.ProviderTokens && a.Locker == nil {
 		problems = append(problems, fmt.Errorf("nuxtauth: ProviderTokens need a store in which one request at a time refreshes them, because a refresh token that is used twice ends the session, and %s is no store.Locker: %s", a.storeType, whole))
+	}
+	if in.Users && in.Store != nil && a.Index == nil {
+		problems = append(problems, fmt.Errorf("nuxtauth: Accounts need a store that can end all sessions of a user, and %s is no store.Index: %s", a.storeType, whole))
+	}
+	if in.Users && in.Store == nil && in.DenyList == nil {
+		problems = append(problems, errors.New("nuxtauth: Accounts need to end all sessions of a user, and Accounts.Store is no store.Marks, which would be their deny-list: set Session.Store or Session.DenyList"))
 	}
 	return errors.Join(problems...)
 }

@@ -78,6 +78,12 @@ func (d denyList) userSession(subject, id string) string {
 // subject is the name of all sessions of a user.
 func (d denyList) subject(subject string) string { return MarkName(d.realm, "subject", subject) }
 
+// userProvider is the name of the sessions of a user of the application that came from a
+// provider.
+func (d denyList) userProvider(subject, provider string) string {
+	return MarkName(d.realm, "user-idp", subject, provider)
+}
+
 // sealedOf is the name of the sessions of a user that are still in cookies, while
 // sessions are moved into a store.
 func (d denyList) sealedOf(subject string) string { return MarkName(d.realm, "sealed", subject) }
@@ -116,6 +122,9 @@ func (d denyList) groups(names []string, subject string, s *Session) []string {
 		names = append(names, d.sealedOf(subject))
 	}
 	o := s.Claims.Origin
+	if o.User && o.Provider != "" {
+		names = append(names, d.userProvider(subject, o.Provider))
+	}
 	if o.ProviderSession != "" {
 		names = append(names, d.providerSession(o.Provider, atIssuer(o.Issuer, o.ProviderSession)))
 	} else if o.ProviderSubject != "" {
@@ -134,7 +143,7 @@ func (d denyList) check(ctx context.Context, s *Session, further ...string) erro
 	if d.marks == nil {
 		return nil
 	}
-	names := d.groups(make([]string, 0, 7), s.found.subject, s)
+	names := d.groups(make([]string, 0, 8), s.found.subject, s)
 	groups := len(names)
 	if id := s.found.id; id != "" {
 		names = append(names, d.session(id), d.userSession(s.found.subject, id))

@@ -29,6 +29,10 @@ type Options struct {
 	// FrontEnd says that a front end asks for the session: the callbacks run
 	// whatever the cache has, and a token in a cookie is sealed anew.
 	FrontEnd bool
+
+	// Reload says that the session is read and the callbacks run whatever the cache has.
+	// Another process may have ended the session.
+	Reload bool
 }
 
 // Load loads the session of a credential, runs the callbacks, and writes what
@@ -63,10 +67,14 @@ func (m *Manager) commit(r Request, s *Session) error {
 }
 
 func (m *Manager) load(r Request, c Credential, o Options) (*Session, error) {
-	if m.cache != nil && !o.FrontEnd && c.Value != "" && c.several == nil {
+	if m.cache != nil && !o.FrontEnd && !o.Reload && c.Value != "" && c.several == nil {
 		return m.loadCached(r, c)
 	}
-	return m.loadAndSave(r.Context(), r.Cookies, c, o, func() clientip.Client { return m.client(r) })
+	s, err := m.loadAndSave(r.Context(), r.Cookies, c, o, func() clientip.Client { return m.client(r) })
+	if s.isOver() {
+		m.cache.delete(c.Value)
+	}
+	return s, err
 }
 
 // loadAndSave is loadFresh, and writes the session where it has to be written. Its

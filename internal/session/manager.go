@@ -21,6 +21,7 @@ type Config struct {
 
 	Abilities Abilities // of the store and the deny-list
 	Realm     string    // of the sessions in them
+	Users     bool      // the subjects of sessions are the IDs of users of the application
 
 	Lifetime Lifetime
 	CacheFor time.Duration // zero: no cache
@@ -57,11 +58,14 @@ func New(cfg Config) *Manager {
 	m := &Manager{
 		reader: Reader{
 			Types: cfg.Types, Store: a.Store, DenyList: a.DenyList, Adopt: a.Adopt,
-			Realm: cfg.Realm, Lifetime: cfg.Lifetime, Now: cfg.Now,
+			Realm: cfg.Realm, Lifetime: cfg.Lifetime, Subjects: ProviderSubjects, Now: cfg.Now,
 		},
 		store: a.Store, index: a.Index, realm: cfg.Realm, lifetime: cfg.Lifetime,
 		replaced:  memo.New(memo.Options[struct{}]{Name: "noting a handle", Log: cfg.Log, Now: cfg.Now}),
 		signedOut: cfg.SignedOut, clients: cfg.Clients, log: cfg.Log, now: cfg.Now,
+	}
+	if cfg.Users {
+		m.reader.Subjects = UserSubjects
 	}
 	if a.Adopt {
 		m.adopter = newAdopter(cfg)
@@ -89,6 +93,9 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	}
 	return err
 }
+
+// Caches reports whether a session may have been loaded for an earlier request.
+func (m *Manager) Caches() bool { return m.cache != nil }
 
 // types is short for the application's types.
 func (m *Manager) types() Types { return m.reader.Types }

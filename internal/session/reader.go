@@ -19,6 +19,7 @@ type Reader struct {
 	Adopt    bool           // with a Store, sealed tokens count too
 	Realm    string         // of the sessions in the store and of the names in the deny-list
 	Lifetime Lifetime
+	Subjects Subjects // those of all other sessions have ended
 	Now      func() time.Time
 
 	// moved returns the handle of the session that a sealed token has become a
@@ -26,9 +27,21 @@ type Reader struct {
 	moved func(value string) (handle string, ok bool)
 }
 
+// Subjects say whose IDs the subjects of tokens are. A session that began here says it, and
+// one that a Node server began does not.
+type Subjects int
+
+// The subjects.
+const (
+	AnySubjects      Subjects = iota // a service that reads sessions alone does not tell them apart
+	ProviderSubjects                 // of users at providers
+	UserSubjects                     // of users of the application
+)
+
 var (
 	errNoValue = ended(fmt.Errorf("%w: the cookies of the session have no whole value", token.ErrInvalid))
 	errNoOwner = ended(fmt.Errorf("%w: it has no subject", token.ErrInvalid))
+	errSubject = ended(errors.New("its subject is the ID of a user at a provider and not of one in Config.Accounts, or the other way round: the session is of before that changed"))
 	errRealm   = ended(fmt.Errorf("%w: it is of another application that shares the store", store.ErrNotFound))
 )
 
@@ -147,6 +160,9 @@ func (r *Reader) check(ctx context.Context, s *Session) error {
 	}
 	if s.found.subject == "" {
 		return errNoOwner
+	}
+	if o := &s.Claims.Origin; r.Subjects != AnySubjects && (o.Provider != "" || o.User) && o.User != (r.Subjects == UserSubjects) {
+		return errSubject
 	}
 	return r.denyList().check(ctx, s)
 }

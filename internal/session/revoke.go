@@ -144,6 +144,31 @@ func (m *Manager) RevokeOtherSessions(ctx context.Context, s *Session) (int, err
 	return m.revoke(ctx, sel)
 }
 
+// RevokeUserProvider ends the sessions of a user that came from a provider.
+func (m *Manager) RevokeUserProvider(ctx context.Context, subject, provider string) error {
+	if err := empty("RevokeUserProvider", subject, provider); err != nil {
+		return err
+	}
+	_, err := m.revoke(ctx, selection{
+		what: "revoke the sessions of a user that came from a provider",
+		mark: marking(m.denyList.userProvider(subject, provider)),
+		index: func(ctx context.Context, i store.Index) (n int, err error) {
+			records, err := i.ListSessions(ctx, m.realm, subject, MaxSessions)
+			for _, r := range records {
+				if r.Provider != provider {
+					continue
+				}
+				if _, err := i.DeleteSessionByID(ctx, m.realm, subject, r.ID); err != nil {
+					return n, err
+				}
+				n++
+			}
+			return n, err
+		},
+	})
+	return err
+}
+
 // RevokeProviderSession ends the sessions that came from a session at a provider. If there
 // is none, it ends those of the user whose sign-in had no session there, unless subject is
 // empty; a deny-list, which can't tell, ends these in any case. issuer is that of

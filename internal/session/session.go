@@ -182,6 +182,7 @@ type Trigger string
 // The triggers. The empty one is a request for session data.
 const (
 	TriggerSignIn Trigger = "signIn"
+	TriggerSignUp Trigger = "signUp"
 	TriggerUpdate Trigger = "update"
 )
 
@@ -194,7 +195,7 @@ type Params struct {
 	User      *provider.User
 	Account   *provider.Account
 	Profile   provider.Profile
-	IsNewUser bool // always false: no accounts are kept
+	IsNewUser bool
 
 	// With TriggerUpdate: the data of the front end, as JSON.
 	Update []byte
@@ -222,7 +223,8 @@ var (
 	// ErrTokenTooLarge means that a sealed token does not fit into cookies.
 	ErrTokenTooLarge = errors.New("nuxtauth: the token is too large for cookies: keep less in it, such as ids, and let the Session callback fetch the rest; or set Session.Store")
 
-	errNoSubject = errors.New("the token has no subject: give the user an ID, or set Token.Subject in the JWT callback")
+	errOtherSubject = errors.New("the JWT callback has changed the subject of the token: with Config.Accounts it is the ID of the user there, by which sessions end")
+	errNoSubject    = errors.New("the token has no subject: give the user an ID, or set Token.Subject in the JWT callback")
 )
 
 // ended makes an error one that wraps [ErrSignedOut].

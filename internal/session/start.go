@@ -19,7 +19,7 @@ type SignIn struct {
 	User      *provider.User
 	Account   *provider.Account
 	Profile   provider.Profile
-	IsNewUser bool         // always false: no accounts are kept
+	IsNewUser bool         // always false without users
 	Origin    token.Origin // the provider, and the user and session there
 
 	// KeepIDToken keeps the ID token in the session, for the sign-out at the
@@ -68,6 +68,13 @@ func (m *Manager) Start(r Request, in SignIn) (*Session, error) {
 	return s, nil
 }
 
+// Discard ends a session that [Manager.Start] has begun in this request, and clears its
+// cookies. After an error, which is a fault of the store, the session may go on.
+func (m *Manager) Discard(r Request, s *Session) error {
+	r.Cookies.Session.Clear(r.Response, s.credential.Present)
+	return m.end(r.Context(), s, nil)
+}
+
 // beginAfter writes a session once more, as one that began after a revocation of its user,
 // by which the sessions before it have ended.
 func (m *Manager) beginAfter(r Request, s *Session) error {
@@ -84,17 +91,24 @@ func (m *Manager) newSession(ctx context.Context, in SignIn) (*Session, error) {
 	c := s.Claims
 	c.Name, c.Email, c.Picture, c.Subject = in.User.Name, in.User.Email, in.User.Image, in.User.ID
 	c.Origin = in.Origin
-	c.Origin.AuthTime = token.DateOf(m.now())
+	c.Origin.AuthTime, c.Origin.User = token.DateOf(m.now()), m.reader.Subjects == UserSubjects
 	if s.ProviderTokens != nil {
 		s.ProviderTokens.set(in.Account, in.KeepIDToken)
 	}
 	s.ctx.Start(ctx, guard.Timeout)
 	defer s.ctx.Stop()
+	trigger := TriggerSignIn
+	if in.IsNewUser {
+		trigger = TriggerSignUp
+	}
 	_, err := m.types().JWT(s.ctx, s, &Params{
-		Trigger: TriggerSignIn, User: in.User, Account: in.Account, Profile: in.Profile, IsNewUser: in.IsNewUser,
+		Trigger: trigger, User: in.User, Account: in.Account, Profile: in.Profile, IsNewUser: in.IsNewUser,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the JWT callback: %w", err)
+	}
+	if c.Origin.User && c.Subject != in.User.ID {
+		return nil, errOtherSubject
 	}
 	if err := m.denyList.begin(ctx, s); err != nil {
 		return nil, err
@@ -109,6 +123,7 @@ func (m *Manager) Issue(ctx context.Context, cs *CookieSet, s *Session) (value s
 	from := s.Claims.Origin
 	s.Claims.RestoreReserved(&Claims{Origin: token.Origin{
 		Provider: from.Provider, Issuer: from.Issuer, ProviderSubject: from.ProviderSubject, AuthTime: min(from.AuthTime, token.DateOf(m.now())),
+		User: m.reader.Subjects == UserSubjects,
 	}})
 	if s.ProviderTokens != nil {
 		s.ProviderTokens.RefreshToken = ""

@@ -13,6 +13,9 @@ import (
 // the application, in the transaction that writes the other. A function that is nil does
 // nothing.
 //
+// The library finds a user by the address in nuxtauth_users: change an address by
+// [Store.UpdateUser], and not in the table of the application alone.
+//
 // An error undoes the transaction, and is that of the method. A function runs again after
 // a fault, and must have no side effects beyond tx. A unique value that is taken ends a
 // transaction in PostgreSQL: Create and Update insert with ON CONFLICT DO NOTHING, or look
@@ -25,9 +28,9 @@ type Users struct {
 	Create func(ctx context.Context, tx Tx, u *store.User) error
 
 	// Find returns a user of the application by an e-mail address that no row of
-	// nuxtauth_users has, or [store.ErrNotFound]: a user from before, or whose address the
-	// application has changed. The ID is needed; EmailVerified is zero unless the owner of
-	// the address has proved it, and FirstSignIn unless the user has signed in before.
+	// nuxtauth_users has, or [store.ErrNotFound]: a user from before. The ID is needed;
+	// EmailVerified is zero unless the owner of the address has proved it, and FirstSignIn
+	// unless the user has signed in before.
 	Find func(ctx context.Context, tx Tx, email string) (*store.User, error)
 
 	// Update writes what has changed, such as the name and the address.

@@ -2,11 +2,11 @@
 
 CREATE TABLE IF NOT EXISTS nuxtauth_users (
     id             VARBINARY(191) NOT NULL PRIMARY KEY,
-    name           VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    name           VARCHAR(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     email          VARBINARY(254) UNIQUE,              -- in lower case, NULL if it is not known
     image          MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     email_verified BIGINT NOT NULL,                    -- 0 if it was never proved
-    password_hash  VARBINARY(255) NOT NULL,
+    password_hash  VARBINARY(256) NOT NULL,
     disabled       BOOLEAN NOT NULL,
     first_sign_in  BIGINT NOT NULL,                    -- 0 before
     created_at     BIGINT NOT NULL,
@@ -14,16 +14,16 @@ CREATE TABLE IF NOT EXISTS nuxtauth_users (
 ) ENGINE = InnoDB;
 
 CREATE TABLE IF NOT EXISTS nuxtauth_accounts (
-    provider            VARBINARY(255) NOT NULL,
-    issuer              VARBINARY(255) NOT NULL,
-    provider_account_id VARBINARY(255) NOT NULL,
+    provider            VARBINARY(256) NOT NULL,
+    issuer              VARBINARY(256) NOT NULL,
+    provider_account_id VARBINARY(256) NOT NULL,
     user_id             VARBINARY(191) NOT NULL,
     position            BIGINT NOT NULL,               -- among those of the user, the oldest first
-    type                VARBINARY(255) NOT NULL,
+    type                VARBINARY(256) NOT NULL,
     access_token        MEDIUMBLOB NOT NULL,
     refresh_token       MEDIUMBLOB NOT NULL,
     id_token            MEDIUMBLOB NOT NULL,
-    token_type          VARBINARY(255) NOT NULL,
+    token_type          VARBINARY(256) NOT NULL,
     scope               MEDIUMBLOB NOT NULL,
     session_state       MEDIUMBLOB NOT NULL,
     expires_at          BIGINT NOT NULL,               -- of the access token, in seconds since 1970, 0 if unknown
