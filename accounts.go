@@ -84,43 +84,6 @@ const (
 	maxRecentFor     = 24 * time.Hour
 )
 
-// UpdateUserEvent is a user who has proved the e-mail address.
-type UpdateUserEvent struct {
-	_ [0]func()
-
-	User *User
-
-	// Reclaimed says that the address had not been proved before, so that another person
-	// may have made the user: sessions, links, the password and the accounts of Removed are
-	// gone. Check what else that person may have left.
-	Reclaimed bool
-	Removed   []AccountInfo
-}
-
-// LinkAccountEvent is an account that a user has from now on.
-type LinkAccountEvent struct {
-	_ [0]func()
-
-	User    *User
-	Account *Account
-	Profile Profile
-}
-
-// UnlinkAccountEvent is an account that a user has no more.
-type UnlinkAccountEvent struct {
-	_ [0]func()
-
-	User    *User
-	Account AccountInfo
-}
-
-// UserEvent is a user who was created or deleted.
-type UserEvent struct {
-	_ [0]func()
-
-	User *User
-}
-
 // AccountInfo is an account of a user, for a page that lists them. It has no secret: its
 // JSON can be sent to the front end of this user.
 type AccountInfo struct {
@@ -300,34 +263,4 @@ func waysOf(providers []provider.Provider) account.Ways {
 		}
 	}
 	return w
-}
-
-// accountEvents are the events of users and accounts.
-func accountEvents[T TokenType, S SessionType](e Events[T, S]) (a account.Events) {
-	if f := e.CreateUser; f != nil {
-		a.CreateUser = func(ctx context.Context, u *User) { f(ctx, UserEvent{User: u}) }
-	}
-	if f := e.DeleteUser; f != nil {
-		a.DeleteUser = func(ctx context.Context, u *User) { f(ctx, UserEvent{User: u}) }
-	}
-	if f := e.UpdateUser; f != nil {
-		a.UpdateUser = func(ctx context.Context, u *account.Update) {
-			ev := UpdateUserEvent{User: u.User, Reclaimed: u.Reclaimed}
-			for _, row := range u.Removed {
-				ev.Removed = append(ev.Removed, infoOf(row))
-			}
-			f(ctx, ev)
-		}
-	}
-	if f := e.LinkAccount; f != nil {
-		a.LinkAccount = func(ctx context.Context, l *account.Linked) {
-			f(ctx, LinkAccountEvent{User: l.User, Account: l.Account, Profile: l.Profile})
-		}
-	}
-	if f := e.UnlinkAccount; f != nil {
-		a.UnlinkAccount = func(ctx context.Context, u *account.Unlinked) {
-			f(ctx, UnlinkAccountEvent{User: u.User, Account: infoOf(u.Account)})
-		}
-	}
-	return a
 }

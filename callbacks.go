@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/nuxtauth/nuxtauth/internal/account"
 	"github.com/nuxtauth/nuxtauth/internal/api"
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/guard"
@@ -205,6 +206,43 @@ type SessionEvent[T TokenType, S SessionType] struct {
 	Token   *T
 }
 
+// UpdateUserEvent is a user who has proved the e-mail address.
+type UpdateUserEvent struct {
+	_ [0]func()
+
+	User *User
+
+	// Reclaimed says that the address had not been proved before, so that another person
+	// may have made the user: sessions, links, the password and the accounts of Removed are
+	// gone. Check what else that person may have left.
+	Reclaimed bool
+	Removed   []AccountInfo
+}
+
+// LinkAccountEvent is an account that a user has from now on.
+type LinkAccountEvent struct {
+	_ [0]func()
+
+	User    *User
+	Account *Account
+	Profile Profile
+}
+
+// UnlinkAccountEvent is an account that a user has no more.
+type UnlinkAccountEvent struct {
+	_ [0]func()
+
+	User    *User
+	Account AccountInfo
+}
+
+// UserEvent is a user who was created or deleted.
+type UserEvent struct {
+	_ [0]func()
+
+	User *User
+}
+
 // Unavailable marks err as temporary: a callback could not reach a service, and can't
 // tell whether the session is valid. The request is treated as signed out,
 // [Auth.Require] answers 503, and the cookie is kept. The result wraps
@@ -269,6 +307,36 @@ func signedOutEvent[T TokenType](f func(context.Context, SignOutEvent[T])) func(
 	return func(ctx context.Context, s *session.Session, from clientip.Client) {
 		f(ctx, SignOutEvent[T]{Token: s.Token.(*T), IP: from.IP, UserAgent: store.UserAgent(from.UserAgent)})
 	}
+}
+
+// accountEvents are the events of users and accounts.
+func accountEvents[T TokenType, S SessionType](e Events[T, S]) (a account.Events) {
+	if f := e.CreateUser; f != nil {
+		a.CreateUser = func(ctx context.Context, u *User) { f(ctx, UserEvent{User: u}) }
+	}
+	if f := e.DeleteUser; f != nil {
+		a.DeleteUser = func(ctx context.Context, u *User) { f(ctx, UserEvent{User: u}) }
+	}
+	if f := e.UpdateUser; f != nil {
+		a.UpdateUser = func(ctx context.Context, u *account.Update) {
+			ev := UpdateUserEvent{User: u.User, Reclaimed: u.Reclaimed}
+			for _, row := range u.Removed {
+				ev.Removed = append(ev.Removed, infoOf(row))
+			}
+			f(ctx, ev)
+		}
+	}
+	if f := e.LinkAccount; f != nil {
+		a.LinkAccount = func(ctx context.Context, l *account.Linked) {
+			f(ctx, LinkAccountEvent{User: l.User, Account: l.Account, Profile: l.Profile})
+		}
+	}
+	if f := e.UnlinkAccount; f != nil {
+		a.UnlinkAccount = func(ctx context.Context, u *account.Unlinked) {
+			f(ctx, UnlinkAccountEvent{User: u.User, Account: infoOf(u.Account)})
+		}
+	}
+	return a
 }
 
 // guarded returns cfg with the application's functions guarded: see package guard.

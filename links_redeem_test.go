@@ -70,10 +70,10 @@ func TestRedeemLink_Reclaims(t *testing.T) {
 			sessionsGoOn   bool // but for a reset
 			updateReclaims bool
 		}{
-			{"nobody", false, "", true, false, true},
+			{"unknown", false, "", true, false, true},
 			{"another", false, "", true, false, true},
 			{"the user", false, "password account", false, true, false},
-			{"nobody", true, "password account", false, true, false},
+			{"unknown", true, "password account", false, true, false},
 			{"another", true, "password account", false, true, false},
 			{"the user", true, "password account", false, true, false},
 		} {

@@ -40,7 +40,7 @@ func ip(n int) string { return fmt.Sprintf("198.51.%d.%d", 100+n/250, 1+n%250) }
 func TestML08_LimitPerAddress(t *testing.T) {
 	a := newEmailApp(t)
 	a.user(store.User{Email: "ada@example.com"})
-	for _, address := range []string{"ada@example.com", "nobody@example.com"} { // with a user, and without
+	for _, address := range []string{"ada@example.com", "unknown@example.com"} { // with a user, and without
 		n, sent, begin := 0, 0, a.Clock.Now()
 		try := func(typed string) {
 			n++

@@ -148,7 +148,7 @@ func TestAC10_OnlyOnesOwnAccount(t *testing.T) {
 		"without a user":     {"", "idp2", "alice"},
 		"without a provider": {id, "", "alice"},
 		"without an ID":      {id, "idp2", ""},
-		"of an unknown user": {"nobody", "idp2", "alice"},
+		"of an unknown user": {"unknown", "idp2", "alice"},
 	} {
 		if err := u.Auth.UnlinkAccount(t.Context(), args[0], args[1], args[2], ""); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s: %v", what, err)

@@ -24,7 +24,7 @@ func TestAC13_SubjectIsTheIDOfAUser(t *testing.T) {
 	by := u.another()
 	by.useForm(subject)
 	by.signedInAs(subject)
-	for name, id := range map[string]string{"the ID at a provider": "alice", "of no user": "nobody", "of another case": strings.ToLower(subject)} {
+	for name, id := range map[string]string{"the ID at a provider": "alice", "of no user": "unknown", "of another case": strings.ToLower(subject)} {
 		b := u.another()
 		res := b.useForm(id)
 		b.refused(res, "AccessDenied")
@@ -37,7 +37,7 @@ func TestAC13_SubjectIsTheIDOfAUser(t *testing.T) {
 		t.Error("the log does not say what is wrong")
 	}
 	b := u.another()
-	if res := b.Get("/signin?provider=credentials&user=nobody"); res.StatusCode != 403 || !strings.Contains(res.Text, "AccessDenied") {
+	if res := b.Get("/signin?provider=credentials&user=unknown"); res.StatusCode != 403 || !strings.Contains(res.Text, "AccessDenied") {
 		t.Errorf("Auth.SignIn: %d %s", res.StatusCode, res.Text)
 	}
 	b.signedInAs("")

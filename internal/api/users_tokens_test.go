@@ -166,7 +166,7 @@ func TestAC14_TokensAreBoundToTheirPlace(t *testing.T) {
 		}
 	}
 	for what, args := range map[string][4]string{
-		"of another user": {id, "idp", "bob", ""}, "of no user": {"nobody", "idp", "bob", ""}, "at another provider": {attackerID, "idp2", "bob", ""},
+		"of another user": {id, "idp", "bob", ""}, "of no user": {"unknown", "idp", "bob", ""}, "at another provider": {attackerID, "idp2", "bob", ""},
 		"of another issuer": {attackerID, "idp", "bob", "https://other.example"},
 	} {
 		if got, err := u.Auth.FindAccount(t.Context(), args[0], args[1], args[2], args[3]); !errors.Is(err, store.ErrNotFound) {
