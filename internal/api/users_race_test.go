@@ -2,12 +2,14 @@ package api_test
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"testing"
 	"time"
 
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
+	"github.com/nuxtauth/nuxtauth/mail"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
 )
@@ -81,5 +83,35 @@ func TestAC06_SessionEndsWhileLinking(t *testing.T) {
 				t.Errorf("%s, %s: the accounts are %q", at, storageName, list)
 			}
 		}
+	}
+}
+
+// An address that the user has not proved may be that of another person: a link that is sent
+// to it is no way in.
+func TestAC10_LinkToAnAddressThatIsNotProved(t *testing.T) {
+	for _, proved := range []bool{false, true} {
+		u := newUsersApp(t, func(cfg *apptest.Config) {
+			cfg.Providers = append(cfg.Providers, provider.Email())
+			cfg.Mail.Send = func(context.Context, mail.Message) error { return nil }
+		})
+		id := u.mustSignIn("idp", "bob")
+		u.change(id, func(row *store.User) {
+			if proved {
+				row.EmailVerified = u.Clock.Now()
+			}
+		})
+		err := u.Auth.UnlinkAccount(t.Context(), id, "idp", "bob", "")
+		if proved != (err == nil) || err != nil && !errors.Is(err, nuxtauth.ErrLastWayIn) {
+			t.Errorf("proved %t: %v", proved, err)
+		}
+	}
+}
+
+// Only a proof of the address shows that its user is disabled.
+func TestAC15_DisabledUserShowsToTheOwnerAlone(t *testing.T) {
+	for provider, want := range map[string]string{"idp": "OAuthAccountNotLinked", "idp2": "AccessDenied"} {
+		u := newUsersApp(t, trusting("idp2"))
+		u.add(&store.User{Email: "alice@example.com", Disabled: true})
+		u.refused(u.signIn(provider, "alice"), want)
 	}
 }
