@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -157,20 +158,23 @@ func showProfile(c *gin.Context) {
 
 func showAdmin(c *gin.Context) {}
 
-func ExampleGetToken() {
-	handler := func(w http.ResponseWriter, r *http.Request) {
-		t, err := nuxtauth.GetToken[Token](r, nuxtauth.TokenOptions{Secret: secret})
-		if err != nil {
-			http.Error(w, "Sign in first.", http.StatusUnauthorized)
-			return
-		}
-		fmt.Fprintln(w, t.Subject, t.SessionToken)
+// A service without the middleware greets users who have signed in at another one with the
+// same secret.
+func ExampleReader_Middleware() {
+	tokens, err := nuxtauth.NewReader[Token](nuxtauth.ReaderConfig{Secret: secret})
+	if err != nil {
+		log.Fatal(err) // all mistakes of the configuration
 	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /orders", tokens.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t := nuxtauth.TokenFrom[Token](r.Context())
+		fmt.Fprintf(w, "The orders of %s", t.Subject)
+	})))
 
 	w := httptest.NewRecorder()
-	handler(w, httptest.NewRequest("GET", "/", nil))
-	fmt.Println(w.Code)
-	// Output: 401
+	mux.ServeHTTP(w, httptest.NewRequest("GET", "/orders", nil))
+	fmt.Println(w.Code, w.Header().Get("WWW-Authenticate"))
+	// Output: 401 Bearer
 }
 
 // While the user API does not respond, users see 503 and stay signed in.

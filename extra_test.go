@@ -135,9 +135,9 @@ func testExtra[T nuxtauth.TokenType](t *testing.T, extra func(*T) *jsontext.Valu
 		t.Errorf("issued as %s", got)
 	}
 	req, _ := apptest.NewRequest("GET", "/", cookies)
-	read, err := nuxtauth.GetToken[T](req, nuxtauth.TokenOptions{Secret: secret, URL: "http://localhost:3000", Now: func() time.Time { return time.Unix(n.now, 0) }})
+	read, err := apptest.ReadToken[T](req, nuxtauth.ReaderConfig{Secret: secret, URL: "http://localhost:3000", Now: func() time.Time { return time.Unix(n.now, 0) }})
 	if err != nil || string(*extra(read)) != "{"+undeclared+"}" {
-		t.Errorf("GetToken returns %+v, %v", read, err)
+		t.Errorf("the Reader returns %+v, %v", read, err)
 	}
 
 	for _, wrong := range []string{`null`, `[1]`, `{"a":1`, `{"a":1,"a":2}`, `{"a":1}}`, `{"role":"root"}`, `{"sub":"2"}`, `{"\u0073ub":"2"}`, `{"exp":1}`} {

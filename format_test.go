@@ -62,7 +62,7 @@ func (f sealedFormat) auth(t *testing.T, marks store.Marks) *nuxtauth.Auth[forma
 	return auth
 }
 
-// Sessions in the cookies of every release are opened by the middleware and GetToken.
+// Sessions in the cookies of every release are opened by the middleware and a Reader.
 // With -formats=v0.1 the test writes those of this release first: once, before its tag.
 func TestFormat_CookiesOfReleases(t *testing.T) {
 	if *formats != "" {
@@ -96,11 +96,11 @@ func TestFormat_CookiesOfReleases(t *testing.T) {
 		if got == nil || !reflect.DeepEqual(*got, f.Token) {
 			t.Errorf("%s: the middleware has %+v, want %+v", file, got, f.Token)
 		}
-		read, err := nuxtauth.GetToken[formatToken](req, nuxtauth.TokenOptions{
+		read, err := apptest.ReadToken[formatToken](req, nuxtauth.ReaderConfig{
 			Secret: apptest.Secret, URL: "http://localhost:3000", Protocol: f.Protocol, Codec: f.codec(t), Now: func() time.Time { return f.Now },
 		})
 		if err != nil || !reflect.DeepEqual(*read, f.Token) {
-			t.Errorf("%s: GetToken returns %+v, %v", file, read, err)
+			t.Errorf("%s: the Reader returns %+v, %v", file, read, err)
 		}
 	}
 }

@@ -235,11 +235,11 @@ func TestSignOut_PanicOfReaderIsFault(t *testing.T) {
 	}
 }
 
-// GetToken has no middleware around it.
-func TestGetToken_PanicOfReaderIsError(t *testing.T) {
+// A Reader has no middleware around it.
+func TestReader_PanicOfReaderIsError(t *testing.T) {
 	a := newFragileApp(t, panicsRead, func(*nuxtauth.SessionConfig) {})
 	req, _ := apptest.NewRequest("GET", "/", a.cookies)
-	_, err := nuxtauth.GetToken[fragileToken](req, nuxtauth.TokenOptions{Secret: apptest.Secret, URL: "http://localhost:3000"})
+	_, err := apptest.ReadToken[fragileToken](req, nuxtauth.ReaderConfig{Secret: apptest.Secret, URL: "http://localhost:3000"})
 	if !errors.Is(err, nuxtauth.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}

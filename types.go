@@ -64,7 +64,7 @@
 // session in the gin.Context. Sessions end in end.go and revoke.go of internal/session;
 // protocol_authjs.go of internal/api has what Auth.js v5 answers otherwise than next-auth
 // v4. config.go has what New checks, typed.go the application's types for these packages,
-// sessions.go, accounts.go, links.go and gettoken.go what handlers and other services call.
+// sessions.go, accounts.go, links.go and reader.go what handlers and other services call.
 package nuxtauth
 
 import (

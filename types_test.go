@@ -132,7 +132,7 @@ var _ anyAuth = (*nuxtauth.Auth[apptest.Token, apptest.Session])(nil)
 func TestTypes_CannotBeCompared(t *testing.T) {
 	for _, typ := range []reflect.Type{
 		reflect.TypeFor[apptest.Config](), reflect.TypeFor[nuxtauth.SessionConfig](), reflect.TypeFor[nuxtauth.Cookies](), reflect.TypeFor[nuxtauth.Pages](),
-		reflect.TypeFor[nuxtauth.Theme](), reflect.TypeFor[nuxtauth.SignInLimit](), reflect.TypeFor[nuxtauth.TokenOptions](),
+		reflect.TypeFor[nuxtauth.Theme](), reflect.TypeFor[nuxtauth.SignInLimit](), reflect.TypeFor[nuxtauth.ReaderConfig](),
 		reflect.TypeFor[nuxtauth.Callbacks[apptest.Token, apptest.Session]](), reflect.TypeFor[nuxtauth.Events[apptest.Token, apptest.Session]](),
 		reflect.TypeFor[nuxtauth.SignInParams](), reflect.TypeFor[nuxtauth.RedirectParams](), reflect.TypeFor[nuxtauth.JWTParams[apptest.Token]](),
 		reflect.TypeFor[nuxtauth.SessionParams[apptest.Token, apptest.Session]](), reflect.TypeFor[nuxtauth.SignInEvent[apptest.Token]](),

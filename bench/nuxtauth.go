@@ -10,7 +10,6 @@ import (
 
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/store"
-	"github.com/nuxtauth/nuxtauth/token"
 )
 
 // nuxtauthScenarios are the scenarios of nuxtauth. Each is a line with a change of the
@@ -35,8 +34,7 @@ var nuxtauthScenarios = []scenario{
 	{name: "nuxtauth/deny-list", title: "nuxtauth, v4 token and deny-list", make: with(func(c *config) {
 		c.Session.DenyList = store.NewMemory(store.MemoryOptions{})
 	})},
-	{name: "nuxtauth/GetToken", title: "`nuxtauth.GetToken` alone, with a `Secret`", make: getToken(nuxtauth.TokenOptions{Secret: secret})},
-	{name: "nuxtauth/GetToken-codec", title: "`nuxtauth.GetToken` alone, with a `Codec`", make: getTokenWithCodec},
+	{name: "nuxtauth/Reader", title: "`nuxtauth.Reader` alone", make: reader(nuxtauth.ReaderConfig{Secret: secret})},
 	{
 		name: "nuxtauth/session", title: "nuxtauth, `GET /api/auth/session`", make: sessionRoute,
 		want: `{"user":{"name":"Ada Lovelace","role":"admin"},"expires":"*Z"}`,
@@ -199,27 +197,26 @@ func sessionRoute() (http.Handler, *http.Request, error) {
 	return h, get("/api/auth/session", cookies...), nil
 }
 
-// getToken returns a service without the middleware.
-func getToken(o nuxtauth.TokenOptions) func() (http.Handler, *http.Request, error) {
+// reader returns a service without the middleware.
+func reader(cfg nuxtauth.ReaderConfig) func() (http.Handler, *http.Request, error) {
 	return func() (http.Handler, *http.Request, error) {
 		_, signedIn, err := with(nil)()
+		if err != nil {
+			return nil, nil, err
+		}
+		tokens, err := nuxtauth.NewReader[Token](cfg)
+		if err != nil {
+			return nil, nil, err
+		}
 		r := gin.New()
 		r.GET("/me", func(c *gin.Context) {
-			t, err := nuxtauth.GetToken[Token](c.Request, o)
+			t, err := tokens.Token(c.Request)
 			if err != nil {
 				c.AbortWithStatus(http.StatusUnauthorized)
 				return
 			}
 			c.JSON(http.StatusOK, me{t.Name, t.Role})
 		})
-		return r, signedIn, err
+		return r, signedIn, nil
 	}
-}
-
-func getTokenWithCodec() (http.Handler, *http.Request, error) {
-	codec, err := token.NewNextAuth("", secret)
-	if err != nil {
-		return nil, nil, err
-	}
-	return getToken(nuxtauth.TokenOptions{Codec: codec})()
 }

@@ -236,7 +236,11 @@ func (b *browser) token() *Token {
 	if c := b.cookie(); c != nil {
 		r.AddCookie(c)
 	}
-	token, err := nuxtauth.GetToken[Token](r, nuxtauth.TokenOptions{Secret: testSecret, URL: b.site})
+	tokens, err := nuxtauth.NewReader[Token](nuxtauth.ReaderConfig{Secret: testSecret, URL: b.site})
+	if err != nil {
+		b.Fatal(err)
+	}
+	token, err := tokens.Token(r)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 func (s *Server) Deny(w http.ResponseWriter, r *http.Request, status int, code, message string) {
 	base, err := s.Base(r)
 	if err != nil || !wantsPage(r) {
-		deny(w, status, message)
+		DenyProgram(w, status, message)
 		return
 	}
 	d := page.Error{Site: base.Origin, Code: code}
@@ -34,7 +34,7 @@ func (s *Server) DenySignedOut(w http.ResponseWriter, r *http.Request, message, 
 		if challenge != "" {
 			w.Header().Set("WWW-Authenticate", challenge)
 		}
-		deny(w, http.StatusUnauthorized, message)
+		DenyProgram(w, http.StatusUnauthorized, message)
 		return
 	}
 	back, ok := s.cfg.Site.CallbackURL(base.Base, base.Origin+r.URL.RequestURI())
@@ -51,8 +51,8 @@ func (s *Server) DenySignedOut(w http.ResponseWriter, r *http.Request, message, 
 	w.WriteHeader(http.StatusFound)
 }
 
-// deny answers a program.
-func deny(w http.ResponseWriter, status int, message string) {
+// DenyProgram answers a program with a message in JSON, which no cache stores.
+func DenyProgram(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Cache-Control", "no-store")
 	writeMessage(w, status, message)
 }

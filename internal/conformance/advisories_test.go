@@ -115,8 +115,8 @@ func TestAdvisory_GHSA_xmf8_cvqr_rfgj_AMalformedBearerHeaderIsSignedOut(t *testi
 		}
 		req := httptest.NewRequest("GET", "/", nil)
 		req.Header.Set("Authorization", header)
-		if tok, err := nuxtauth.GetToken[apptest.Token](req, nuxtauth.TokenOptions{Secret: apptest.Secret, URL: a.URL}); err == nil || tok != nil {
-			t.Errorf("GetToken accepts %s", shorten(header))
+		if tok, err := apptest.ReadToken[apptest.Token](req, nuxtauth.ReaderConfig{Secret: apptest.Secret, URL: a.URL}); err == nil || tok != nil {
+			t.Errorf("the Reader accepts %s", shorten(header))
 		}
 	}
 }
@@ -361,13 +361,13 @@ func TestAdvisory_CVE_2024_51744_AnExpiredForgeryIsAForgery(t *testing.T) {
 	a.SignIn()
 	sealed := a.Cookie(apptest.SessionCookie)
 	a.Clock.Advance(31 * 24 * time.Hour)
-	o := nuxtauth.TokenOptions{Secret: apptest.Secret, URL: a.URL, Now: a.Clock.Now}
-	if _, err := nuxtauth.GetToken[apptest.Token](requestWith(sealed), o); !errors.Is(err, token.ErrExpired) {
+	o := nuxtauth.ReaderConfig{Secret: apptest.Secret, URL: a.URL, Now: a.Clock.Now}
+	if _, err := apptest.ReadToken[apptest.Token](requestWith(sealed), o); !errors.Is(err, token.ErrExpired) {
 		t.Errorf("an expired token: %v", err)
 	}
 	flipped := []byte(sealed)
 	flipped[len(flipped)-10] ^= 1
-	if _, err := nuxtauth.GetToken[apptest.Token](requestWith(string(flipped)), o); !errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrExpired) {
+	if _, err := apptest.ReadToken[apptest.Token](requestWith(string(flipped)), o); !errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrExpired) {
 		t.Errorf("an expired token that was changed: %v", err)
 	}
 }

@@ -277,8 +277,8 @@ func TestToken_IncompleteIsNoSession(t *testing.T) {
 		if s := a.Session(); s != nil {
 			t.Errorf("%s is the session %+v", claims, s)
 		}
-		if _, err := nuxtauth.GetToken[apptest.Token](requestWith(sealed), nuxtauth.TokenOptions{Secret: apptest.Secret, URL: "http://x", Now: a.Clock.Now}); err == nil {
-			t.Errorf("GetToken accepts %s", claims)
+		if _, err := apptest.ReadToken[apptest.Token](requestWith(sealed), nuxtauth.ReaderConfig{Secret: apptest.Secret, URL: "http://x", Now: a.Clock.Now}); err == nil {
+			t.Errorf("the Reader accepts %s", claims)
 		}
 	}
 	unaffected(a)

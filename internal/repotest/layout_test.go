@@ -171,7 +171,7 @@ func TestLayout_GenericsStayInTheRoot(t *testing.T) {
 			}
 		}
 	})
-	if methods == 0 || methods > 55 {
+	if methods == 0 || methods > 60 {
 		t.Errorf("%d methods of generic types in the root", methods)
 	}
 }

@@ -208,7 +208,7 @@ func TestRequire_EachRoute(t *testing.T) {
 }
 
 // The other service reads the changed token.
-func TestGetToken_ReadsUpdatedToken(t *testing.T) {
+func TestReader_ReadsUpdatedToken(t *testing.T) {
 	auth, router := newApplication(t)
 	r := authtest.Request(t, auth, &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: "Ada"}, SessionToken: "token-of-ada"},
 		"POST", site+"/name", strings.NewReader("name=Countess"))
@@ -219,7 +219,11 @@ func TestGetToken_ReadsUpdatedToken(t *testing.T) {
 		t.Fatalf("POST /name: %d %s", w.Code, w.Body)
 	}
 
-	after := httptest.NewRequest("GET", "/", nil)
+	orders, err := newOrderService()
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := httptest.NewRequest("GET", "/orders", nil)
 	for _, c := range w.Result().Cookies() {
 		after.AddCookie(c)
 	}
@@ -228,11 +232,11 @@ func TestGetToken_ReadsUpdatedToken(t *testing.T) {
 		status int
 		body   string
 	}{
-		{after, http.StatusOK, "Hello, Countess"},
-		{httptest.NewRequest("GET", "/", nil), http.StatusUnauthorized, "Sign in first.\n"},
+		{after, http.StatusOK, "The orders of Countess"},
+		{httptest.NewRequest("GET", "/orders", nil), http.StatusUnauthorized, `{"message":"Sign in first."}`},
 	} {
 		w := httptest.NewRecorder()
-		if hello(w, tt.r); w.Code != tt.status || w.Body.String() != tt.body {
+		if orders.ServeHTTP(w, tt.r); w.Code != tt.status || w.Body.String() != tt.body {
 			t.Errorf("got %d %q, want %d %q", w.Code, w.Body, tt.status, tt.body)
 		}
 	}
