@@ -45,6 +45,7 @@ var imports = map[string]string{
 	"provider":   "github.com/nuxtauth/nuxtauth/provider",
 	"redis":      "github.com/redis/go-redis/v9",
 	"redisstore": "github.com/nuxtauth/nuxtauth/store/redisstore",
+	"slices":     "slices",
 	"slog":       "log/slog",
 	"sql":        "database/sql",
 	"sqlstore":   "github.com/nuxtauth/nuxtauth/store/sqlstore",

@@ -16,9 +16,15 @@ import (
 // goBlocks maps the documents that have Go blocks to the packages in which
 // these are compiled.
 var goBlocks = map[string]string{
-	"README.md":         "testdata/docs/readme",
-	"docs/accounts.md":  "testdata/docs/accounts",
-	"docs/testing.md":   "testdata/docs/testing",
+	"README.md":            "testdata/docs/readme",
+	"docs/accounts.md":     "testdata/docs/accounts",
+	"docs/testing.md":      "testdata/docs/testing",
+	"docs/session-data.md": "testdata/docs/session-data",
+	"docs/guards.md":       "testdata/docs/guards",
+	"docs/updates.md":      "testdata/docs/updates",
+	"docs/errors.md":       "testdata/docs/errors",
+	"docs/pages.md":        "testdata/docs/pages",
+
 	"docs/providers.md": "testdata/docs/providers",
 	"docs/proxies.md":   "testdata/docs/proxies",
 	"docs/sessions.md":  "store/integration/testdata/docs/sessions", // by the tests of that module, which requires the drivers

@@ -1,0 +1,2 @@
+// Package errors has the Go blocks of docs/errors.md, which package docblock adds.
+package errors
