@@ -28,6 +28,7 @@ var goBlocks = map[string]string{
 	"docs/providers.md": "testdata/docs/providers",
 	"docs/proxies.md":   "testdata/docs/proxies",
 	"docs/sessions.md":  "store/integration/testdata/docs/sessions", // by the tests of that module, which requires the drivers
+	"docs/moving.md":    "bench/testdata/docs/moving",               // by the tests of that module, which requires the other libraries
 	"docs/services.md":  "example/services/testdata/docs/services",  // likewise: it requires gRPC
 }
 
