@@ -32,7 +32,7 @@ lint: ## gofmt, go vet, golangci-lint, the words, the lock files
 api: ## write testdata/api.txt, the listing of the exported API, after a change that CHANGELOG has
 	@go test ./internal/repotest -run '^TestAPI_IsListed$$' -api
 
-mutate: ## list mistakes in PACKAGES that no test would notice, all six without; FLAGS='-m cookie/read.go'; many minutes
+mutate: ## list mistakes in PACKAGES that no test would notice, all nine without; FLAGS='-m cookie/read.go'; many minutes
 	@go run ./internal/mutate $(FLAGS) $(PACKAGES)
 
 modules: ## each module without the workspace
@@ -53,7 +53,7 @@ nuxt: example/nuxt/$(INSTALLED) ## check the types of the Nuxt front end, and bu
 	@NUXT_TELEMETRY_DISABLED=1 npm --prefix example/nuxt run typecheck
 	@NUXT_TELEMETRY_DISABLED=1 npm --prefix example/nuxt run build
 
-e2e: nuxt e2e/$(INSTALLED) ## the example and the Nuxt front end in Chromium
+e2e: nuxt e2e/$(INSTALLED) ## the example and the Nuxt front end in Chromium, and users in one database with Node
 	@npm --prefix e2e test
 
 fmt: ## format all Go files

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/nuxtauth/nuxtauth/internal/account"
 	"github.com/nuxtauth/nuxtauth/internal/guard"
 	"github.com/nuxtauth/nuxtauth/internal/session"
@@ -31,6 +33,13 @@ type AccountsConfig struct {
 	// StoreTokens stores the tokens of the latest sign-in with each account, encrypted with
 	// Config.Secret, for [Auth.FindAccount]. False stores none.
 	StoreTokens bool
+
+	// InsecureUnencryptedTokens stores these tokens as they are, which is how Auth.js in Node
+	// reads and writes them, for a database that both use. Who reads the database, or a copy
+	// of it, can use the tokens at the providers; who writes to it can put a token of
+	// another account in their place. FindAccount then returns what either has written;
+	// without the field, it refuses tokens that are not encrypted.
+	InsecureUnencryptedTokens bool
 
 	// LinkByEmail signs a user in with an account that is new here, if its e-mail address is
 	// that of a user, and both have proved it: the user by a link or a provider with
@@ -91,9 +100,9 @@ type AccountInfo struct {
 
 	Provider          string  `json:"provider"` // the ID of the provider
 	ProviderAccountID string  `json:"providerAccountId"`
-	Issuer            string  `json:"issuer,omitzero"` // see [Account]
-	Email             string  `json:"email,omitzero"`  // that the provider gave; it identifies no user
-	CreatedAt         ISOTime `json:"createdAt"`       // when it was linked
+	Issuer            string  `json:"issuer,omitzero"`    // see [Account]
+	Email             string  `json:"email,omitzero"`     // that the provider gave; it identifies no user
+	CreatedAt         ISOTime `json:"createdAt,omitzero"` // when it was linked; zero if the store does not know
 }
 
 func infoOf(row *store.Account) AccountInfo {
@@ -127,7 +136,8 @@ func (a *Auth[T, S]) ListAccounts(ctx context.Context, subject string) ([]Accoun
 // secrets; they are empty without AccountsConfig.StoreTokens. An access token may have
 // expired: FindAccount refreshes none. issuer is that of [AccountInfo]. The error wraps
 // [store.ErrNotFound] if the user does not have the account, and is otherwise one of
-// [Auth.ListAccounts], or says that the tokens can't be opened with today's secrets.
+// [Auth.ListAccounts], or says that the tokens can't be opened with today's secrets, or are
+// not encrypted: see AccountsConfig.InsecureUnencryptedTokens.
 func (a *Auth[T, S]) FindAccount(ctx context.Context, subject, provider, accountID, issuer string) (*Account, error) {
 	if a.users == nil {
 		return nil, errNoUsers
@@ -146,8 +156,8 @@ func (a *Auth[T, S]) FindAccount(ctx context.Context, subject, provider, account
 // The error wraps [ErrLastWayIn] if the user could not sign in any more with today's
 // providers: then the account stays, also if two accounts are removed at once. It wraps
 // [store.ErrNotFound] if the user does not have the account. Any other error is a fault: the
-// account may be gone, and sessions may go on. Call it again: it ends them also if the account
-// is gone.
+// account may be gone, without the event, and sessions may go on. Call it again: it ends them
+// also if the account is gone.
 func (a *Auth[T, S]) UnlinkAccount(ctx context.Context, subject, provider, accountID, issuer string) error {
 	if a.users == nil {
 		return errNoUsers
@@ -165,7 +175,9 @@ func (a *Auth[T, S]) UnlinkAccount(ctx context.Context, subject, provider, accou
 // application are its own to delete: see Events.DeleteUser. Guard the route with
 // [Auth.RequireRecent].
 //
-// After an error, which wraps [ErrUnavailable], some of it may be done: call it again. Deleting a user who does not exist is no error.
+// After an error, which wraps [ErrUnavailable], some of it may be done: call it again. If the
+// user was deleted and only the answer was lost, the next call ends what is left, without the
+// event. Deleting a user who does not exist is no error.
 func (a *Auth[T, S]) DeleteUser(ctx context.Context, subject string) error {
 	if a.users == nil {
 		return errNoUsers
@@ -198,8 +210,11 @@ func (c AccountsConfig) recentFor() time.Duration {
 // check reports what is set without users, and a time that is none.
 func (c AccountsConfig) check() error {
 	var problems []error
-	if c.Store == nil && (c.StoreTokens || c.LinkByEmail || c.Conflict != nil || c.RecentFor != 0) {
+	if c.Store == nil && (c.StoreTokens || c.InsecureUnencryptedTokens || c.LinkByEmail || c.Conflict != nil || c.RecentFor != 0) {
 		problems = append(problems, errors.New("nuxtauth: Accounts.Store is nil, and without users the other fields of Accounts do nothing: set it to store.NewMemory, sqlstore.New or another store.Accounts, or leave them out"))
+	}
+	if c.InsecureUnencryptedTokens && !c.StoreTokens {
+		problems = append(problems, errors.New("nuxtauth: Accounts.InsecureUnencryptedTokens is set, and no tokens are stored: set Accounts.StoreTokens too, or leave it out"))
 	}
 	if d := c.RecentFor; d != 0 && (d < time.Second || d > maxRecentFor) {
 		problems = append(problems, fmt.Errorf("nuxtauth: Accounts.RecentFor is %v: write a duration with its unit, such as 10*time.Minute, from 1s to %v, or leave it out for %v", d, maxRecentFor, defaultRecentFor))
@@ -225,7 +240,7 @@ func (c AccountsConfig) compile(events account.Events, mails account.Mail, secre
 	links, _ := store.As[store.Links](c.Store)
 	cfg := account.Config{
 		Store: guard.Accounts(log, c.Store), Links: guard.Links(log, links), LinkByEmail: c.LinkByEmail, Ways: waysOf(providers),
-		Mail: mails, LinkSecrets: secrets,
+		Mail: mails, LinkSecrets: secrets, UnencryptedTokens: c.InsecureUnencryptedTokens, Detach: detached,
 		EndSessions: func(ctx context.Context, userID string) error {
 			_, err := sessions.RevokeSessions(ctx, userID)
 			return err
@@ -263,4 +278,13 @@ func waysOf(providers []provider.Provider) account.Ways {
 		}
 	}
 	return w
+}
+
+// detached returns a context for work that goes on after the request of ctx: a gin.Context is
+// used for another request then.
+func detached(ctx context.Context) context.Context {
+	if c, ok := ctx.Value(gin.ContextKey).(*gin.Context); ok {
+		ctx = c.Request.Context()
+	}
+	return context.WithoutCancel(ctx)
 }

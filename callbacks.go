@@ -79,9 +79,13 @@ type Events[T TokenType, S SessionType] struct {
 	// These run with Config.Accounts. CreateUser and LinkAccount come before the JWT
 	// callback and the SignIn event of the sign-in that causes them, UpdateUser when a user
 	// has proved the e-mail address, UnlinkAccount also for each account that is removed
-	// then, and DeleteUser when the user and the accounts are gone. Each comes once, and not
-	// if a fault hides that something was stored. Their contexts go on when the request
-	// ends. To tell owners of changes to their accounts by mail is up to the application.
+	// then, and DeleteUser when the user and the accounts are gone. Each comes at most once,
+	// after the change is stored: if the answer of the store is lost, or the process ends
+	// there, the change may have been made, the method or the sign-in fails, and neither it
+	// nor the next call, which finds nothing left to do, calls the event. What must follow
+	// each change, such as the deletion of other data, belongs into the transaction
+	// (sqlstore.Options.Users), or looks now and then for what has no user. Their contexts go
+	// on when the request ends.
 	CreateUser    func(ctx context.Context, e UserEvent)
 	UpdateUser    func(ctx context.Context, e UpdateUserEvent)
 	LinkAccount   func(ctx context.Context, e LinkAccountEvent)

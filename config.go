@@ -60,7 +60,8 @@ type Config[T TokenType, S SessionType] struct {
 	// "https://www.example.com": callback URLs may lead there, and front ends
 	// there may call the API with credentials (CORS). "https://*.example.com" is one label
 	// below a domain of yours, "capacitor://localhost" and "com.example.app://callback" an
-	// application on the device, and "http://localhost:*" any port while gin is in debug
+	// application on the device ("com.example.app://" trusts its URLs without a host, such as
+	// "com.example.app:///callback"), and "http://localhost:*" any port while gin is in debug
 	// mode.
 	TrustedOrigins []string
 

@@ -21,7 +21,12 @@ import (
 )
 
 // MailConfig is how the application sends mails: links of [provider.Email] and of
-// [Auth.SendLink]. The zero value sends none.
+// [Auth.SendLink], and notices about changes of accounts. The zero value sends none.
+//
+// A notice tells the owner of a user of Config.Accounts that an account was linked or removed,
+// that a link to reset the password was redeemed, or that the proof of the address has
+// removed what was there before ([UpdateUserEvent].Reclaimed). It goes to an address that the
+// user has proved, after the answer, at most 20 times a day; one that can't be sent is logged.
 //
 // An address gets at most 3 links in 10 minutes and 10 a day, a network asks for 20 in 10
 // minutes, and all together for 1,000. A link that is above a limit is not sent, which the
@@ -40,6 +45,13 @@ type MailConfig struct {
 	// Link makes the message of a link; it has no request, and l.URL is in no log. Nil means
 	// [mail.Default].
 	Link func(ctx context.Context, l mail.Link) (mail.Message, error)
+
+	// Notice makes the message of a notice. It can set n.URL, the page where the user reviews
+	// the account, and call [mail.DefaultNotice]. Nil means mail.DefaultNotice.
+	Notice func(ctx context.Context, n mail.Notice) (mail.Message, error)
+
+	// SkipNotices sends no notices, for an application that sends its own by Events.
+	SkipNotices bool
 }
 
 // LinkRequest is a link to send, for [Auth.SendLink].
@@ -131,7 +143,7 @@ func (a *Auth[T, S]) SendLink(ctx context.Context, r LinkRequest) error {
 		if err != nil && !errors.Is(err, store.ErrAmbiguousEmail) {
 			return usersError("SendLink", err)
 		}
-		if send = err == nil && u != nil && !u.Disabled; send {
+		if send = u != nil && !u.Disabled; send {
 			l.Subject = u.ID
 		}
 	}
@@ -190,7 +202,7 @@ func (a *Auth[T, S]) RedeemLink(ctx context.Context, p LinkProof) (*RedeemedLink
 	if a.users == nil || !a.users.SendsLinks() {
 		return nil, fmt.Errorf("nuxtauth: RedeemLink: %w: set Config.Accounts to a store that is a store.Links, and Config.Mail", store.ErrUnsupported)
 	}
-	if p.Purpose == "" || p.Purpose == mail.PurposeSignIn {
+	if p.Purpose == mail.PurposeSignIn {
 		return nil, fmt.Errorf("nuxtauth: RedeemLink: %w", ErrInvalidLink)
 	}
 	subject := ""
@@ -225,13 +237,17 @@ func (m MailConfig) compile(log *slog.Logger, theme Theme, site *origin.Site) ac
 	if c.Link == nil {
 		c.Link = func(_ context.Context, l mail.Link) (mail.Message, error) { return mail.Default(l) }
 	}
-	base, ok := site.Configured()
-	if u, err := url.Parse(base.Origin); ok && err == nil {
-		c.Site.Host = u.Host
-		for _, logo := range []*string{&c.Site.Logo, &c.Site.LogoDark} {
-			if strings.HasPrefix(*logo, "/") { // mails have no page that it could be relative to
-				*logo = base.Origin + *logo
-			}
+	if !m.SkipNotices && m.Send != nil {
+		c.Notice = guard.Func(log, "Mail.Notice", m.Notice)
+		if c.Notice == nil {
+			c.Notice = func(_ context.Context, n mail.Notice) (mail.Message, error) { return mail.DefaultNotice(n) }
+		}
+	}
+	base, _ := site.Configured()
+	_, c.Site.Host, _ = strings.Cut(base.Origin, "://")
+	for _, logo := range []*string{&c.Site.Logo, &c.Site.LogoDark} {
+		if strings.HasPrefix(*logo, "/") { // mails have no page that it could be relative to
+			*logo = base.Origin + *logo
 		}
 	}
 	return c
@@ -239,12 +255,12 @@ func (m MailConfig) compile(log *slog.Logger, theme Theme, site *origin.Site) ac
 
 // check reports what e-mail providers need, and what is set without users. site is nil if it
 // was reported.
-func (m MailConfig) check(accounts AccountsConfig, providers []provider.Provider, site *origin.Site) error {
+func (m MailConfig) check(accounts AccountsConfig, providers []provider.Provider, site *origin.Site, theme Theme) error {
 	var problems []error
 	first := ""
 	_, links := store.As[store.Links](accounts.Store)
-	if m.Link != nil && m.Send == nil {
-		problems = append(problems, errors.New("nuxtauth: Mail.Link makes messages that nothing sends: set Mail.Send, or leave it out"))
+	if (m.Link != nil || m.Notice != nil) && m.Send == nil {
+		problems = append(problems, errors.New("nuxtauth: Mail.Link and Mail.Notice make messages that nothing sends: set Mail.Send, or leave them out"))
 	}
 	for _, p := range providers {
 		if p.Type != provider.TypeEmail {
@@ -262,6 +278,11 @@ func (m MailConfig) check(accounts AccountsConfig, providers []provider.Provider
 			problems = append(problems, fmt.Errorf("nuxtauth: providers %q and %q both sign users in by e-mail: keep one, because Mail sends the links of both", first, p.ID))
 		}
 		first = p.ID
+	}
+	if len(problems) == 0 && m.Send != nil && m.Notice == nil && !m.SkipNotices && accounts.Store != nil && theme.Name == "" && site != nil {
+		if _, ok := site.Configured(); !ok {
+			problems = append(problems, errors.New("nuxtauth: Mail sends notices about changes of accounts, and nothing names the application: set URL or Theme.Name, or Mail.SkipNotices"))
+		}
 	}
 	return errors.Join(problems...)
 }

@@ -99,6 +99,7 @@ func newLinkApp(t *testing.T, change ...func(*apptest.Config)) *linkApp {
 	a.App = apptest.New(t, append([]func(*apptest.Config){func(cfg *apptest.Config) {
 		a.store.Memory = store.NewMemory(store.MemoryOptions{Now: cfg.Now})
 		cfg.Accounts.Store = a.store
+		cfg.Mail.SkipNotices = true
 		cfg.Mail.Send = func(_ context.Context, m mail.Message) error {
 			a.mu.Lock()
 			defer a.mu.Unlock()

@@ -96,6 +96,8 @@ func TestSendLink_Errors(t *testing.T) {
 		`RedirectTo is "https:/a"`: func(r *nuxtauth.LinkRequest) { r.RedirectTo = "https:/a" },
 		`RedirectTo is "https://ü`: func(r *nuxtauth.LinkRequest) { r.RedirectTo = "https://ü.example/a" },
 		`RedirectTo is "https://<`: func(r *nuxtauth.LinkRequest) { r.RedirectTo = "https://<b>/a" },
+		`RedirectTo is "https://%`: func(r *nuxtauth.LinkRequest) { r.RedirectTo = "https://%zz/a" },
+		`RedirectTo is "https://[`: func(r *nuxtauth.LinkRequest) { r.RedirectTo = "https://[fe80::1%25a%20b]/a" }, // with a space
 		`RedirectTo is "/aaaa`:     func(r *nuxtauth.LinkRequest) { r.RedirectTo = "/" + strings.Repeat("a", 2048) },
 		`Purpose is "aaaa`:         func(r *nuxtauth.LinkRequest) { r.Purpose = mail.Purpose(strings.Repeat("a", 65)) },
 		"Lifetime is 59s":          func(r *nuxtauth.LinkRequest) { r.Lifetime = 59 * time.Second },
@@ -117,12 +119,82 @@ func TestSendLink_Errors(t *testing.T) {
 		t.Errorf("%d mails", n)
 	}
 
+	mailless := apptest.NewAuth(t, func(cfg *apptest.Config) { cfg.Accounts.Store = a.store })
+	if err := mailless.SendLink(t.Context(), ok); !errors.Is(err, store.ErrUnsupported) {
+		t.Errorf("without mails: %v", err)
+	}
+	if _, err := mailless.RedeemLink(t.Context(), nuxtauth.LinkProof{Purpose: mail.PurposeReset}); !errors.Is(err, store.ErrUnsupported) {
+		t.Errorf("without mails: %v", err)
+	}
 	without := apptest.NewAuth(t)
 	if err := without.SendLink(t.Context(), ok); !errors.Is(err, store.ErrUnsupported) {
 		t.Errorf("without users: %v", err)
 	}
 	if _, err := without.RedeemLink(t.Context(), nuxtauth.LinkProof{Purpose: mail.PurposeReset}); !errors.Is(err, store.ErrUnsupported) {
 		t.Errorf("without users: %v", err)
+	}
+}
+
+// The limits of what is no mistake.
+func TestSendLink_Limits(t *testing.T) {
+	a := newLinkApp(t)
+	for _, r := range []nuxtauth.LinkRequest{
+		{Purpose: mail.Purpose(strings.Repeat("a", 64)), RedirectTo: "/page"},
+		{Purpose: "invite", RedirectTo: "/page", Lifetime: time.Minute},
+		{Purpose: "invite", RedirectTo: "/page", Lifetime: 24 * time.Hour},
+		{Purpose: "invite", RedirectTo: "https://example.com/" + strings.Repeat("a", 2048-len("https://example.com/"))},
+		{Purpose: "invite", RedirectTo: "https://a!b~.example/page"},
+	} {
+		a.Clock.Advance(time.Hour)
+		r.Email = "ada@example.com"
+		if err := a.Auth.SendLink(t.Context(), r); err != nil || len(a.mails()) != 1 {
+			t.Errorf("%.80q, %q, %v: %v", r.RedirectTo, r.Purpose, r.Lifetime, err)
+		}
+	}
+}
+
+func TestSendLink_OutageOfMails(t *testing.T) {
+	a := newLinkApp(t, func(cfg *apptest.Config) {
+		cfg.Mail.Send = func(context.Context, mail.Message) error { return apptest.ErrDown }
+	})
+	r := nuxtauth.LinkRequest{Purpose: "invite", Email: "ada@example.com", RedirectTo: "/page"}
+	if err := a.Auth.SendLink(t.Context(), r); err != nil {
+		t.Error(err)
+	}
+	a.mails()
+	if err := a.Auth.SendLink(t.Context(), r); !errors.Is(err, nuxtauth.ErrUnavailable) {
+		t.Errorf("after a mail that could not be sent: %v", err)
+	}
+}
+
+// A message of the application's own gets what the default one has.
+func TestSendLink_OwnMessage(t *testing.T) {
+	for what, configured := range map[string]bool{"URL": true, "no URL": false} {
+		var got mail.Link
+		a := newLinkApp(t, func(cfg *apptest.Config) {
+			if !configured {
+				cfg.URL, cfg.TrustHost, cfg.TrustedOrigins = "", true, []string{cfg.URL, "https://other.example"}
+			}
+			cfg.Theme = nuxtauth.Theme{Name: "Acme", Logo: "/logo.png", LogoDark: "https://cdn.example/dark.png", BrandColor: "#336699"}
+			cfg.Mail.Link = func(_ context.Context, l mail.Link) (mail.Message, error) {
+				got = l
+				return mail.Message{Subject: "Our own", Text: l.URL}, nil
+			}
+		})
+		if err := a.Auth.SendLink(t.Context(), nuxtauth.LinkRequest{Purpose: "invite", Email: "ada@example.com", RedirectTo: "https://app.example/page", Lifetime: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		sent := a.mails()
+		if len(sent) != 1 || sent[0].Subject != "Our own" || sent[0].To != "ada@example.com" || got.Purpose != "invite" || got.Lifetime != time.Hour {
+			t.Errorf("%s: %+v, of %+v", what, sent, got)
+		}
+		origin, host := a.URL, strings.TrimPrefix(a.URL, "http://")
+		if !configured {
+			origin, host = "", ""
+		}
+		if s := got.Site; s.Name != "Acme" || s.Host != host || s.Logo != origin+"/logo.png" || s.LogoDark != "https://cdn.example/dark.png" || s.BrandColor != "#336699" {
+			t.Errorf("%s: the site is %+v", what, s)
+		}
 	}
 }
 
@@ -183,6 +255,10 @@ func TestConfig_Mail(t *testing.T) {
 		return provider.Email(func(p *provider.Provider) { p.ID = id })
 	}
 	users := func() store.Accounts { return store.NewMemory(store.MemoryOptions{}) }
+	noName := func(c *apptest.Config) {
+		c.URL, c.TrustHost, c.TrustedOrigins = "", true, []string{"https://app.example.com"}
+		c.Accounts.Store, c.Mail.Send = users(), send
+	}
 	for _, test := range []struct {
 		name   string
 		change func(*apptest.Config)
@@ -203,7 +279,24 @@ func TestConfig_Mail(t *testing.T) {
 		}, []string{"that is a store.Links"}},
 		{"Link without Send", func(c *apptest.Config) {
 			c.Mail.Link = func(context.Context, mail.Link) (mail.Message, error) { return mail.Message{}, nil }
-		}, []string{"Mail.Link makes messages that nothing sends"}},
+		}, []string{"Mail.Link and Mail.Notice make messages that nothing sends"}},
+		{"Notice without Send", func(c *apptest.Config) {
+			c.Mail.Notice = func(context.Context, mail.Notice) (mail.Message, error) { return mail.Message{}, nil }
+		}, []string{"Mail.Link and Mail.Notice make messages that nothing sends"}},
+		{"notices without a name", noName, []string{"nothing names the application: set URL or Theme.Name, or Mail.SkipNotices"}},
+		{"notices with a name", func(c *apptest.Config) { noName(c); c.Theme.Name = "Acme" }, nil},
+		{"no notices", func(c *apptest.Config) { noName(c); c.Mail.SkipNotices = true }, nil},
+		{"notices of the application", func(c *apptest.Config) {
+			noName(c)
+			c.Mail.Notice = func(context.Context, mail.Notice) (mail.Message, error) { return mail.Message{}, nil }
+		}, nil},
+		{"Link with Send", func(c *apptest.Config) {
+			c.Accounts.Store, c.Mail.Send = users(), send
+			c.Mail.Link = func(context.Context, mail.Link) (mail.Message, error) { return mail.Message{}, nil }
+		}, nil},
+		{"a URL that is none", func(c *apptest.Config) {
+			c.Accounts.Store, c.Mail.Send, c.Providers, c.URL = users(), send, []provider.Provider{email("email")}, "app.example.com"
+		}, []string{"URL"}},
 		{"two e-mail providers", func(c *apptest.Config) {
 			c.Accounts.Store, c.Mail.Send, c.Providers = users(), send, []provider.Provider{email("email"), email("nodemailer")}
 		}, []string{`providers "email" and "nodemailer" both sign users in by e-mail`}},

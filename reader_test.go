@@ -12,6 +12,7 @@ import (
 
 	"github.com/nuxtauth/nuxtauth"
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
+	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/token"
 )
 
@@ -203,11 +204,12 @@ func TestReader_Middleware(t *testing.T) {
 func TestReader_Parse(t *testing.T) {
 	s := apptest.NewStore()
 	for name, tt := range map[string]struct {
-		use  func(*apptest.Config)
-		read nuxtauth.ReaderConfig
+		use     func(*apptest.Config)
+		read    nuxtauth.ReaderConfig
+		expired error
 	}{
-		"cookie": {func(*apptest.Config) {}, nuxtauth.ReaderConfig{Secret: apptest.Secret}},
-		"store":  {s.Use, nuxtauth.ReaderConfig{Store: s}},
+		"cookie": {func(*apptest.Config) {}, nuxtauth.ReaderConfig{Secret: apptest.Secret}, token.ErrExpired},
+		"store":  {s.Use, nuxtauth.ReaderConfig{Store: s}, store.ErrNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := apptest.New(t, apptest.Enriched, tt.use)
@@ -227,8 +229,8 @@ func TestReader_Parse(t *testing.T) {
 				t.Errorf("no valid token: %+v, %v", tok, err)
 			}
 			a.Clock.Advance(31 * 24 * time.Hour)
-			if _, err := reader.Parse(t.Context(), a.Cookie(apptest.SessionCookie)); !errors.Is(err, token.ErrExpired) {
-				t.Errorf("an expired token: %v", err)
+			if _, err := reader.Parse(t.Context(), a.Cookie(apptest.SessionCookie)); !errors.Is(err, tt.expired) || !errors.Is(err, nuxtauth.ErrSignedOut) {
+				t.Errorf("an expired session: %v", err)
 			}
 		})
 	}

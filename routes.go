@@ -20,9 +20,9 @@ import (
 // /api/auth/signin/github is the action signin with the provider github.
 //
 // Reads says that the action changes nothing, so that HEAD is answered as GET is, without
-// the body. Provider says that the ID of a provider may follow the action. In the protocol of
-// next-auth v4 more segments may follow it, and the code of an error the action error;
-// after any other action nothing may follow. Cookies says that the answer
+// the body; so is the callback with the link of an e-mail. Provider says that the ID of a
+// provider may follow the action. In the protocol of next-auth v4 more segments may follow it,
+// and the code of an error the action error; after any other action nothing may follow. Cookies says that the answer
 // sets the cookies of the CSRF token and of the callback URL where they are new; CSRF,
 // that the request must show the CSRF token as well.
 //

@@ -128,7 +128,7 @@ func TestSignIn_ErrorsKeepTheSession(t *testing.T) {
 		"user without ID":    {&nuxtauth.User{}, account, nil, func(err error) bool { return strings.Contains(err.Error(), "needs a user") }},
 		"no account":         {&nuxtauth.User{ID: "1"}, nil, nil, func(err error) bool { return strings.Contains(err.Error(), "needs an account") }},
 		"account without ID": {&nuxtauth.User{ID: "1"}, &nuxtauth.Account{Provider: "saml"}, nil, func(err error) bool { return strings.Contains(err.Error(), "needs an account") }},
-		"SignIn callback":    {&nuxtauth.User{ID: "refused"}, account, nil, func(err error) bool { return errors.Is(err, refused) }},
+		"SignIn callback":    {&nuxtauth.User{ID: "refused"}, account, nil, func(err error) bool { return errors.Is(err, refused) && errors.Unwrap(err) == nil }},
 		"redirect": {&nuxtauth.User{ID: "elsewhere"}, account, nil, func(err error) bool {
 			to, ok := errors.AsType[*nuxtauth.RedirectError](err)
 			return ok && to.URL == "/blocked"

@@ -52,16 +52,16 @@
 // Without a Store, the sealed token is in cookies, of 32 KB in all ([ErrTokenTooLarge]);
 // many proxies accept less. A callback may take 10 seconds, a request to a provider 10
 // seconds and 1 MB, and the body of a request to the API has 64 KB at most. This version
-// has no sign-in by e-mail link or passkey.
+// has no passkeys.
 //
 // # Where to read on
 //
 // A request goes through [Auth.Middleware] in middleware.go. Below Config.BasePath, the
 // table in routes.go says which function of internal/api answers it; a sign-in that
-// was proven ends in complete.go there, with the users of internal/account. On any other path, Load in internal/session
-// finds the session, runs the callbacks of callbacks.go, and writes what follows from
+// was proven ends in complete.go there, with the users of internal/account. On any other
+// path, Load in internal/session finds the session, runs the callbacks of callbacks.go, and writes what follows from
 // it to the store and to the cookies of the response. The handler then finds the
-// session in the gin.Context. Sessions end in end.go and revoke.go of internal/session;
+// session in the gin.Context, unless a guard of guards.go refuses it. Sessions end in end.go and revoke.go of internal/session;
 // protocol_authjs.go of internal/api has what Auth.js v5 answers otherwise than next-auth
 // v4. config.go has what New checks, typed.go the application's types for these packages,
 // sessions.go, accounts.go, links.go and reader.go what handlers and other services call.
@@ -188,8 +188,6 @@ func (s *DefaultSession[U]) defaultSession() (any, *ISOTime) { return &s.User, &
 // milliseconds, "2026-12-23T08:00:00.000Z". The zero value is the zero time.Time.
 type ISOTime time.Time
 
-const isoLayout = "2006-01-02T15:04:05.000Z"
-
 // IsZero reports whether t is the zero time.
 func (t ISOTime) IsZero() bool { return time.Time(t).IsZero() }
 
@@ -197,11 +195,17 @@ func (t ISOTime) IsZero() bool { return time.Time(t).IsZero() }
 func (t ISOTime) Time() time.Time { return time.Time(t) }
 
 // String returns t as it stands in JSON.
-func (t ISOTime) String() string { return time.Time(t).UTC().Format(isoLayout) }
+func (t ISOTime) String() string {
+	b, _ := t.AppendText(nil)
+	return string(b)
+}
 
 // AppendText appends t to b, for JSON.
 func (t ISOTime) AppendText(b []byte) ([]byte, error) {
-	return time.Time(t).UTC().AppendFormat(b, isoLayout), nil
+	u := time.Time(t).UTC()
+	b = u.AppendFormat(b, time.RFC3339) // the layout that package time writes fastest
+	ms := u.Nanosecond() / int(time.Millisecond)
+	return append(b[:len(b)-len("Z")], '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z'), nil
 }
 
 // MarshalText is AppendText for JSON libraries that do not know it.
@@ -239,6 +243,7 @@ const (
 	CodeSessionUnavailable = "SessionUnavailable" // a guard could not check the session
 	CodeCancelled          = "Cancelled"          // the user did not consent at the provider
 	CodeTooManyAttempts    = "TooManyAttempts"    // above a [SignInLimit]
+	CodeUnavailable        = "Unavailable"        // credentials could not be checked now: see [provider.Credentials]
 	CodeSignOut            = "SignOutError"       // the session could not be ended
 
 	CodeCredentialsSignIn = "CredentialsSignin" // the credentials are wrong

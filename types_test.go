@@ -78,6 +78,9 @@ func TestISOTime_MatchesJavaScript(t *testing.T) {
 	}{
 		{at, `"2026-12-23T08:00:00.987Z"`},
 		{at.Truncate(time.Second), `"2026-12-23T08:00:00.000Z"`},
+		{at.Truncate(time.Second).Add(109 * time.Millisecond), `"2026-12-23T08:00:00.109Z"`},
+		{time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC), `"9999-12-31T23:59:59.999Z"`},
+		{time.Time{}, `"0001-01-01T00:00:00.000Z"`},
 	} {
 		v1, err1 := jsonv1.Marshal(nuxtauth.ISOTime(tt.in))
 		v2, err2 := json.Marshal(nuxtauth.ISOTime(tt.in))
@@ -171,7 +174,7 @@ func TestTypes_DefaultsAreFrozen(t *testing.T) {
 // The codes of the library are those that the API answers with.
 func TestCodes_AreThoseOfTheAPI(t *testing.T) {
 	for code, want := range map[string]string{
-		nuxtauth.CodeAccessDenied: api.CodeAccessDenied, nuxtauth.CodeTooManyAttempts: api.CodeTooManyAttempts, nuxtauth.CodeSignOut: api.CodeSignOut,
+		nuxtauth.CodeAccessDenied: api.CodeAccessDenied, nuxtauth.CodeTooManyAttempts: api.CodeTooManyAttempts, nuxtauth.CodeSignOut: api.CodeSignOut, nuxtauth.CodeUnavailable: api.CodeUnavailable,
 		nuxtauth.CodeCredentialsSignIn: api.CodeCredentialsSignIn, nuxtauth.CodeOAuthSignIn: api.CodeOAuthSignIn, nuxtauth.CodeOAuthCallback: api.CodeOAuthCallback,
 		nuxtauth.CodeCallback: api.CodeCallback, nuxtauth.CodeOAuthSignInError: api.CodeOAuthSignInError,
 		nuxtauth.CodeOAuthCallbackError: api.CodeOAuthCallbackError, nuxtauth.CodeConfiguration: api.CodeConfiguration, nuxtauth.CodeMissingCSRF: api.CodeMissingCSRF,

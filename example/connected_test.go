@@ -180,8 +180,8 @@ func TestAccount_NotRecent(t *testing.T) {
 	}
 	for _, path := range []string{"/account/delete", "/account/disconnect"} {
 		res := b.post(path, url.Values{"provider": {"demo"}, "id": {"ada"}})
-		if res.StatusCode != http.StatusUnauthorized {
-			t.Errorf("POST %s: status %d", path, res.StatusCode)
+		if to := res.Header.Get("Location"); res.StatusCode != http.StatusSeeOther || !strings.Contains(to, "/signin?") || !strings.Contains(to, "prompt=login") {
+			t.Errorf("POST %s: status %d, Location %q", path, res.StatusCode, to)
 		}
 	}
 	b.expectUser("ada", "Ada Lovelace", "admin")
@@ -203,8 +203,8 @@ func TestAccount_SignedOut(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/account/delete", "/account/disconnect"} {
-		if res := b.post(path, nil); res.StatusCode != http.StatusUnauthorized {
-			t.Errorf("POST %s: status %d", path, res.StatusCode)
+		if res := b.post(path, nil); res.StatusCode != http.StatusSeeOther || !strings.Contains(res.Header.Get("Location"), "/signin?") {
+			t.Errorf("POST %s: status %d, Location %q", path, res.StatusCode, res.Header.Get("Location"))
 		}
 	}
 }

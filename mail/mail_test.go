@@ -38,6 +38,8 @@ var messages = map[string]func() (mail.Message, error){
 	"unlinked": notice(mail.NoticeUnlinked, "GitHub"),
 	"password": notice(mail.NoticePassword, ""),
 	"email":    notice(mail.NoticeEmail, ""),
+
+	"reclaimed": notice(mail.NoticeReclaimed, ""),
 	"linked-short": func() (mail.Message, error) {
 		return mail.DefaultNotice(mail.Notice{Kind: mail.NoticeLinked, Site: mail.Site{Name: "Acme"}})
 	},

@@ -15,6 +15,10 @@ const (
 	NoticeUnlinked NoticeKind = "unlinked" // a way to sign in was removed
 	NoticePassword NoticeKind = "password" // the password was changed
 	NoticeEmail    NoticeKind = "email"    // the address was changed; for the former one
+
+	// NoticeReclaimed: the owner has proved the address, and what another person may have
+	// set up before was removed.
+	NoticeReclaimed NoticeKind = "reclaimed"
 )
 
 // Notice is the data of a message about a change of an account.
@@ -91,6 +95,10 @@ func (n Notice) content(name string) (content, error) {
 		c.Subject = "Your email address for " + name + " was changed"
 		c.Heading = "Your email address was changed"
 		c.Intro = "Your account at " + name + " has another email address now. This one is no longer in use there."
+	case NoticeReclaimed:
+		c.Subject = "Your account at " + name + " was secured"
+		c.Heading = "Your account was secured"
+		c.Intro = "You have shown that this email address is yours. As that had not been shown before, another person may have set up the account with it at " + name + ": its password, its other ways to sign in and its sessions were removed."
 	default:
 		return content{}, fmt.Errorf("mail: the kind of a Notice, %q, is unknown", n.Kind)
 	}
@@ -99,6 +107,8 @@ func (n Notice) content(name string) (content, error) {
 	}
 	c.Advice = "If it was you, there is nothing to do. If it was not, another person has access to your account: "
 	switch {
+	case n.Kind == NoticeReclaimed:
+		c.Advice = "If you had a password there, choose a new one. Check what else is in the account, and remove what you do not know."
 	case n.Kind == NoticeEmail:
 		c.Advice += "contact " + name + " at once."
 	case n.URL != "":

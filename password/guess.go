@@ -42,7 +42,7 @@ var sequences = bothWays(
 // are folded too.
 func guess(password string, words map[string]bool) Reason {
 	switch {
-	case words[password], words[squeeze(password)]:
+	case words[squeeze(password)]:
 		return Personal
 	case isCommon(password), isSequences(password):
 		return Common
@@ -115,15 +115,12 @@ func leadingSequence(s string) int {
 
 // commonPrefix returns the length of the longest common prefix in bytes, of whole runes.
 func commonPrefix(a, b string) int {
-	n := 0
-	for n < len(a) && n < len(b) {
-		r, size := utf8.DecodeRuneInString(a[n:])
-		if other, _ := utf8.DecodeRuneInString(b[n:]); other != r {
-			break
+	for n, r := range b {
+		if !strings.HasPrefix(a[n:], string(r)) {
+			return n
 		}
-		n += size
 	}
-	return n
+	return len(b)
 }
 
 // repeated returns the string that s begins with at least twice and repeats to its end,
@@ -137,12 +134,12 @@ func repeated(s string) string {
 	return ""
 }
 
-// wordsOf returns, folded, the words with and without what is between and around their
-// letters, and their parts.
+// wordsOf returns, folded and without separators, the words, their letters without what is
+// around them, and their parts.
 func wordsOf(words []string) map[string]bool {
 	all := make(map[string]bool)
 	add := func(word string) {
-		for _, form := range []string{word, squeeze(word), strings.TrimFunc(word, notLetter)} {
+		for _, form := range []string{squeeze(word), squeeze(strings.TrimFunc(word, notLetter))} {
 			if utf8.RuneCountInString(form) >= minWord {
 				all[form] = true
 			}

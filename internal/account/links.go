@@ -144,6 +144,9 @@ func (a *Accounts) Redeem(ctx context.Context, purpose mail.Purpose, email, toke
 	if err == nil && reset {
 		ctx := context.WithoutCancel(ctx)
 		err = errors.Join(a.cfg.EndSessions(ctx, u.ID), a.cfg.Links.DeleteLinks(ctx, l.Email))
+		if err == nil && !reclaimed {
+			a.notice(ctx, u, mail.NoticePassword, "")
+		}
 	}
 	return l, u, reclaimed, err
 }

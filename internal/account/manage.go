@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/nuxtauth/nuxtauth/mail"
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
@@ -41,6 +42,7 @@ func (a *Accounts) Unlink(ctx context.Context, userID string, key store.AccountK
 		return nil, err
 	}
 	event(ctx, a.cfg.Events.UnlinkAccount, &Unlinked{User(of), removed})
+	a.notice(ctx, of, mail.NoticeUnlinked, removed.Provider)
 	return removed, nil
 }
 

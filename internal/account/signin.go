@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nuxtauth/nuxtauth/internal/address"
+	"github.com/nuxtauth/nuxtauth/mail"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
 )
@@ -25,7 +26,7 @@ type Result struct {
 	User *provider.User
 	New  bool // no sign-in of the user was complete before
 
-	linked bool // the account was linked to the user who asked for it
+	linked *store.User // the account was linked to this user, who asked for it; nil if not
 
 	// LinkAfterProof says that the account is not linked yet: the browser has to sign in
 	// as the user first. Then no session begins.
@@ -234,14 +235,14 @@ func (a *Accounts) link(ctx context.Context, p *Proof, found *store.User) (Resul
 		event(ctx, a.cfg.Events.UpdateUser, &Update{User: User(u)})
 	}
 	r := signedIn(u)
-	r.linked = true
+	r.linked = u
 	return r, nil
 }
 
 // Undo removes the account of a result that was linked for a user whose session has ended
 // meanwhile.
 func (a *Accounts) Undo(ctx context.Context, p *Proof, r Result) error {
-	if !r.linked {
+	if r.linked == nil {
 		return nil
 	}
 	removed, err := a.cfg.Store.UnlinkAccount(context.WithoutCancel(ctx), r.User.ID, Key(p.Account), func(*store.User, []*store.Account) error { return nil })
@@ -250,6 +251,7 @@ func (a *Accounts) Undo(ctx context.Context, p *Proof, r Result) error {
 	}
 	if err == nil {
 		event(ctx, a.cfg.Events.UnlinkAccount, &Unlinked{r.User, removed})
+		a.notice(ctx, r.linked, mail.NoticeUnlinked, removed.Provider)
 	}
 	return err
 }
@@ -267,6 +269,7 @@ func (a *Accounts) add(ctx context.Context, p *Proof, u *store.User) error {
 		return err
 	}
 	event(ctx, a.cfg.Events.LinkAccount, &Linked{User(u), p.Account, p.Profile})
+	a.notice(ctx, u, mail.NoticeLinked, row.Provider)
 	return nil
 }
 
@@ -304,7 +307,7 @@ func (a *Accounts) verify(ctx context.Context, p *Proof, u *store.User) error {
 	if p.Kind == AtProvider {
 		keep = Key(p.Account)
 	}
-	reclaimed := u.EmailVerified.IsZero()
+	reclaimed, password := u.EmailVerified.IsZero(), u.PasswordHash != ""
 	if reclaimed {
 		if err := a.cfg.EndSessions(ctx, u.ID); err != nil {
 			return err
@@ -322,6 +325,9 @@ func (a *Accounts) verify(ctx context.Context, p *Proof, u *store.User) error {
 		event(ctx, a.cfg.Events.UnlinkAccount, &Unlinked{User(u), row})
 	}
 	event(ctx, a.cfg.Events.UpdateUser, &Update{User: User(u), Reclaimed: reclaimed, Removed: removed})
+	if reclaimed && (password || len(removed) > 0) {
+		a.notice(ctx, u, mail.NoticeReclaimed, "")
+	}
 	if reclaimed {
 		return a.reclaim(context.WithoutCancel(ctx), u)
 	}
@@ -352,10 +358,14 @@ func (a *Accounts) reclaim(ctx context.Context, u *store.User) error {
 // letters, because that may be the address of another person.
 func proved(p *Proof) (email string, ok bool) {
 	email, err := address.Normalize(p.User.Email)
-	if err != nil {
-		return "", false
+	return email, err == nil && p.VouchesForEmail && p.User.EmailVerified && email == strings.Map(lowerASCII, p.User.Email)
+}
+
+func lowerASCII(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		return r + 'a' - 'A'
 	}
-	return email, p.VouchesForEmail && p.User.EmailVerified && strings.EqualFold(email, p.User.Email) && len(email) == len(p.User.Email)
+	return r
 }
 
 // fit cuts a text to n bytes, between two characters.

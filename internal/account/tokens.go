@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,10 +17,7 @@ import (
 // row is the account of a proof as the store gets it, of the user with this ID.
 func (a *Accounts) row(ctx context.Context, p *Proof, userID string) (*store.Account, error) {
 	from := p.Account
-	email, err := address.Normalize(p.User.Email)
-	if err != nil {
-		email = ""
-	}
+	email, _ := address.Normalize(p.User.Email) // "" if it is none
 	row := &store.Account{AccountKey: Key(from), UserID: userID, Type: string(from.Type), Email: email}
 	if a.cfg.Tokens == nil {
 		return row, nil
@@ -40,12 +38,19 @@ func (a *Accounts) row(ctx context.Context, p *Proof, userID string) (*store.Acc
 		if t.value == "" {
 			continue
 		}
-		if *t.to, err = a.seal(ctx, sealed{t.kind, row.Provider, row.Issuer, row.ProviderAccountID, t.value}); err != nil {
+		var err error
+		if a.cfg.UnencryptedTokens {
+			*t.to = t.value
+		} else if *t.to, err = a.seal(ctx, sealed{t.kind, row.Provider, row.Issuer, row.ProviderAccountID, t.value}); err != nil {
 			return nil, err
 		}
 	}
 	return row, nil
 }
+
+// sealedPrefix tells a token that was encrypted here from one that another system has
+// stored, which may be encrypted too, by the provider.
+const sealedPrefix = "sealed:"
 
 // sealed is a token of an account as it is encrypted, with what it belongs to: a token that
 // was copied to another row, or column, does not open.
@@ -62,15 +67,21 @@ func (a *Accounts) seal(ctx context.Context, t sealed) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("nuxtauth: seal a token of an account: %w", err)
 	}
-	return a.cfg.Tokens.Seal(ctx, b)
+	text, err := a.cfg.Tokens.Seal(ctx, b)
+	return sealedPrefix + text, err
 }
 
 // open returns the token in a column of a row, "" for none.
 func (a *Accounts) open(ctx context.Context, row *store.Account, kind, column string) (string, error) {
-	if column == "" {
-		return "", nil
+	text, ok := strings.CutPrefix(column, sealedPrefix)
+	switch {
+	case ok:
+	case column == "" || a.cfg.UnencryptedTokens:
+		return column, nil
+	default:
+		return "", fmt.Errorf("nuxtauth: the %s of an account at %q is not encrypted: Accounts.InsecureUnencryptedTokens accepts those that another system has stored", kind, row.Provider)
 	}
-	b, err := a.cfg.Tokens.Open(ctx, column)
+	b, err := a.cfg.Tokens.Open(ctx, text)
 	var t sealed
 	if err == nil {
 		err = json.Unmarshal(b, &t)

@@ -19,7 +19,8 @@ const (
 	maxInput = 4 * maxAll
 )
 
-// hosts turns the names of an internationalized domain into A-labels (RFC 5890).
+// hosts turns the names of an internationalized domain into A-labels (RFC 5890), and refuses
+// what is not of letters, digits and hyphens.
 var hosts = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiRule(), idna.CheckJoiners(true),
 	idna.StrictDomainName(true), idna.CheckHyphens(false), idna.VerifyDNSLength(true))
 
@@ -134,7 +135,7 @@ func normalizeDomain(domain string) (string, error) {
 		return "", errors.New("address: its domain has no dot")
 	}
 	for label := range strings.SplitSeq(domain, ".") {
-		if label == "" || label[0] == '-' || label[len(label)-1] == '-' || strings.ContainsFunc(label, notInLabel) {
+		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
 			return "", errors.New("address: its domain is not a domain name")
 		}
 	}
@@ -142,8 +143,4 @@ func normalizeDomain(domain string) (string, error) {
 		return "", errors.New("address: its domain is an IP address")
 	}
 	return domain, nil
-}
-
-func notInLabel(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
 }

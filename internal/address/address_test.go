@@ -117,6 +117,8 @@ func TestNormalize(t *testing.T) {
 		{longest, longest},
 		{"a" + longest, ""},
 		{strings.Repeat("a", 1<<20), ""},
+		{strings.Repeat(" ", 1001) + "ada@example.com", "ada@example.com"}, // 1016 octets with the space
+		{strings.Repeat(" ", 1002) + "ada@example.com", ""},
 	} {
 		got, err := address.Normalize(tt.given)
 		if got != tt.want || (err == nil) != (tt.want != "") {
@@ -133,6 +135,75 @@ func cut(s string) string { return s[:min(len(s), 300)] }
 func TestNormalize_LongestIsLongest(t *testing.T) {
 	if len(longest) != 254 {
 		t.Errorf("the longest address of the test has %d octets", len(longest))
+	}
+}
+
+// An error says what is wrong, and by that what to write instead.
+func TestNormalize_ErrorSaysWhatIsWrong(t *testing.T) {
+	for _, tt := range []struct{ given, want string }{
+		{"", "it is empty"},
+		{" \t\n", "it is empty"},
+		{"ada\xff@example.com", "it is not UTF-8"},
+		{strings.Repeat(" ", 1002) + "ada@example.com", "longer than 254 octets"},
+		{"a" + longest, "longer than 254 octets"},
+		{"ada lovelace@example.com", "a space"},
+		{"ada\x00@example.com", "a control character"},
+		{"ada\x1f@example.com", "a control character"},
+		{"ada\x7f@example.com", "a control character"},
+		{"ada\t@example.com", "a control character"},
+		{"ada\u0080x@example.com", "a character beyond ASCII"},
+		{"ada\u200b@example.com", "a character beyond ASCII"},
+		{"ada", "no @"},
+		{"ada@eve@example.com", "more than one @"},
+		{"@example.com", "nothing before the @"},
+		{strings.Repeat("a", 65) + "@example.com", "more than 64 octets before the @"},
+		{"-ada@example.com", "a hyphen"},
+		{".ada@example.com", "a dot before the @"},
+		{"ada.@example.com", "a dot before the @"},
+		{"ada..eve@example.com", "a dot before the @"},
+		{"ada%evil@example.com", "% or !"},
+		{"ada!evil@example.com", "% or !"},
+		{"a=?b@example.com", "=?"},
+		{"ada@", "no domain"},
+		{"ada@localhost", "no dot"},
+		{"ada@exa_mple.com", "not a domain name"},
+		{"ada@-example.com", "not a domain name"},
+		{"ada@example.com.", "not a domain name"},
+		{"ada@127.0.0.1", "an IP address"},
+	} {
+		if got, err := address.Normalize(tt.given); got != "" || err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%q: got %q, %v, want %q", cut(tt.given), got, err, tt.want)
+		}
+	}
+	for _, r := range `"<>(),;:\[]` {
+		if _, err := address.Normalize("a" + string(r) + "b@example.com"); err == nil || !strings.Contains(err.Error(), "one of the characters") {
+			t.Errorf("%q: %v", r, err)
+		}
+	}
+}
+
+// Of ASCII, a local part has the characters of a dot-atom (RFC 5322, section 3.2.3), and a
+// domain letters, digits and hyphens.
+func TestNormalize_CharactersOfASCII(t *testing.T) {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	for r := range rune(0x80) {
+		lower := strings.ToLower(string(r))
+		for _, tt := range []struct{ before, after, accepted string }{
+			{"", "a@example.com", letters + "#$&'*+/=?^_`{|}~"}, // also spaces, which go
+			{"a", "a@example.com", letters + "#$&'*+/=?^_`{|}~-."},
+			{"ada@a", "a.example", letters + "-."},
+			{"ada@", "a.example", letters},
+			{"ada@a.", "", "abcdefghijklmnopqrstuvwxyz"},
+		} {
+			given := tt.before + string(r) + tt.after
+			if strings.TrimSpace(given) != given {
+				continue
+			}
+			got, err := address.Normalize(given)
+			if want := strings.Contains(tt.accepted, lower); (err == nil) != want || want && got != tt.before+lower+tt.after {
+				t.Errorf("%q: got %q, %v, want %t", given, got, err, want)
+			}
+		}
 	}
 }
 
@@ -187,8 +258,8 @@ func FuzzNormalize(f *testing.F) {
 		}) {
 			t.Fatalf("%q: %q has a control character, a space or a capital letter", given, got)
 		}
-		if strings.ContainsFunc(domain, func(r rune) bool { return r > 0x7f }) {
-			t.Fatalf("%q: the domain of %q is not ASCII", given, got)
+		if strings.Trim(domain, "abcdefghijklmnopqrstuvwxyz0123456789-.") != "" {
+			t.Fatalf("%q: the domain of %q has other characters than letters, digits and hyphens", given, got)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -380,5 +381,60 @@ func TestMails_AtMostAHundredAtOnce(t *testing.T) {
 	a.mails()
 	if !a.sentTo(ip(1), "ada@example.com") {
 		t.Error("no mail afterwards")
+	}
+}
+
+// Requests at the same time can't exceed the number together.
+func TestMails_AtMostAHundredForConcurrentRequests(t *testing.T) {
+	const requests, atOnce = 130, 100
+	asked, answered, release := make(chan struct{}, requests), make(chan string, requests), make(chan struct{})
+	a := newEmailApp(t, func(cfg *apptest.Config) {
+		cfg.Callbacks.SignIn = func(context.Context, nuxtauth.SignInParams) error {
+			asked <- struct{}{}
+			<-release
+			return nil
+		}
+	})
+	var sending, most atomic.Int64
+	delivered := make(chan struct{})
+	a.post.use(func(context.Context, mail.Message) error {
+		n := sending.Add(1)
+		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+		}
+		<-delivered
+		sending.Add(-1)
+		return nil
+	})
+	for n := range requests {
+		b := a.Another()
+		req := b.Request("POST", "/api/auth/signin/email", apptest.FormType, url.Values{"csrfToken": {b.CSRF()}, "email": {fmt.Sprintf("user%d@example.com", n)}}.Encode())
+		req.Header.Set("X-Forwarded-For", ip(n))
+		go func() { answered <- b.Do(req).Header.Get("Location") }()
+	}
+	verify, failed := 0, 0
+	count := func(to string) {
+		if strings.Contains(to, "verify-request") {
+			verify++
+		} else if strings.HasSuffix(to, "?error=EmailSignin") {
+			failed++
+		} else {
+			t.Errorf("redirect to %s", to)
+		}
+	}
+	for range requests { // each is in the callback, or has its answer
+		select {
+		case <-asked:
+		case to := <-answered:
+			count(to)
+		}
+	}
+	close(release)
+	for range requests - failed {
+		count(<-answered)
+	}
+	close(delivered)
+	a.mails()
+	if verify != atOnce || failed != requests-atOnce || most.Load() > atOnce {
+		t.Errorf("%d requests get a mail, %d are refused, and %d mails were sent at once", verify, failed, most.Load())
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -79,6 +81,68 @@ func TestML12_RedirectIsInTheRowAndCheckedAgain(t *testing.T) {
 		b.store.taken = func(l *store.Link) { l.RedirectTo = "https://evil.example/" }
 		if got := b.press(b.App, b.link("ada@example.com")).Header.Get("Location"); got != b.URL {
 			t.Errorf("the sign-in leads to %s", got)
+		}
+	})
+}
+
+var hiddenField = regexp.MustCompile(`<input type="hidden" name="(\w+)" value="([^"]*)">`)
+
+// Auth.js in Node has the callback URL in the link, and in the row an address, a hash and an expiry.
+func TestML12_LinkOfAuthJS(t *testing.T) {
+	const nodeToken = "3cff9927f1a39ca3f453dad61e34e2d47d11ba019df5b027c24597262eb5bcb4"
+	eachEmailProtocol(t, func(t *testing.T, v5 bool, protocol func(*apptest.Config)) {
+		id := "email"
+		if v5 {
+			id = "nodemailer"
+		}
+		var own atomic.Bool
+		a := newEmailApp(t, protocol, func(cfg *apptest.Config) {
+			cfg.Providers = []provider.Provider{provider.Email(func(p *provider.Provider) { p.ID = id })}
+			cfg.Callbacks.Redirect = func(_ context.Context, p nuxtauth.RedirectParams) (string, error) {
+				if own.Load() {
+					return p.BaseURL + "/decided", nil
+				}
+				if strings.HasPrefix(p.URL, p.BaseURL) {
+					return p.URL, nil
+				}
+				return p.BaseURL, nil
+			}
+		})
+		callback := "/api/auth/callback/" + id
+		for _, test := range []struct {
+			name, asked, to string
+			own             bool
+		}{
+			{"a page", a.URL + "/after?a=b&c=d", a.URL + "/after?a=b&c=d", false},
+			{"the origin", a.URL, a.URL, false},
+			{"another site", "https://evil.example/", a.URL, false},
+			{"none", "", a.URL, false},
+			{"by the callback", a.URL + "/after", a.URL + "/decided", true},
+		} {
+			own.Store(test.own)
+			a.Clock.Advance(time.Hour)
+			l := &store.Link{
+				LinkKey:   store.LinkKey{Purpose: "signin", Email: "ada@example.com", Hash: sha256.Sum256([]byte(nodeToken + apptest.Secret))},
+				ExpiresAt: a.Clock.Now().Add(24 * time.Hour),
+			}
+			if err := a.store.Memory.SaveLink(t.Context(), l); err != nil {
+				t.Fatal(err)
+			}
+			link := callback + "?callbackUrl=" + url.QueryEscape(test.asked) + "&token=" + nodeToken + "&email=ada%40example.com"
+			b := a.Another()
+			page := b.Get(link)
+			form := make(url.Values)
+			for _, field := range hiddenField.FindAllStringSubmatch(page.Text, -1) {
+				form.Set(field[1], html.UnescapeString(field[2]))
+			}
+			if page.StatusCode != http.StatusOK || form.Get("token") != nodeToken || b.Session() != nil {
+				t.Fatalf("%s: %d\n%s", test.name, page.StatusCode, page.Text)
+			}
+			b.Get("/api/auth/csrf?callbackUrl=/elsewhere") // a second page, which changes the cookie
+			if got := b.Post(callback, form).Header.Get("Location"); got != test.to || b.Session() == nil {
+				t.Errorf("%s: the sign-in leads to %s, want %s", test.name, got, test.to)
+			}
+			a.expectError(a.Another().Get(link), v5, "Verification")
 		}
 	})
 }

@@ -208,10 +208,10 @@ func TestML03_OpeningALinkChangesNothing(t *testing.T) {
 		a.store.written()
 		for range 3 {
 			for _, b := range []*apptest.App{a.App, a.Another()} {
-				if res := b.Do(b.Request("HEAD", link, "", "")); res.StatusCode < 400 {
-					t.Errorf("HEAD: status %d", res.StatusCode)
+				head, res := b.Do(b.Request("HEAD", link, "", "")), b.Get(link)
+				if head.StatusCode != http.StatusOK || head.Text != "" || head.Header.Get("Content-Type") != res.Header.Get("Content-Type") {
+					t.Errorf("HEAD: status %d, %v", head.StatusCode, head.Header)
 				}
-				res := b.Get(link)
 				if res.StatusCode != http.StatusOK || b.Session() != nil {
 					t.Fatalf("GET: status %d, session %v\n%s", res.StatusCode, b.Session(), a.Log)
 				}
@@ -336,7 +336,7 @@ func TestML05_LinkExpires(t *testing.T) {
 
 func TestML06_SignInEndsOtherLinks(t *testing.T) {
 	eachEmailProtocol(t, func(t *testing.T, v5 bool, protocol func(*apptest.Config)) {
-		a := newEmailApp(t, protocol)
+		a := newEmailApp(t, protocol, func(cfg *apptest.Config) { cfg.Pages.NewUser = "/welcome" })
 		for _, who := range []string{"a new user", "a known user"} {
 			a.Clock.Advance(time.Hour)
 			first, second := a.link("ada@example.com"), a.link("ada@example.com")

@@ -12,8 +12,9 @@ import (
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
-// The new session has begun, and the log says that the one before it may go on.
-func TestOAuth_FormPostFaultOfPreviousIsLogged(t *testing.T) {
+// The session of another user before the sign-in can't be ended: the browser stays signed in
+// as that user. That of the same user goes on beside the new one, and the log says so.
+func TestOAuth_FormPostFaultOfPrevious(t *testing.T) {
 	for name, tt := range map[string]struct {
 		use  func(*apptest.Store, *apptest.Config)
 		call string
@@ -25,19 +26,30 @@ func TestOAuth_FormPostFaultOfPreviousIsLogged(t *testing.T) {
 			idp, s := apptest.StartIDP(t), apptest.NewStore()
 			a := apptest.New(t, func(c *apptest.Config) { tt.use(s, c) }, apptest.WithProviders(idp), withFormPost)
 			a.SignIn()
-			back := idp.SignIn(t, a.Start("idp"), "alice")
-			poster := a.Another()
-			for _, c := range a.CheckCookies() {
-				poster.SetCookie(c.Name, c.Value)
+			signIn := func() (poster *apptest.App) {
+				back := idp.SignIn(t, a.Start("idp"), "alice")
+				poster = a.Another()
+				for _, c := range a.CheckCookies() {
+					poster.SetCookie(c.Name, c.Value)
+				}
+				s.RunBefore(tt.call, func() { s.Fail(apptest.ErrDown) })
+				poster.Client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+				poster.Follow(back)
+				s.Fail(nil)
+				return poster
 			}
-			s.RunBefore(tt.call, func() { s.Fail(apptest.ErrDown) })
-			poster.Client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-			poster.Follow(back)
-			s.Fail(nil)
-			if poster.Session() == nil || a.Session() == nil {
-				t.Error("the new session has not begun, or the one before it has ended")
+			if poster := signIn(); poster.Session() != nil || a.Session() == nil {
+				t.Error("another user: the new session has begun, or the one before it has ended")
 			}
-			if log := a.Log.String(); !strings.Contains(log, "the session before this sign-in could not be ended") {
+			const text = "the session before this sign-in could not be ended"
+			if log := a.Log.String(); strings.Contains(log, text) || !strings.Contains(log, "end the session of the user before") {
+				t.Errorf("the log is %s", log)
+			}
+			a.Follow(idp.SignIn(t, a.Start("idp"), "alice"))
+			if poster := signIn(); poster.Session() == nil || a.Session() == nil {
+				t.Error("the same user: the new session has not begun, or the one before it has ended")
+			}
+			if log := a.Log.String(); !strings.Contains(log, text) {
 				t.Errorf("the log is %s", log)
 			}
 		})

@@ -36,8 +36,9 @@ func (c *Call) lastFormCookie() cookie.Cookie {
 // keepForm sets the cookie for the form of a browser, for the built-in sign-in page. A
 // form without an account, or with a long one, gets none.
 func (c *Call) keepForm() {
-	account := c.body.get(page.AccountField(pageFields(c.provider.Fields)))
-	if c.asJSON() || c.cfg.CustomPages.SignIn != "" || account == "" || len(account) > maxAccount || !utf8.ValidString(account) {
+	field, public := page.AccountField(pageFields(c.provider.Fields))
+	account := c.body.get(field)
+	if !public || c.asJSON() || c.cfg.CustomPages.SignIn != "" || account == "" || len(account) > maxAccount || !utf8.ValidString(account) {
 		return
 	}
 	now := c.cfg.Now()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/nuxtauth/nuxtauth/internal/page"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
 )
@@ -43,20 +43,8 @@ type LimitConfig struct {
 // AccountField returns the name of the input that says which account a form is
 // for, "" if there is none.
 func AccountField(fields []provider.Field) string {
-	completed := completeFields(fields) // a field "pin" without a type is a password
-	for _, purpose := range []string{"username", "email"} {
-		for _, f := range completed {
-			if slices.Contains(strings.Fields(f.Autocomplete), purpose) {
-				return f.Name
-			}
-		}
-	}
-	for i, f := range completed {
-		if f.Type != "password" && fields[i].Type != "hidden" { // which is the same for all users
-			return f.Name
-		}
-	}
-	return ""
+	name, _ := page.AccountField(pageFields(fields))
+	return name
 }
 
 // foldAccount maps the spellings of an account that databases compare as equal
@@ -136,6 +124,14 @@ func (a attempt) succeeded(ctx context.Context) {
 	}
 }
 
+// unchecked takes the attempt back for its account: it has shown nothing of the password. It
+// still counts for the network, which may have caused the fault by a flood.
+func (a attempt) unchecked(ctx context.Context) {
+	if a.account != "" {
+		a.counter.add(ctx, a.account, -1, accountWindow)
+	}
+}
+
 // tooManyAttempts answers an attempt that was rejected. Retry-After is the length of
 // the window, because counters do not tell when theirs began.
 func (c *Call) tooManyAttempts(a attempt) {
@@ -144,14 +140,5 @@ func (c *Call) tooManyAttempts(a attempt) {
 	if doubt := c.cfg.Clients.Doubt(c.source, c.r.Header); doubt != "" && a.rejectedBy == "network" {
 		c.warnings.add(ctx, "nuxtauth: the limit of attempts to sign in may apply to many clients together", "address", c.network(), "reason", doubt)
 	}
-	c.cfg.Protocol.tooManyAttempts(c)
-	seconds := strconv.Itoa(int(a.rejectedFor / time.Second))
-	c.h.Set("Retry-After", seconds)
-	to := withQuery(c.absolute(c.cfg.CustomPages.Error, "error"), "error", CodeTooManyAttempts)
-	to = withQuery(to, retryAfterParam, seconds)
-	if c.asJSON() {
-		c.json(http.StatusTooManyRequests, map[string]string{"url": to})
-		return
-	}
-	c.redirect(http.StatusFound, to)
+	c.failLater(http.StatusTooManyRequests, CodeTooManyAttempts, strconv.Itoa(int(a.rejectedFor/time.Second)))
 }

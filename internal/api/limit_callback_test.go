@@ -97,6 +97,20 @@ func TestLimit_CallbacksPerNetwork(t *testing.T) {
 	}
 }
 
+// A callback after which an account waits for its user begins no session, and counts.
+func TestLimit_CallbacksWithoutASession(t *testing.T) {
+	u := newUsersApp(t, afterProof, trusting("idp2"))
+	u.add(&store.User{Name: "Owner", Email: "alice@example.com", EmailVerified: u.Clock.Now()})
+	for range 299 {
+		b := u.another()
+		b.Get("/api/auth/callback/idp?code=x&state=" + startOf(t, b.App))
+	}
+	for _, want := range []string{"OAuthAccountNotLinked", "TooManyAttempts"} {
+		b := u.another()
+		b.refused(b.signIn("idp2", "alice"), want)
+	}
+}
+
 func TestLimit_RetryAfterIsTheWindow(t *testing.T) {
 	network, account := newGuesser(t), newGuesser(t)
 	for i := range 30 {

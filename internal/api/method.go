@@ -23,6 +23,10 @@ type method interface {
 	// request has to show.
 	callback(c *Call)
 
+	// callbackReads reports whether GET /callback/<id> changes nothing, so that HEAD is
+	// answered as GET is, without the body.
+	callbackReads() bool
+
 	// formAction is the action to which the form of the sign-in page posts, "signin"
 	// or "callback".
 	formAction() string

@@ -1,12 +1,14 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 
 	"github.com/nuxtauth/nuxtauth/internal/account"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
+	"github.com/nuxtauth/nuxtauth/internal/session"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/token"
 )
@@ -17,6 +19,8 @@ type credentials struct{}
 func newCredentials(provider.Provider, flow.Config) method { return credentials{} }
 
 func (credentials) formAction() string { return "callback" }
+
+func (credentials) callbackReads() bool { return false }
 
 // start redirects to the page with the form.
 func (credentials) start(c *Call) { c.redirect(http.StatusOK, c.base.URL("signin")) }
@@ -51,6 +55,11 @@ func (credentials) callback(c *Call) {
 		c.cfg.Protocol.deniedCredentials(c, own.Code)
 		return
 	}
+	if errors.Is(err, session.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) { // nothing was checked, as with password.ErrBusy
+		attempt.unchecked(c.r.Context())
+		c.tryAgainSoon(err)
+		return
+	}
 	if err != nil {
 		c.fail(err, CodeCallback, http.StatusUnauthorized)
 		return
@@ -70,4 +79,26 @@ func (credentials) callback(c *Call) {
 	}) {
 		attempt.succeeded(c.r.Context())
 	}
+}
+
+// tryAgainSoon answers a form that could not be checked now. The cause goes to the log.
+func (c *Call) tryAgainSoon(err error) {
+	c.logFailure(err, CodeUnavailable)
+	c.keepForm()
+	c.failLater(http.StatusServiceUnavailable, CodeUnavailable, retryAfter)
+}
+
+// failLater answers a sign-in that may succeed later, with Retry-After: a client that follows
+// redirects by itself with the status, also in Auth.js v5, and a browser with the error page,
+// whose URL has it too.
+func (c *Call) failLater(status int, code, seconds string) {
+	c.cfg.Protocol.failsLater(c)
+	c.h.Set("Retry-After", seconds)
+	to := withQuery(c.absolute(c.cfg.CustomPages.Error, "error"), "error", code)
+	to = withQuery(to, retryAfterParam, seconds)
+	if c.asJSON() {
+		c.json(status, map[string]string{"url": to})
+		return
+	}
+	c.redirect(http.StatusFound, to)
 }

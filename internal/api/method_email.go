@@ -23,6 +23,8 @@ func newEmail(provider.Provider, flow.Config) method { return email{} }
 
 func (email) formAction() string { return "signin" }
 
+func (email) callbackReads() bool { return true } // of a link
+
 // start sends a link. The answer, and about the time that it takes, is the same for every
 // address: the mail is sent afterwards.
 func (email) start(c *Call) {
@@ -32,11 +34,13 @@ func (email) start(c *Call) {
 		c.fail(&provider.Error{Code: CodeEmailSignIn, Err: err}, CodeEmailSignIn, http.StatusOK)
 		return
 	}
-	if c.mails.down() {
+	if !c.mails.begin() {
 		c.keepForm()
 		c.fail(errMailDown, CodeEmailSignIn, http.StatusOK)
 		return
 	}
+	var link *account.Link
+	defer func() { c.mails.finish(c.r.Context(), link) }()
 	send := c.mails.count(c.r.Context(), to, c.network())
 	user, err := c.cfg.Users.FindByEmail(c.r.Context(), to)
 	if err != nil && !errors.Is(err, store.ErrAmbiguousEmail) {
@@ -59,12 +63,12 @@ func (email) start(c *Call) {
 	}
 	if send {
 		base, id := c.base, c.providerID
-		c.mails.send(c.r.Context(), account.Link{
+		link = &account.Link{
 			Purpose: mail.PurposeSignIn, Email: to, RedirectTo: c.callbackURL, Lifetime: c.provider.LinkLifetime,
 			URL: func(token string) string {
 				return base.URL("callback", id) + "?email=" + cookie.EncodeURIComponent(to) + "&token=" + token
 			},
-		})
+		}
 	}
 	query := url.Values{"provider": {c.providerID}, "type": {string(c.provider.Type)}}
 	c.redirect(http.StatusOK, appendQuery(c.base.URL("verify-request"), query.Encode()))
@@ -104,10 +108,14 @@ func (e email) callback(c *Call) {
 		c.linkFailed(err)
 		return
 	}
-	c.cfg.Pages.Confirm(c.w, page.Confirm{
+	d := page.Confirm{
 		Site: c.base.Origin, Action: c.base.URL("callback", c.providerID), CSRFToken: c.csrfToken, Email: link.Email, Token: secret,
 		User: c.otherUser(link.Email),
-	})
+	}
+	if link.RedirectTo == "" {
+		d.CallbackURL = c.callbackURL
+	}
+	c.cfg.Pages.Confirm(c.w, d)
 }
 
 // otherUser returns the user of the browser, nil if there is none, or if it is the one with
@@ -140,7 +148,9 @@ func (email) spend(c *Call, to, secret string) {
 		c.linkFailed(err)
 		return
 	}
-	c.callbackURL = c.safeURL(link.RedirectTo)
+	if link.RedirectTo != "" { // that of a link which Auth.js in Node has sent is in its query
+		c.callbackURL = c.safeURL(link.RedirectTo)
+	}
 	if c.complete(c.proofOf(link.Email)) {
 		attempt.succeeded(c.r.Context())
 		c.cfg.Users.EndLinks(c.r.Context(), link.Email)

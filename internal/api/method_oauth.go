@@ -17,6 +17,8 @@ func newOAuth(p provider.Provider, cfg flow.Config) method { return oauth{flow.N
 
 func (oauth) formAction() string { return "signin" }
 
+func (oauth) callbackReads() bool { return false } // it redeems the code
+
 // start sends the browser to the provider.
 func (o oauth) start(c *Call) {
 	linkTo, err := c.linkTo()

@@ -18,6 +18,7 @@ const (
 	CodeCredentialsSignIn = "CredentialsSignin" // the credentials are wrong
 	CodeSignOut           = "SignOutError"      // the session could not be ended
 	CodeTooManyAttempts   = "TooManyAttempts"   // above a limit; the library's own
+	CodeUnavailable       = "Unavailable"       // the credentials could not be checked now; the library's own
 	CodeEmailSignIn       = "EmailSignin"       // the link could not be sent, or not to this address
 	CodeVerification      = "Verification"      // the link was used, or has expired
 	CodeCancelled         = "Cancelled"         // the user has not consented at the provider; the library's own
@@ -70,8 +71,8 @@ type Protocol interface {
 	// [*provider.Error]: code is its own, which may be "".
 	deniedCredentials(c *Call, code string)
 
-	// tooManyAttempts prepares the answer to an attempt above the limit.
-	tooManyAttempts(c *Call)
+	// failsLater prepares the answer to a sign-in that may succeed later.
+	failsLater(c *Call)
 
 	// showsSignInPage reports whether GET /signin with a provider's ID is the page;
 	// otherwise it has answered.

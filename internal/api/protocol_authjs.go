@@ -126,7 +126,7 @@ func (authJS) deniedCredentials(c *Call, code string) {
 	c.redirect(http.StatusOK, withQuery(to, "code", code))
 }
 
-func (authJS) tooManyAttempts(c *Call) { c.discardCookies() }
+func (authJS) failsLater(c *Call) { c.discardCookies() }
 
 func (p authJS) showsSignInPage(c *Call) bool {
 	if c.providerID != "" {

@@ -95,7 +95,7 @@ func (p nextAuth) deniedCredentials(c *Call, code string) {
 	p.fail(c, cmp.Or(code, CodeCallback), http.StatusUnauthorized)
 }
 
-func (nextAuth) tooManyAttempts(*Call) {}
+func (nextAuth) failsLater(*Call) {}
 
 func (nextAuth) showsSignInPage(*Call) bool { return true }
 

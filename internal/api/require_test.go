@@ -11,7 +11,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 )
 
-// A browser that opens a page gets a page, or the way to one; a program, and a request for
+// A browser that opens a page or posts a form gets a page, or the way to one; a program, and a request for
 // another host, whose pages would have links to nowhere, get JSON.
 func TestRequire_PageOrMessage(t *testing.T) {
 	const own, other = "app.example.com", "evil.example"
@@ -26,21 +26,28 @@ func TestRequire_PageOrMessage(t *testing.T) {
 	challenges := map[string]string{"/not-recent": `Bearer error="insufficient_user_authentication"`}
 	statuses := map[string]int{"/signed-out": 401, "/not-recent": 401, "/forbidden": 403, "/unavailable": 503}
 	for _, tt := range []struct {
-		method, host, accept, mode string
-		page                       bool
+		method, host, accept, mode, form string // form: its Content-Type
+		page                             bool
 	}{
-		{"GET", own, "text/html,*/*", "", true},
-		{"HEAD", own, "text/html,*/*", "", true},
-		{"GET", own, "", "navigate", true},
-		{"GET", own, "text/html", "cors", false},
-		{"GET", own, "application/json", "", false},
-		{"GET", own, "", "", false},
-		{"POST", own, "text/html", "navigate", false},
-		{"GET", other, "text/html", "navigate", false},
+		{"GET", own, "text/html,*/*", "", "", true},
+		{"HEAD", own, "text/html,*/*", "", "", true},
+		{"GET", own, "", "navigate", "", true},
+		{"GET", own, "text/html", "cors", "", false},
+		{"GET", own, "application/json", "", "", false},
+		{"GET", own, "", "", "", false},
+		{"POST", own, "text/html", "navigate", apptest.FormType, true},
+		{"POST", own, "text/html,*/*", "", apptest.FormType, true},
+		{"POST", own, "text/html,*/*", "", "multipart/form-data; boundary=x", true},
+		{"POST", own, "text/html", "cors", apptest.FormType, false},
+		{"POST", own, "*/*", "", apptest.FormType, false},
+		{"POST", own, "text/html", "", "application/json", false},
+		{"PUT", own, "text/html", "navigate", apptest.FormType, false},
+		{"GET", other, "text/html", "navigate", "", false},
+		{"POST", other, "text/html", "navigate", apptest.FormType, false},
 	} {
 		for path, status := range statuses {
 			req, rec := apptest.NewRequest(tt.method, "https://"+tt.host+path, nil)
-			for header, value := range map[string]string{"Accept": tt.accept, "Sec-Fetch-Mode": tt.mode} {
+			for header, value := range map[string]string{"Accept": tt.accept, "Sec-Fetch-Mode": tt.mode, "Content-Type": tt.form, "Referer": "https://" + own + path + "?form"} {
 				if value != "" {
 					req.Header.Set(header, value)
 				}
@@ -51,8 +58,12 @@ func TestRequire_PageOrMessage(t *testing.T) {
 			switch {
 			case tt.page && status == http.StatusUnauthorized:
 				status, wantType = http.StatusFound, ""
+				back := path[1:]
+				if tt.method == "POST" {
+					status, back = http.StatusSeeOther, back+"%3Fform"
+				}
 				again := map[string]string{"/not-recent": "&prompt=login"}[path] // the sign-in page says why
-				if to := res.Header.Get("Location"); to != "https://"+own+"/api/auth/signin?callbackUrl=https%3A%2F%2F"+own+"%2F"+path[1:]+again {
+				if to := res.Header.Get("Location"); to != "https://"+own+"/api/auth/signin?callbackUrl=https%3A%2F%2F"+own+"%2F"+back+again {
 					t.Errorf("%+v: %s leads to %s", tt, path, to)
 				}
 			case tt.page:
@@ -70,6 +81,28 @@ func TestRequire_PageOrMessage(t *testing.T) {
 			if offers := strings.Contains(res.Text, "/api/auth/signin"); offers != (tt.page && path == "/forbidden") {
 				t.Errorf("%+v: %s offers a sign-in: %t", tt, path, offers)
 			}
+		}
+	}
+}
+
+// After the sign-in the browser is at the page with the form, unless that is of another site.
+func TestRequire_PostedFormLeadsBack(t *testing.T) {
+	auth := apptest.NewAuth(t)
+	r := apptest.NewRouter(auth)
+	r.POST("/change", auth.Require(), func(*gin.Context) {})
+	for referer, want := range map[string]string{
+		"http://localhost:3000/settings?tab=2": "http%3A%2F%2Flocalhost%3A3000%2Fsettings%3Ftab%3D2",
+		"http://localhost:3000/":               "http%3A%2F%2Flocalhost%3A3000%2F",
+		"https://evil.example/":                "http%3A%2F%2Flocalhost%3A3000",
+		"javascript:alert(1)":                  "http%3A%2F%2Flocalhost%3A3000",
+		"":                                     "http%3A%2F%2Flocalhost%3A3000",
+	} {
+		req, rec := apptest.NewRequest("POST", "http://localhost:3000/change", nil)
+		req.Header.Set("Sec-Fetch-Mode", "navigate")
+		req.Header.Set("Referer", referer)
+		r.ServeHTTP(rec, req)
+		if to := rec.Header().Get("Location"); rec.Code != http.StatusSeeOther || to != "http://localhost:3000/api/auth/signin?callbackUrl="+want {
+			t.Errorf("from %q: %d, to %s", referer, rec.Code, to)
 		}
 	}
 }

@@ -167,12 +167,13 @@ func (s *Server) HasAction(rest string) bool {
 	return s.actions[action]
 }
 
-// route returns the route of an action, nil if there is none.
-func (s *Server) route(method, action string) *Route {
+// route returns the route of an action, nil if there is none. p is the provider of the path,
+// nil for none.
+func (s *Server) route(method, action string, p *authProvider) *Route {
 	if method != http.MethodHead {
 		return s.routes[routeKey{method, action}]
 	}
-	if route := s.routes[routeKey{http.MethodGet, action}]; route != nil && route.Reads {
+	if route := s.routes[routeKey{http.MethodGet, action}]; route != nil && (route.Reads || action == "callback" && p != nil && p.method.callbackReads()) {
 		return route
 	}
 	return nil
@@ -245,7 +246,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, src clientip.Sour
 		return
 	}
 	c.parsePath(rest)
-	route := s.route(r.Method, c.action)
+	route := s.route(r.Method, c.action, c.provider)
 	if route == nil && r.Method == http.MethodHead && s.actions[c.action] {
 		c.h.Set("Allow", s.allowed(c.action))
 		c.w.WriteHeader(http.StatusMethodNotAllowed)

@@ -17,7 +17,7 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // checked, and has not ended. Clients of Auth.js do not know of it.
 const unavailableHeader = "X-Auth-Unavailable"
 
-// retryAfter is when such a client may ask again, in seconds.
+// retryAfter is when a client may ask again after a temporary fault, in seconds.
 const retryAfter = "5"
 
 // Session answers with session data, always with status 200.

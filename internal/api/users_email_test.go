@@ -360,6 +360,9 @@ func TestConflict_LinkAfterProof(t *testing.T) {
 			if n := len(linkCookies(b)); (n == 1) != tt.trusted {
 				t.Fatalf("%s: %d accounts wait", name, n)
 			}
+			if strings.Contains(u.Log.String(), "can't wait") {
+				t.Errorf("%s: the log says that the account can't wait", name)
+			}
 			equal(t, name, u.accounts(id), "idp carol")
 			u.calls.take()
 			u.Clock.Advance(tt.wait)
@@ -380,6 +383,9 @@ func TestConflict_LinkAfterProof(t *testing.T) {
 				want = append(want, "idp2 alice")
 			}
 			equal(t, name, u.accounts(id), want...)
+			if got := strings.Contains(u.Log.String(), "could not be linked"); got != (tt.proof == nil) {
+				t.Errorf("%s: the log has a fault: %t", name, got)
+			}
 			if got := slices.Contains(u.calls.take(), "linkAccount idp2 alice"); got != tt.linked {
 				t.Errorf("%s: event %t", name, got)
 			}
@@ -416,6 +422,20 @@ func TestConflict_CookieServesOnePurpose(t *testing.T) {
 	state := to.Query().Get("state")
 	b.SetCookie("next-auth.state."+state[:12], b.Cookie("next-auth.state-link"))
 	b.refused(b.Follow(u.idp2.SignIn(t, to.String(), "alice")), "OAuthCallback")
+}
+
+// Other sign-ins leave the cookie alone, and so does an application without users.
+func TestConflict_CookieOfNoConflict(t *testing.T) {
+	u := newUsersApp(t)
+	if res := u.signIn("idp", "alice"); strings.Contains(strings.Join(res.Header["Set-Cookie"], "\n"), "state-link") {
+		t.Errorf("a sign-in sets %q", res.Header["Set-Cookie"])
+	}
+	a := apptest.New(t)
+	a.SetCookie("next-auth.state-link", "x")
+	a.SignIn()
+	if a.Session() == nil || a.Cookie("next-auth.state-link") != "x" {
+		t.Error("an application without users removes the cookie")
+	}
 }
 
 // Auth.SignIn can't ask the browser for a proof.

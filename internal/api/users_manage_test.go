@@ -381,3 +381,30 @@ func TestUsers_ErrorsOfFunctions(t *testing.T) {
 		}
 	}
 }
+
+// A change whose answer was lost has no event, and neither has the next call.
+func TestUsers_EventsComeAtMostOnce(t *testing.T) {
+	u := newUsersApp(t)
+	id := u.mustSignIn("idp", "alice")
+	u.link("idp2", "carol")
+	unlink := func() error { return u.Auth.UnlinkAccount(t.Context(), id, "idp2", "carol", "") }
+	remove := func() error { return u.Auth.DeleteUser(t.Context(), id) }
+	for _, tt := range []struct {
+		name  string
+		call  func() error
+		at    int // the number of the call that changes
+		again error
+	}{{"UnlinkAccount", unlink, 1, store.ErrNotFound}, {"DeleteUser", remove, 2, nil}} {
+		u.calls.take()
+		u.store.FailAt(tt.at, true)
+		if err := tt.call(); !errors.Is(err, nuxtauth.ErrUnavailable) {
+			t.Errorf("%s, whose answer is lost: %v", tt.name, err)
+		}
+		u.store.FailAt(0, false)
+		if err := tt.call(); !errors.Is(err, tt.again) {
+			t.Errorf("%s once more: %v", tt.name, err)
+		}
+		equal(t, tt.name, u.calls.take())
+	}
+	u.signedInAs("")
+}

@@ -58,6 +58,7 @@ func TestAC06_SessionEndsWhileLinking(t *testing.T) {
 		for storageName, storage := range userStorages {
 			var u *usersApp
 			subject, linking := "", false
+			var events []string
 			end := func(where string) {
 				if linking && where == at {
 					if _, err := u.Auth.RevokeSessions(context.Background(), subject); err != nil {
@@ -70,10 +71,14 @@ func TestAC06_SessionEndsWhileLinking(t *testing.T) {
 					end("the SignIn callback")
 					return nil
 				}
-				cfg.Events.LinkAccount = func(context.Context, nuxtauth.LinkAccountEvent) { end("the LinkAccount event") }
+				cfg.Events.LinkAccount = func(context.Context, nuxtauth.LinkAccountEvent) {
+					events = append(events, "link")
+					end("the LinkAccount event")
+				}
+				cfg.Events.UnlinkAccount = func(context.Context, nuxtauth.UnlinkAccountEvent) { events = append(events, "unlink") }
 			})
 			subject = u.mustSignIn("idp", "bob")
-			linking = true
+			linking, events = true, nil
 			u.Clock.Advance(time.Second)
 			u.link("idp2", "carol")
 			if got := u.subject(); got != "" {
@@ -82,6 +87,11 @@ func TestAC06_SessionEndsWhileLinking(t *testing.T) {
 			if list := u.accounts(subject); len(list) != 1 {
 				t.Errorf("%s, %s: the accounts are %q", at, storageName, list)
 			}
+			var want []string
+			if at == "the LinkAccount event" {
+				want = []string{"link", "unlink"}
+			}
+			equal(t, at, events, want...)
 		}
 	}
 }

@@ -113,11 +113,15 @@ func TestUsers_NeedAWayToEndSessions(t *testing.T) {
 		change func(*apptest.Config)
 		want   string
 	}{
-		"a store with marks":        {func(c *apptest.Config) { c.Accounts.Store = memory }, ""},
-		"without marks":             {func(c *apptest.Config) { c.Accounts.Store = plainUsers{memory} }, "set Session.Store or Session.DenyList"},
-		"with a deny-list":          {func(c *apptest.Config) { c.Accounts.Store, c.Session.DenyList = plainUsers{memory}, memory }, ""},
-		"with a store":              {func(c *apptest.Config) { c.Accounts.Store, c.Session.Store = plainUsers{memory}, memory }, ""},
-		"with a store of no index":  {func(c *apptest.Config) { c.Accounts.Store, c.Session.Store = memory, plainSessions{memory} }, "is no store.Index"},
+		"a store with marks":       {func(c *apptest.Config) { c.Accounts.Store = memory }, ""},
+		"without marks":            {func(c *apptest.Config) { c.Accounts.Store = plainUsers{memory} }, "set Session.Store or Session.DenyList"},
+		"with a deny-list":         {func(c *apptest.Config) { c.Accounts.Store, c.Session.DenyList = plainUsers{memory}, memory }, ""},
+		"with a store":             {func(c *apptest.Config) { c.Accounts.Store, c.Session.Store = plainUsers{memory}, memory }, ""},
+		"with a store of no index": {func(c *apptest.Config) { c.Accounts.Store, c.Session.Store = memory, plainSessions{memory} }, "is no store.Index"},
+		"plain tokens, none stored": {func(c *apptest.Config) {
+			c.Accounts.Store, c.Accounts.InsecureUnencryptedTokens = store.NewMemory(store.MemoryOptions{}), true
+		}, "set Accounts.StoreTokens too"},
+		"plain tokens, no store":    {func(c *apptest.Config) { c.Accounts.InsecureUnencryptedTokens = true }, "Accounts.Store is nil"},
 		"fields without a store":    {func(c *apptest.Config) { c.Accounts.LinkByEmail = true }, "Accounts.Store is nil"},
 		"a time without its unit":   {func(c *apptest.Config) { c.Accounts.Store, c.Accounts.RecentFor = memory, 600 }, "with its unit"},
 		"a time that is too long":   {func(c *apptest.Config) { c.Accounts.Store, c.Accounts.RecentFor = memory, 25*time.Hour }, "from 1s to 24h"},

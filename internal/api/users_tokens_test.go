@@ -219,6 +219,68 @@ func TestAC14_Secrets(t *testing.T) {
 	}
 }
 
+// In a database that Auth.js in Node uses too, each reads what the other has written.
+func TestAC14_UnencryptedByOption(t *testing.T) {
+	var account *nuxtauth.Account
+	plain := func(c *apptest.Config) { c.Accounts.InsecureUnencryptedTokens = true }
+	u := newUsersApp(t, storing, plain, latest(&account))
+	id := u.mustSignIn("idp", "alice")
+	find := func(auth *nuxtauth.Auth[apptest.Token, apptest.Session]) (*nuxtauth.Account, error) {
+		return auth.FindAccount(t.Context(), id, "idp", "alice", "")
+	}
+	for _, when := range []string{"first", "second"} {
+		row := u.row(id, "idp")
+		if row.AccessToken != account.AccessToken || row.RefreshToken != account.RefreshToken || row.IDToken != account.IDToken || row.RefreshToken == "" {
+			t.Errorf("after the %s sign-in the row is %+v, want the tokens of %+v", when, *row, *account)
+		}
+		want := *account
+		want.Extra = nil
+		if got, err := find(u.Auth); err != nil || !reflect.DeepEqual(*got, want) {
+			t.Errorf("FindAccount returns %+v, %v, want %+v", got, err, want)
+		}
+		u.mustSignIn("idp", "alice")
+	}
+
+	other := func(change ...func(*apptest.Config)) *nuxtauth.Auth[apptest.Token, apptest.Session] {
+		return apptest.NewAuth(t, func(c *apptest.Config) {
+			c.Accounts.Store, c.Accounts.StoreTokens, c.Now = u.store, true, u.Clock.Now
+			for _, f := range change {
+				f(c)
+			}
+		})
+	}
+	if got, err := find(other()); err == nil || errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "InsecureUnencryptedTokens") || strings.Contains(err.Error(), account.AccessToken) {
+		t.Errorf("without the option: %+v, %v", got, err)
+	}
+
+	// What was stored without the option opens, and only in its place and with its secret.
+	sealing := newUsersApp(t, storing, func(c *apptest.Config) { c.Accounts.Store = u.store })
+	sealing.mustSignIn("idp", "alice")
+	if got, err := find(u.Auth); err != nil || got.AccessToken == "" || strings.Contains(u.row(id, "idp").AccessToken, got.AccessToken) {
+		t.Errorf("what was stored encrypted: %+v, %v", got, err)
+	}
+	if got, err := find(other(plain, func(c *apptest.Config) { c.Secret = "another-secret-of-at-least-32-characters" })); err == nil {
+		t.Errorf("encrypted with another secret: %+v", got)
+	}
+	row := u.row(id, "idp")
+	row.AccessToken = row.IDToken
+	if err := u.store.Memory.UpdateAccount(t.Context(), row); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := find(u.Auth); err == nil {
+		t.Errorf("encrypted in another column: %+v", got)
+	}
+
+	// A provider may encrypt its own tokens: they are as any.
+	row.AccessToken, row.RefreshToken, row.IDToken = u.sessionCookie(), "of Node", ""
+	if err := u.store.Memory.UpdateAccount(t.Context(), row); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := find(u.Auth); err != nil || got.AccessToken != row.AccessToken || got.RefreshToken != "of Node" || got.IDToken != "" {
+		t.Errorf("what Node has written: %+v, %v", got, err)
+	}
+}
+
 // Tokens that can't be stored do not keep a known user out.
 func TestAC14_FaultOfTheTokens(t *testing.T) {
 	u := newUsersApp(t, storing)

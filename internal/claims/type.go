@@ -171,12 +171,21 @@ var (
 func isPlain(s string) bool {
 	ascii := true
 	for i := range len(s) {
-		switch b := s[i]; {
-		case b < ' ', b == '"', b == '\\':
-			return false
-		case b >= utf8.RuneSelf:
+		if !plain[s[i]] {
+			if s[i] < utf8.RuneSelf {
+				return false
+			}
 			ascii = false
 		}
 	}
 	return ascii || utf8.ValidString(s)
 }
+
+// plain has the ASCII characters that are the same in JSON. It is a table because every byte
+// of every claim is looked up.
+var plain = func() (t [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()

@@ -264,6 +264,16 @@ func TestSet_Attributes(t *testing.T) {
 	}
 }
 
+func TestSet_ExpiresAsHTTPHasIt(t *testing.T) {
+	for at := time.Date(1970, 1, 1, 1, 2, 3, 4, time.FixedZone("", 3600)); at.Year() < 10000; at = at.Add(97*24*time.Hour + 5*time.Hour + 7*time.Minute + 11*time.Second) {
+		h := http.Header{}
+		must(t, cookie.Cookie{Name: "a"}.Set(h, "1", at))
+		if got, want := h.Get("Set-Cookie"), "a=1; Path=/; Expires="+at.UTC().Format(http.TimeFormat)+"; HttpOnly; SameSite=Lax"; got != want {
+			t.Fatalf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
 func TestSet_ReplacesItsLine(t *testing.T) {
 	c := cookie.Cookie{Name: "a"}
 	h := http.Header{"Set-Cookie": {"ab=0; Path=/", "a=foreign; Path=/x", "A=0", "a=foreign again"}}

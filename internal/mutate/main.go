@@ -32,6 +32,9 @@ var suites = []suite{
 	{"internal/origin", nil},
 	{"internal/cookie", nil},
 	{"internal/flow", nil},
+	{"internal/address", nil},
+	{"internal/account", nil},
+	{"password", nil},
 	{"internal/session", []string{"internal/api", ".", "internal/conformance"}},
 	{"internal/api", []string{".", "internal/conformance"}},
 }

@@ -107,10 +107,10 @@ func splitOrigin(b Base, raw string) (origin, rest string) {
 }
 
 // splitAppOrigin splits what follows the scheme of an application. Its parser is not that
-// of a browser: a backslash is not accepted. The host is not checked: one that is not valid
+// of a browser: a backslash is not accepted, and a third slash begins the path after an empty host. The host is not checked: one that is not valid
 // is that of no origin that is trusted.
 func splitAppOrigin(scheme, rest string) (origin, path string) {
-	if strings.HasPrefix(rest, "///") || strings.Contains(rest, `\`) {
+	if strings.Contains(rest, `\`) {
 		return "", ""
 	}
 	rest = rest[2:]

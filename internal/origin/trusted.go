@@ -16,7 +16,8 @@ import (
 //   - one with a wildcard in place of the first label, "https://*.example.com", for one
 //     label there: the rest must not be a public suffix, below which others have domains;
 //   - one of an application on the device, "capacitor://localhost" or
-//     "com.example.shop://callback";
+//     "com.example.shop://callback"; "com.example.shop://" is that of URLs without a host,
+//     "com.example.shop:///callback";
 //   - while the server runs in debug mode, "http://localhost:*" for any port.
 type trusted struct {
 	exact     []string

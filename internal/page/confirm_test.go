@@ -11,7 +11,7 @@ import (
 // fullConfirm sets all fields of the page.
 func fullConfirm() page.Confirm {
 	return page.Confirm{
-		Site: site, Action: base + "/callback/email", CSRFToken: "csrf-token", Email: "ada@example.com", Token: "the-token",
+		Site: site, Action: base + "/callback/email", CSRFToken: "csrf-token", Email: "ada@example.com", Token: "the-token", CallbackURL: "https://app.example.com/after?a=b&c=d",
 		User: &page.User{Name: "Grace Hopper", Picture: "https://cdn.example.com/grace.png"},
 	}
 }
@@ -34,7 +34,7 @@ func TestConfirm_PostsTheLink(t *testing.T) {
 		}
 		got[value(n, "name")] = value(n, "value")
 	}
-	if len(got) != 3 || got["csrfToken"] != "csrf-token" || got["email"] != "ada@example.com" || got["token"] != "the-token" {
+	if len(got) != 4 || got["callbackUrl"] != "https://app.example.com/after?a=b&c=d" || got["csrfToken"] != "csrf-token" || got["email"] != "ada@example.com" || got["token"] != "the-token" {
 		t.Errorf("the form has %v", got)
 	}
 	buttons := doc.all("button")
@@ -81,6 +81,7 @@ func TestConfirm_HostileValues(t *testing.T) {
 		"CSRFToken":    func(d *page.Confirm, s string) { d.CSRFToken = s },
 		"Email":        func(d *page.Confirm, s string) { d.Email = s },
 		"Token":        func(d *page.Confirm, s string) { d.Token = s },
+		"CallbackURL":  func(d *page.Confirm, s string) { d.CallbackURL = s },
 		"User.Name":    func(d *page.Confirm, s string) { d.User.Name = s },
 		"User.Picture": func(d *page.Confirm, s string) { d.User.Picture = s },
 	} {

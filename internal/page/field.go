@@ -16,16 +16,24 @@ type Field struct {
 }
 
 // AccountField returns the name of the field that says which account a form is for, "" if
-// there is none: one whose value is no secret, and can be shown again.
-func AccountField(fields []Field) string {
-	for _, f := range fields {
-		f = Complete(f)
-		purposes := strings.Fields(strings.ToLower(f.Autocomplete))
-		if f.Type != "password" && (slices.Contains(purposes, "username") || slices.Contains(purposes, "email")) {
-			return f.Name
+// there is none: the one with the autocomplete value username, or else email, or else the
+// first that is neither a password nor hidden, which is the same for all users. public
+// reports that its value is no secret, and can be shown again.
+func AccountField(fields []Field) (name string, public bool) {
+	for _, purpose := range []string{"username", "email"} {
+		for _, f := range fields {
+			f = Complete(f)
+			if slices.Contains(strings.Fields(strings.ToLower(f.Autocomplete)), purpose) {
+				return f.Name, f.Type != "password"
+			}
 		}
 	}
-	return ""
+	for _, f := range fields {
+		if f.Type != "hidden" && Complete(f).Type != "password" { // "pin" without a type is a password
+			return f.Name, false
+		}
+	}
+	return "", false
 }
 
 // standard is what follows from the name of a field.

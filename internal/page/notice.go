@@ -126,6 +126,12 @@ var notices = map[string]notice{
 		Status: http.StatusTooManyRequests,
 	},
 
+	"unavailable": { // not in Auth.js
+		Title:  "Try again soon",
+		Text:   "Your details could not be checked just now. Please try again in a moment.",
+		Status: http.StatusServiceUnavailable,
+	},
+
 	"notfound": { // a path below that of the API; not in Auth.js
 		Title:  "There is no such page",
 		Text:   "Check the address, or start again.",

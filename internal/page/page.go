@@ -102,7 +102,12 @@ type Confirm struct {
 	CSRFToken string
 	Email     string // to which the link was sent
 	Token     string // of the link
-	User      *User  // another user, who is signed in and will not be; nil for none
+
+	// CallbackURL is where the sign-in leads, for a link that is not stored with it; empty
+	// leaves it out.
+	CallbackURL string
+
+	User *User // another user, who is signed in and will not be; nil for none
 }
 
 // Error is the content of the error page.
@@ -186,7 +191,7 @@ func (p *Pages) VerifyRequest(w http.ResponseWriter, d VerifyRequest) {
 // Confirm writes the page that a link of a mail opens, with status 200.
 func (p *Pages) Confirm(w http.ResponseWriter, d Confirm) {
 	data := confirmData{
-		frame: p.frame(english.SignIn, d.Site, false), Action: d.Action, CSRFToken: d.CSRFToken, Email: d.Email, Token: d.Token,
+		frame: p.frame(english.SignIn, d.Site, false), Action: d.Action, CSRFToken: d.CSRFToken, Email: d.Email, Token: d.Token, CallbackURL: d.CallbackURL,
 		User: d.User.shown(), SignInAs: around(english.SignInAs, d.Email),
 	}
 	data.ContinueTo = around(english.ContinueTo, data.SiteName)
@@ -245,10 +250,10 @@ type (
 	}
 	confirmData struct {
 		frame
-		Action, CSRFToken, Email, Token string
-		Alert                           notice
-		ContinueTo, SignInAs            phrase
-		User                            *shownUser
+		Action, CSRFToken, Email, Token, CallbackURL string
+		Alert                                        notice
+		ContinueTo, SignInAs                         phrase
+		User                                         *shownUser
 	}
 	errorData struct {
 		frame

@@ -183,10 +183,11 @@ func newEntry(p Provider, d SignIn) entry {
 	if p.ID == d.Form {
 		e.Email.Value = d.Account
 	}
-	account, forgot := AccountField(p.Fields), d.ForgotPasswordURL
+	account, public := AccountField(p.Fields)
+	forgot := d.ForgotPasswordURL
 	for _, f := range p.Fields {
 		in := newInput(f)
-		if p.ID == d.Form && f.Name == account {
+		if p.ID == d.Form && f.Name == account && public {
 			in.Value = d.Account
 		}
 		if in.Type == "password" {

@@ -76,13 +76,33 @@ func TestSignIn_WrongCredentials(t *testing.T) {
 }
 
 func TestSignIn_SecretsAreNotShownAgain(t *testing.T) {
-	for _, f := range []page.Field{{Name: "pin"}, {Name: "code"}, {Name: "username", Type: "password"}, {Name: "answer"}} {
-		if name := page.AccountField([]page.Field{f}); name != "" {
-			t.Errorf("%q counts as an account", name)
+	for _, f := range []page.Field{{Name: "pin"}, {Name: "code"}, {Name: "username", Type: "password"}, {Name: "answer"}, {Name: "id", Type: "password", Autocomplete: "username"}} {
+		form := password
+		form.Fields = []page.Field{f}
+		doc := signInPage(t, page.SignIn{Providers: []page.Provider{form}, ErrorCode: "CredentialsSignin", Form: form.ID, Account: "secret"})
+		if strings.Contains(doc.source, "secret") {
+			t.Errorf("the value of %q is shown again", f.Name)
 		}
 	}
-	if name := page.AccountField([]page.Field{{Name: "pin"}, {Name: "Email"}}); name != "Email" {
-		t.Errorf("account field %q", name)
+}
+
+func TestAccountField(t *testing.T) {
+	for _, test := range []struct {
+		fields []page.Field
+		name   string
+		public bool
+	}{
+		{nil, "", false},
+		{[]page.Field{{Name: "pin"}, {Name: "Email"}}, "Email", true},
+		{[]page.Field{{Name: "contact", Autocomplete: "Email"}, {Name: "id", Autocomplete: "section-a USERNAME"}}, "id", true},
+		{[]page.Field{{Name: "contact", Autocomplete: "email"}, {Name: "phone"}}, "contact", true},
+		{[]page.Field{{Name: "id", Type: "password", Autocomplete: "username"}, {Name: "tel"}}, "id", false},
+		{[]page.Field{{Name: "tenant", Type: "hidden"}, {Name: "pin"}, {Name: "badge"}, {Name: "shift"}}, "badge", false},
+		{[]page.Field{{Name: "pin"}, {Name: "password"}}, "", false},
+	} {
+		if name, public := page.AccountField(test.fields); name != test.name || public != test.public {
+			t.Errorf("%+v: the account is in %q, public %t", test.fields, name, public)
+		}
 	}
 }
 

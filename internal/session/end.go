@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
@@ -161,23 +163,30 @@ func (m *Manager) PreviousRef(r Request) (ref Reference) {
 }
 
 // endPrevious ends the sessions that the browser had before a sign-in: those of cookies
-// with these values, and that of a reference. A fault is logged: the new session, next, has
-// begun.
-func (m *Manager) endPrevious(r Request, values []string, ref Reference, next *Session) {
+// with these values, and that of a reference. The error is a fault that leaves one of another
+// user than that of next, the new session: a copy of its cookie would go on working although
+// the browser has switched users. A fault that leaves one of the same user is logged.
+func (m *Manager) endPrevious(r Request, values []string, ref Reference, next *Session) (left error) {
 	ctx := context.WithoutCancel(r.Context())
-	log := func(err error) {
-		if err != nil {
+	note := func(err error, sameUser bool) {
+		switch {
+		case err == nil:
+		case sameUser:
 			m.log.ErrorContext(ctx, "nuxtauth: the session before this sign-in could not be ended", "error", err)
+		default:
+			left = errors.Join(left, fmt.Errorf("end the session of the user before: %w", err))
 		}
 	}
 	if ref.Handle != "" {
 		values = append(values, ref.Handle)
 	}
+	subject := next.Claims.Subject
 	for _, value := range values {
-		_, err := m.endValue(ctx, r.Cookies, value, next)
-		log(err)
+		s, err := m.endValue(ctx, r.Cookies, value, next)
+		note(err, s != nil && s.Claims.Subject == subject) // without s, it can't be told whose it is
 	}
-	log(m.endReference(ctx, ref, next))
+	note(m.endReference(ctx, ref, next), ref.Subject == subject || ref.User == key(subject))
+	return left
 }
 
 // endReference ends the session that a reference names by its IDs.

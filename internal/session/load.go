@@ -151,9 +151,10 @@ func (m *Manager) loadFresh(ctx context.Context, cs *CookieSet, c Credential, o 
 
 // isDue reports whether a session has to be written although its token is as it was.
 func (m *Manager) isDue(s *Session, o Options) bool {
-	return m.aged(s.Claims) ||
+	age := m.age(s.Claims)
+	return age >= m.lifetime.UpdateAge ||
 		m.store != nil && !s.stored() || // to be adopted
-		m.store == nil && o.FrontEnd && (o.Params != nil || m.age(s.Claims) >= resealAfter)
+		m.store == nil && o.FrontEnd && (o.Params != nil || age >= resealAfter)
 }
 
 // notFound sets the state of a session that was not found, or could not be

@@ -123,9 +123,6 @@ func (m *Manager) client(r Request) clientip.Client {
 	return m.clients.Of(r.Source, r.Header)
 }
 
-// aged reports whether a session is due to be renewed.
-func (m *Manager) aged(c *Claims) bool { return m.age(c) >= m.lifetime.UpdateAge }
-
 // age is how long ago a session was written.
 func (m *Manager) age(c *Claims) time.Duration { return m.now().Sub(c.IssuedAt.Time()) }
 

@@ -35,7 +35,8 @@ type SignIn struct {
 
 // Start begins the session of a sign-in: it makes the token, runs the JWT
 // callback, writes the session and its cookie, and ends the sessions that the
-// browser had. After an error the request has no new session.
+// browser had. After an error the request has no new session. It is an error if a session of
+// another user can't be ended: then the browser stays signed in as that user.
 func (m *Manager) Start(r Request, in SignIn) (*Session, error) {
 	ctx := r.Context()
 	s, err := m.newSession(ctx, in)
@@ -55,11 +56,15 @@ func (m *Manager) Start(r Request, in SignIn) (*Session, error) {
 	if in.CrossSite {
 		s.credential.Present, others = cookie.All, cookie.First
 	}
+	cookies := slices.Clone(r.Response["Set-Cookie"])
 	if err := m.setCookie(r, s); err != nil {
 		return nil, errors.Join(err, m.end(ctx, s, nil))
 	}
 	clearOtherScopes(r, others)
-	m.endPrevious(r, before, in.Previous, s)
+	if err := m.endPrevious(r, before, in.Previous, s); err != nil {
+		r.Response["Set-Cookie"] = cookies
+		return nil, errors.Join(err, m.end(ctx, s, nil))
+	}
 	if s.latest > s.Claims.Origin.Since {
 		if err := m.beginAfter(r, s); err != nil {
 			return nil, err

@@ -54,15 +54,23 @@ func ginRedis(t *testing.T, s redis.Store, err error) *ginstore.Store {
 	return newGinStore(t, s)
 }
 
-func TestGinStore_ContractOnMemstore(t *testing.T) {
+func TestGinStore_Contract(t *testing.T) {
+	noLeaks(t)
+	t.Run("memstore", contractOnMemstore)
+	t.Run("Redis", contractOnRedis)
+	t.Run("gorm", contractOnGorm)
+}
+
+func contractOnMemstore(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) store.Sessions {
 		return newGinStore(t, memstore.NewStore(ginKeys...))
 	})
 }
 
-func TestGinStore_ContractOnRedis(t *testing.T) {
+func contractOnRedis(t *testing.T) {
+	t.Parallel()
 	server := startRedis(t)
-	noLeaks(t)
 	storetest.Run(t, func(t *testing.T) store.Sessions {
 		s, err := redis.NewStore(10, "unix", server.socket, "", "", ginKeys...)
 		return ginRedis(t, s, err)
@@ -148,9 +156,9 @@ func (s *oneAtATime) Save(r *http.Request, w http.ResponseWriter, session *goril
 	return s.Store.Save(r, w, session)
 }
 
-func TestGinStore_ContractOnGorm(t *testing.T) {
+func contractOnGorm(t *testing.T) {
+	t.Parallel()
 	p := server(t)
-	noLeaks(t)
 	database := p.newDatabase(t)
 	admin := connect(t, "pgx", p.url(database, ""))
 	storetest.Run(t, func(t *testing.T) store.Sessions { return gormStore(t, p, database) }, storetest.Fault(func(broken bool) {

@@ -86,7 +86,7 @@ func sbin(program string) string {
 func (m *mariadb) start() error {
 	m.cmd = exec.Command(m.program, "--no-defaults", "--datadir="+filepath.Join(m.dir, "data"), "--port="+m.port,
 		"--bind-address=127.0.0.1", "--socket="+filepath.Join(m.dir, "socket"), "--pid-file="+filepath.Join(m.dir, "pid"),
-		"--skip-name-resolve", "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=32M", "--max-connections=60",
+		"--skip-name-resolve", "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=32M", "--max-connections=150",
 		"--innodb-flush-log-at-trx-commit=2", "--character-set-server=latin1") // the tables name their character set
 	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
 	if err := asUser(m.cmd, "mysql", m.dir); err != nil {

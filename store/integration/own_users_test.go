@@ -210,8 +210,37 @@ func TestSQL_OwnUsersWithAFaultAtEachStatement(t *testing.T) {
 	})
 }
 
+// An address that is not known takes no lock: any client can ask for one.
+func TestSQLite_OwnUsersTakeNoLock(t *testing.T) {
+	src := source{"sqlite", fmt.Sprintf("file:%s/users.db%s", t.TempDir(), sqliteSettings)}
+	db, app := src.connect(t), shop{src.driver}
+	app.createTable(t, db)
+	s := newStore(t, db, sqlstore.Options{Users: app.users()})
+	if err := s.CreateUser(t.Context(), &store.User{Email: "ada@example.com"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	writer, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	if _, err := writer.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	if u, err := s.FindUserByEmail(t.Context(), "ada@example.com"); err != nil {
+		t.Errorf("known: %v, %v", u, err)
+	}
+	if u, err := s.FindUserByEmail(t.Context(), "unknown@example.com"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("unknown: %v, %v", u, err)
+	}
+	if _, err := writer.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // The contract is the same with functions.
-func TestSQLite_ContractWithOwnUsers(t *testing.T) {
+func contractWithOwnUsers(t *testing.T) {
+	t.Parallel()
 	src := source{"sqlite", fmt.Sprintf("file:%s/users.db%s", t.TempDir(), sqliteSettings)}
 	db := src.connect(t)
 	if _, err := db.ExecContext(t.Context(), "CREATE TABLE customers (id TEXT PRIMARY KEY, email TEXT UNIQUE)"); err != nil {

@@ -37,13 +37,14 @@ var (
 )
 
 func TestPgBouncer_Contract(t *testing.T) {
+	noLeaks(t)
 	for name, driver := range safeSettings {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := server(t)
-			noLeaks(t)
 			addr := pgBouncer(t, p, "transaction")
 			db := connect(t, driver.driver, p.url(p.newDatabase(t), addr)+driver.name)
-			conformance(t, db, lockTables(t, db))
+			conformance(t, db, lockTables(t, driver.driver, db, tables)...)
 		})
 	}
 }
@@ -84,10 +85,11 @@ func TestPgBouncer_NewRefusesUnsafeDriver(t *testing.T) {
 // An answer of a pooler that belongs to another statement is a fault, and never an answer:
 // no session, mark or count is missing, and no call changes what another names.
 func TestPgBouncer_MixedAnswersAreFaults(t *testing.T) {
+	noLeaks(t)
 	for name, driver := range mixingSettings {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			p := server(t)
-			noLeaks(t)
 			addr := pgBouncer(t, p, "transaction")
 			db := connect(t, driver.driver, p.url(p.newDatabase(t), addr)+driver.name)
 			db.SetMaxOpenConns(1) // New does not see the pooler

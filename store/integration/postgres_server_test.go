@@ -28,7 +28,7 @@ type postgres struct {
 }
 
 // sharedPostgres starts with the first test that needs it. The tests run one after the
-// other, so that each may restart it.
+// other, so that each may restart it, except for those that run their parts in parallel.
 var sharedPostgres postgres
 
 var errNotInstalled = errors.New("not installed")
@@ -99,7 +99,7 @@ func freePort() (string, error) {
 func (p *postgres) start() error {
 	p.cmd = exec.Command(filepath.Join(p.bin, "postgres"), "-D", filepath.Join(p.dir, "data"), "-p", p.port,
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off",
-		"-c", "max_connections=60", "-c", "shared_buffers=32MB")
+		"-c", "max_connections=150", "-c", "shared_buffers=32MB")
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := asUser(p.cmd, "postgres", p.dir); err != nil {
 		return err

@@ -32,23 +32,24 @@ func (s *Store) LinkAccount(ctx context.Context, a *store.Account) error {
 	if err := a.Check(); err != nil {
 		return err
 	}
+	if s.authjs != nil {
+		if err := s.authjs.checkAccount(a); err != nil {
+			return failed("link an account", err)
+		}
+	}
 	now := timeOf(s.millis())
 	err := s.transact(ctx, func(ctx context.Context, t *transaction) error {
 		if _, err := t.lockUser(ctx, a.UserID); err != nil {
 			return err
 		}
-		position, err := first(queryAll(ctx, t, scan[int64], `SELECT coalesce(max(position), 0) + 1 FROM nuxtauth_accounts WHERE user_id = $1`, a.UserID))
-		if err != nil {
-			return err
-		}
-		linked, err := t.insertAccount(ctx, a.UserID, a, now, position)
+		linked, err := t.linkAccount(ctx, a, now)
 		if linked || err != nil {
 			return err
 		}
 		if t.unsure { // it may be the own one
 			accounts, err := t.accounts(ctx, a.UserID)
 			i := indexOf(accounts, a.AccountKey)
-			if err != nil || i >= 0 && accounts[i].CreatedAt.Equal(now) {
+			if err != nil || i >= 0 && (accounts[i].CreatedAt.Equal(now) || t.authjs != nil) {
 				return err
 			}
 		}
@@ -58,7 +59,22 @@ func (s *Store) LinkAccount(ctx context.Context, a *store.Account) error {
 		return answer("link an account", err)
 	}
 	a.CreatedAt = now
+	if s.authjs != nil {
+		a.CreatedAt = s.authjs.linkedAt(now)
+	}
 	return nil
+}
+
+// linkAccount inserts one more account of a user, and reports false if it exists.
+func (t *transaction) linkAccount(ctx context.Context, a *store.Account, now time.Time) (bool, error) {
+	if t.authjs != nil {
+		return t.authjs.insertAccount(ctx, t, a.UserID, a, now)
+	}
+	position, err := first(queryAll(ctx, t, scan[int64], `SELECT coalesce(max(position), 0) + 1 FROM nuxtauth_accounts WHERE user_id = $1`, a.UserID))
+	if err != nil {
+		return false, err
+	}
+	return t.insertAccount(ctx, a.UserID, a, now, position)
 }
 
 // insertAccount inserts an account of a user, at a position among the others, and reports
@@ -97,6 +113,9 @@ func (s *Store) UnlinkAccount(ctx context.Context, userID string, key store.Acco
 			return final{err}
 		}
 		removed = &a
+		if t.authjs != nil {
+			return t.authjs.deleteAccount(ctx, t, userID, key)
+		}
 		_, err = exec(ctx, t, `DELETE FROM nuxtauth_accounts WHERE user_id = $1 AND provider = $2 AND issuer = $3 AND provider_account_id = $4`,
 			userID, key.Provider, key.Issuer, key.ProviderAccountID)
 		return err
@@ -119,6 +138,13 @@ func (s *Store) UpdateAccount(ctx context.Context, a *store.Account) error {
 	if err := a.Check(); err != nil {
 		return err
 	}
+	if s.authjs != nil {
+		found, err := s.authjs.updateAccount(ctx, s, a)
+		if err == nil && !found {
+			err = store.ErrNotFound
+		}
+		return orAnswer("update an account", err)
+	}
 	const set = `
 		UPDATE nuxtauth_accounts SET type = $4, access_token = $5, refresh_token = CASE WHEN $6 = '' THEN refresh_token ELSE $6 END,
 			id_token = $7, token_type = $8, scope = $9, session_state = $10, expires_at = $11, email = $12`
@@ -140,7 +166,7 @@ func (s *Store) ListAccounts(ctx context.Context, userID string) ([]*store.Accou
 	if err := ctx.Err(); err != nil {
 		return nil, failed("list accounts", err)
 	}
-	accounts, err := accountsOf(ctx, s, userID)
+	accounts, err := accountsOf(ctx, s, s.authjs, userID)
 	if err != nil {
 		return nil, failed("list accounts", err)
 	}
@@ -149,10 +175,14 @@ func (s *Store) ListAccounts(ctx context.Context, userID string) ([]*store.Accou
 
 // accounts returns the accounts of a user.
 func (t *transaction) accounts(ctx context.Context, userID string) ([]*store.Account, error) {
-	return accountsOf(ctx, t, userID)
+	return accountsOf(ctx, t, t.authjs, userID)
 }
 
-func accountsOf(ctx context.Context, r runner, userID string) ([]*store.Account, error) {
+// accountsOf returns the accounts of a user, in the tables of Auth.js if there are such.
+func accountsOf(ctx context.Context, r runner, a *authjs, userID string) ([]*store.Account, error) {
+	if a != nil {
+		return a.accountsOf(ctx, r, userID)
+	}
 	if !storable(userID) {
 		return nil, nil
 	}
@@ -184,12 +214,20 @@ func answer(operation string, err error) error {
 	if f, ok := errors.AsType[final](err); ok {
 		return f.err
 	}
-	for _, answer := range []error{store.ErrNotFound, store.ErrEmailTaken, store.ErrAccountTaken, store.ErrConflict} {
+	for _, answer := range []error{store.ErrNotFound, store.ErrEmailTaken, store.ErrAccountTaken, store.ErrAmbiguousEmail, store.ErrConflict} {
 		if errors.Is(err, answer) {
 			return err
 		}
 	}
 	return failed(operation, err)
+}
+
+// orAnswer is answer, and nil for no error.
+func orAnswer(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return answer(operation, err)
 }
 
 // toMillis is a time as the tables have it: 0 for the zero time.

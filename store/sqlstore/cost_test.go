@@ -1,7 +1,9 @@
 package sqlstore_test
 
 import (
+	"context"
 	"database/sql/driver"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,47 @@ import (
 func TestSQL_StatementsPerCall(t *testing.T) {
 	for name, dialect := range map[string]func(script) script{"PostgreSQL": postgres, "MySQL": mysql} {
 		t.Run(name, func(t *testing.T) { statementsPerCall(t, dialect) })
+	}
+}
+
+// The cost of an address tells nothing of whether a user has it, and none makes the database
+// lock what others write: a client can ask for any address.
+func TestSQL_OwnUsersCostTheSame(t *testing.T) {
+	for name, dialect := range map[string]func(script) script{"PostgreSQL": postgres, "MySQL": mysql} {
+		known := row("ada", "Ada", "ada@example.com", "", int64(0), "", false, int64(0), "", int64(1))
+		db, a := open(t, dialect(func(query string, args []driver.NamedValue) ([][]driver.Value, error) {
+			if strings.Contains(query, "FROM nuxtauth_users") && args[0].Value == "ada@example.com" {
+				return known, nil
+			}
+			return nil, nil
+		}))
+		asked := 0
+		s, err := sqlstore.New(t.Context(), db, sqlstore.Options{Users: sqlstore.Users{Find: func(ctx context.Context, tx sqlstore.Tx, email string) (*store.User, error) {
+			asked++
+			rows, err := tx.QueryContext(ctx, "SELECT id FROM customers WHERE email = 'an address'")
+			if err != nil {
+				return nil, err
+			}
+			defer rows.Close()
+			if rows.Next() || rows.Err() != nil || email == "ada@example.com" {
+				return nil, errors.New("no user from before")
+			}
+			return nil, store.ErrNotFound
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, email := range []string{"ada@example.com", "unknown@example.com"} {
+			before, begun := a.times(""), a.times("BEGIN")+a.times("START TRANSACTION")
+			asked = 0
+			u, err := s.FindUserByEmail(t.Context(), email)
+			if found := email == "ada@example.com"; found != (err == nil && u.ID == "ada") || !found && !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s: %s is %v, %v", name, email, u, err)
+			}
+			if n := a.times("") - before; n != 2 || asked != 1 || a.times("BEGIN")+a.times("START TRANSACTION") != begun {
+				t.Errorf("%s: %s costs %d statements, %d calls of Find, %d transactions", name, email, n, asked, a.times("BEGIN")+a.times("START TRANSACTION")-begun)
+			}
+		}
 	}
 }
 

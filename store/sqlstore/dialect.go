@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -59,25 +58,46 @@ func forSQLite(statement string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(statement, skipLocked, ""), forUpdate, "")
 }
 
-// mysqlParts are what differs in MySQL: the place of an argument, and the name of a column
-// that is reserved there.
-var mysqlParts = regexp.MustCompile(`\$[0-9]+|\bkey\b`)
-
 // forMySQL turns a statement for PostgreSQL into one for MySQL, which has its arguments in
-// the order in which they stand.
+// the order in which they stand, and in which the column key has a reserved name.
 func forMySQL(statement string, args []any) (string, []any) {
 	var all []any
-	statement = mysqlParts.ReplaceAllStringFunc(statement, func(part string) string {
-		if part == "key" {
-			return "`key`"
+	b := make([]byte, 0, len(statement)+16)
+	for end, i := 0, 0; i < len(statement); i = end {
+		end = i + 1
+		switch c := statement[i]; {
+		case c == '$':
+			for end < len(statement) && '0' <= statement[end] && statement[end] <= '9' {
+				end++
+			}
+			n, err := strconv.Atoi(statement[i+1 : end])
+			if err == nil && n <= len(args) {
+				all = append(all, args[n-1])
+			}
+			b = append(b, '?')
+		case c == '`': // a name that is quoted already
+			if n := strings.IndexByte(statement[end:], '`'); n >= 0 {
+				end += n + 1
+			}
+			b = append(b, statement[i:end]...)
+		case isWord(c):
+			for end < len(statement) && isWord(statement[end]) {
+				end++
+			}
+			if word := statement[i:end]; word == "key" {
+				b = append(b, "`key`"...)
+			} else {
+				b = append(b, word...)
+			}
+		default:
+			b = append(b, c)
 		}
-		n, err := strconv.Atoi(part[1:])
-		if err == nil && n <= len(args) {
-			all = append(all, args[n-1])
-		}
-		return "?"
-	})
-	return statement, all
+	}
+	return string(b), all
+}
+
+func isWord(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_'
 }
 
 // execMySQL runs a statement that returns no rows.

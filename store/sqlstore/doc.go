@@ -13,8 +13,9 @@
 //
 //	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL"))
 //
-// lib/pq works too, but a call goes on waiting for a server that does not answer after
-// its context has ended; what is said of timeouts below does not hold then.
+// lib/pq works too, but a call may go on waiting after its context has ended, for a server
+// that does not answer or was slow to begin the statement; what is said of timeouts below
+// does not hold then.
 //
 // The database must be the primary: a replica that lags behind still has sessions that
 // have ended. If the URL names several hosts, add target_session_attrs=read-write. A
@@ -120,6 +121,13 @@
 // The functions that are passed to UpdateUser and UnlinkAccount run in it, and must not
 // call the store. Unique keys decide between calls at once: of first sign-ins at the same
 // time one creates the user.
+//
+// # Auth.js
+//
+// The users, accounts and links to sign in of [OpenAuthJS] are in the tables that an
+// application with Auth.js has, which it leaves as they are. The application's role needs
+// SELECT, INSERT, UPDATE and DELETE on them, and SELECT and DELETE on the sessions. A user
+// whose COMMIT was not answered is found again by the ID, also where the database makes it.
 //
 // # Faults
 //

@@ -104,6 +104,26 @@ func ExampleUsers() {
 	_ = accounts // a store.Accounts
 }
 
+// An application whose users Auth.js has stored with Prisma, which maps the model User to
+// the table users.
+func ExampleOpenAuthJS() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	layout := sqlstore.PrismaAdapter()
+	layout.Users.Table = "users"
+	accounts, err := sqlstore.OpenAuthJS(ctx, db, layout, sqlstore.Options{})
+	if err != nil {
+		log.Fatal(err) // with the SQL that is missing
+	}
+	_ = accounts // for Config.Accounts.Store
+}
+
 // A migration tool gets the files from here.
 func ExampleMigrations() {
 	names, err := fs.Glob(sqlstore.Migrations(), "*/*.sql")

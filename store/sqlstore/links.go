@@ -16,23 +16,10 @@ func (s *Store) SaveLink(ctx context.Context, l *store.Link) error {
 	if err := l.Check(); err != nil {
 		return err
 	}
-	// Clocks that differ do not decide what is new. Links of calls at once may have the same
-	// position.
-	position, err := first(queryAll(ctx, s, scan[int64],
-		`SELECT coalesce(max(position), 0) + 1 FROM nuxtauth_links WHERE email = $1 AND purpose = $2`, l.Email, l.Purpose))
-	if err != nil {
-		return failed("save a link", err)
+	if s.authjs.has(l.LinkKey) {
+		return s.authjs.saveLink(ctx, s, l)
 	}
-	const insert = `
-		INSERT INTO nuxtauth_links (email, purpose, hash, subject, redirect_to, created_at, expires_at, position, taken)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '')`
-	_, err = change(ctx, s, insert+`
-		ON CONFLICT (email, purpose, hash) DO UPDATE SET subject = excluded.subject, redirect_to = excluded.redirect_to,
-			created_at = excluded.created_at, expires_at = excluded.expires_at, position = excluded.position, taken = ''
-		RETURNING 1`, insert+`
-		ON DUPLICATE KEY UPDATE subject = $4, redirect_to = $5, created_at = $6, expires_at = $7, position = $8, taken = ''`,
-		l.Email, l.Purpose, l.Hash[:], l.Subject, l.RedirectTo, toMillis(l.CreatedAt), toMillis(l.ExpiresAt), position)
-	if err != nil {
+	if err := saveLinkRow(ctx, s, l); err != nil {
 		return failed("save a link", err)
 	}
 	// Of calls at once the last to get here sees all links, and none removes one of the
@@ -48,8 +35,36 @@ func (s *Store) SaveLink(ctx context.Context, l *store.Link) error {
 	return nil
 }
 
+// saveLinkRow writes the row of a link.
+func saveLinkRow(ctx context.Context, r runner, l *store.Link) error {
+	// Clocks that differ do not decide what is new. Links of calls at once may have the same
+	// position.
+	position, err := first(queryAll(ctx, r, scan[int64],
+		`SELECT coalesce(max(position), 0) + 1 FROM nuxtauth_links WHERE email = $1 AND purpose = $2`, l.Email, l.Purpose))
+	if err != nil {
+		return err
+	}
+	const insert = `
+		INSERT INTO nuxtauth_links (email, purpose, hash, subject, redirect_to, created_at, expires_at, position, taken)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '')`
+	_, err = change(ctx, r, insert+`
+		ON CONFLICT (email, purpose, hash) DO UPDATE SET subject = excluded.subject, redirect_to = excluded.redirect_to,
+			created_at = excluded.created_at, expires_at = excluded.expires_at, position = excluded.position, taken = ''
+		RETURNING 1`, insert+`
+		ON DUPLICATE KEY UPDATE subject = $4, redirect_to = $5, created_at = $6, expires_at = $7, position = $8, taken = ''`,
+		l.Email, l.Purpose, l.Hash[:], l.Subject, l.RedirectTo, toMillis(l.CreatedAt), toMillis(l.ExpiresAt), position)
+	return err
+}
+
 // FindLink implements [store.Links].
 func (s *Store) FindLink(ctx context.Context, key store.LinkKey) (*store.Link, error) {
+	if s.authjs.has(key) {
+		if err := ctx.Err(); err != nil {
+			return nil, failed("find a link", err)
+		}
+		l, err := s.authjs.findLink(ctx, s, key, s.millis(), "")
+		return l, orAnswer("find a link", err)
+	}
 	return s.findLink(ctx, "find a link", key, `taken = '' AND expires_at > $4`, s.millis())
 }
 
@@ -61,6 +76,10 @@ func (s *Store) TakeLink(ctx context.Context, key store.LinkKey) (*store.Link, e
 	}
 	if !storable(key.Email, key.Purpose) {
 		return nil, store.ErrNotFound
+	}
+	if s.authjs.has(key) {
+		l, err := s.authjs.takeLink(ctx, s, key)
+		return l, orAnswer("take a link", err)
 	}
 	call := store.NewID()
 	if _, err := exec(ctx, s, `
@@ -79,15 +98,7 @@ func (s *Store) findLink(ctx context.Context, operation string, key store.LinkKe
 	if !storable(key.Email, key.Purpose) {
 		return nil, store.ErrNotFound
 	}
-	links, err := queryAll(ctx, s, func(row scanner) (*store.Link, error) {
-		l := &store.Link{LinkKey: key}
-		var created, expires int64
-		if err := row.Scan(&l.Subject, &l.RedirectTo, &created, &expires); err != nil {
-			return nil, err
-		}
-		l.CreatedAt, l.ExpiresAt = timeOf(created), timeOf(expires)
-		return l, nil
-	}, `SELECT subject, redirect_to, created_at, expires_at FROM nuxtauth_links
+	links, err := queryAll(ctx, s, func(row scanner) (*store.Link, error) { return scanLink(row, key) }, `SELECT subject, redirect_to, created_at, expires_at FROM nuxtauth_links
 		WHERE email = $1 AND purpose = $2 AND hash = $3 AND `+condition, key.Email, key.Purpose, key.Hash[:], arg)
 	if err != nil {
 		return nil, failed(operation, err)
@@ -98,6 +109,16 @@ func (s *Store) findLink(ctx context.Context, operation string, key store.LinkKe
 	return links[0], nil
 }
 
+func scanLink(row scanner, key store.LinkKey) (*store.Link, error) {
+	l := &store.Link{LinkKey: key}
+	var created, expires int64
+	if err := row.Scan(&l.Subject, &l.RedirectTo, &created, &expires); err != nil {
+		return nil, err
+	}
+	l.CreatedAt, l.ExpiresAt = timeOf(created), timeOf(expires)
+	return l, nil
+}
+
 // DeleteLinks implements [store.Links].
 func (s *Store) DeleteLinks(ctx context.Context, email string) error {
 	if err := ctx.Err(); err != nil {
@@ -105,6 +126,9 @@ func (s *Store) DeleteLinks(ctx context.Context, email string) error {
 	}
 	if !storable(email) {
 		return nil
+	}
+	if s.authjs != nil {
+		return orAnswer("delete links", s.authjs.deleteLinks(ctx, s, email))
 	}
 	if _, err := exec(ctx, s, `DELETE FROM nuxtauth_links WHERE email = $1`, email); err != nil {
 		return failed("delete links", err)

@@ -30,7 +30,9 @@ type Users struct {
 	// Find returns a user of the application by an e-mail address that no row of
 	// nuxtauth_users has, or [store.ErrNotFound]: a user from before. The ID is needed;
 	// EmailVerified is zero unless the owner of the address has proved it, and FirstSignIn
-	// unless the user has signed in before.
+	// unless the user has signed in before. It must only read: FindUserByEmail calls it for
+	// each address, also for one that has a row, so that the time tells nothing of that, with
+	// a Tx that is no transaction; and once more in the transaction that adds the row.
 	Find func(ctx context.Context, tx Tx, email string) (*store.User, error)
 
 	// Update writes what has changed, such as the name and the address.
@@ -40,7 +42,7 @@ type Users struct {
 	Delete func(ctx context.Context, tx Tx, id string) error
 }
 
-// A Tx runs statements in the transaction of a method. It has the methods of a [sql.Tx] that
+// A Tx runs statements in the transaction of a method, but for the reads of [Users].Find. It has the methods of a [sql.Tx] that
 // query builders and GORM need, and no Commit: the method ends it.
 type Tx interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
@@ -85,6 +87,17 @@ func (t *transaction) deleteOwn(ctx context.Context, id string) error {
 		return nil
 	}
 	return t.users.Delete(ctx, t.conn, id)
+}
+
+// findOwn looks for a user of the application with an address, without a transaction. The
+// error is [store.ErrNotFound] if there is none.
+func (s *Store) findOwn(ctx context.Context, email string) error {
+	ctx, cancel := s.withTimeout(ctx)
+	defer cancel()
+	return retry(ctx, func() error {
+		_, err := s.users.Find(ctx, s.db, email)
+		return err
+	})
 }
 
 // adopt gives a user of the application, with an address that is not in nuxtauth_users, a

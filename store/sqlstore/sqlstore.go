@@ -30,7 +30,9 @@ type Options struct {
 	// and the methods that end sessions of a user two in MySQL; once a minute a call that
 	// adds a row deletes expired ones with five more. A method of store.Accounts that
 	// writes is one transaction of four to six statements, which Timeout bounds as a whole,
-	// with the function that was passed. New is bounded by its context alone.
+	// with the function that was passed. With OpenAuthJS it is five to nine, and so are
+	// SaveLink, in two transactions, and TakeLink of links to sign in. New is bounded by its
+	// context alone.
 	Timeout time.Duration
 
 	// Users are functions for a table of users that the application has. They are not
@@ -53,6 +55,7 @@ type Store struct {
 	timeout   time.Duration
 	now       func() time.Time
 	users     Users
+	authjs    *authjs      // nil unless the users are in the tables of Auth.js
 	find      *sql.Stmt    // findSession in SQLite; it closes with the database
 	nextSweep atomic.Int64 // in milliseconds
 }
@@ -74,6 +77,10 @@ var (
 // later than the service, call New again until it succeeds. Another database, or settings
 // with which a store does not work, are an error that says what to set.
 func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
+	return open(ctx, db, opts, nil)
+}
+
+func open(ctx context.Context, db *sql.DB, opts Options, a *authjs) (*Store, error) {
 	if db == nil {
 		return nil, errors.New("sqlstore: the database is nil")
 	}
@@ -85,7 +92,7 @@ func New(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 	default:
 		return nil, fmt.Errorf("sqlstore: the dialect is %q: set Options.Dialect to %s", opts.Dialect, dialectNames)
 	}
-	s := &Store{db: db, dialect: opts.Dialect, timeout: cmp.Or(opts.Timeout, defaultTimeout), now: opts.Now, users: opts.Users}
+	s := &Store{db: db, dialect: opts.Dialect, timeout: cmp.Or(opts.Timeout, defaultTimeout), now: opts.Now, users: opts.Users, authjs: a}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -128,6 +135,11 @@ func (s *Store) open(ctx context.Context, skipMigrations bool) (err error) {
 	}
 	if err := s.migrate(ctx, skipMigrations); err != nil {
 		return fmt.Errorf("migrate: %w", err)
+	}
+	if s.authjs != nil {
+		if err := s.authjs.open(ctx, s); err != nil {
+			return err
+		}
 	}
 	if s.dialect == SQLite {
 		if s.find, err = s.db.PrepareContext(ctx, forSQLite(findSession)); err != nil {

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -43,9 +44,12 @@ func (s *Store) sweep(ctx context.Context) {
 	if now < next || !s.nextSweep.CompareAndSwap(next, now+sweepEvery.Milliseconds()) {
 		return
 	}
-	all := sweeps
+	all := sweeps[:]
 	if s.dialect == MySQL {
-		all = sweepsMySQL
+		all = sweepsMySQL[:]
+	}
+	if s.authjs != nil {
+		all = append(slices.Clip(all), s.authjs.sweepTokens())
 	}
 	for _, statement := range all {
 		n, err := exec(ctx, s, statement, now-sweepGrace.Milliseconds(), sweepLimit)

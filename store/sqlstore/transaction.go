@@ -15,7 +15,9 @@ type transaction struct {
 	// has written may be there.
 	unsure bool
 
-	users Users
+	users  Users
+	authjs *authjs // nil unless the users are in the tables of Auth.js
+	now    int64   // in milliseconds
 }
 
 func (t *transaction) kind() Dialect { return t.dialect }
@@ -46,7 +48,7 @@ func (s *Store) transact(ctx context.Context, f func(ctx context.Context, t *tra
 		defer func() { _ = conn.Close() }()
 		ready := false
 		err = inTransaction(ctx, conn, s.begin(), func() error {
-			err := f(ctx, &transaction{conn, s.dialect, unsure, s.users})
+			err := f(ctx, &transaction{conn, s.dialect, unsure, s.users, s.authjs, s.millis()})
 			ready = err == nil
 			return err
 		})

@@ -34,6 +34,9 @@ func (s *Store) CreateUser(ctx context.Context, u *store.User, a *store.Account)
 			return err
 		}
 	}
+	if s.authjs != nil {
+		return s.authjs.createUser(ctx, s, u, a)
+	}
 	now := timeOf(s.millis())
 	row := u.Clone()
 	row.CreatedAt = now
@@ -116,6 +119,9 @@ func (t *transaction) accountTaken(ctx context.Context, a *store.Account) error 
 
 // FindUser implements [store.Accounts].
 func (s *Store) FindUser(ctx context.Context, id string) (*store.User, error) {
+	if s.authjs != nil {
+		return s.findForeign(ctx, func(ctx context.Context) (*store.User, error) { return s.authjs.findByID(ctx, s, id) })
+	}
 	return s.findUser(ctx, func(u *store.User) bool { return u.ID == id }, `id = $1`, id)
 }
 
@@ -124,18 +130,47 @@ func (s *Store) FindUserByEmail(ctx context.Context, email string) (*store.User,
 	if email == "" {
 		return nil, errors.New("sqlstore: find a user: there is no e-mail address to look for")
 	}
-	u, err := s.findUser(ctx, func(u *store.User) bool { return u.Email == email }, `email = $1`, email)
-	if s.users.Find != nil && errors.Is(err, store.ErrNotFound) && storable(email) {
-		return s.adopt(ctx, email)
+	if s.authjs != nil {
+		return s.findForeign(ctx, func(ctx context.Context) (*store.User, error) { return s.authjs.findByEmail(ctx, s, email) })
 	}
-	return u, err
+	u, err := s.findUser(ctx, func(u *store.User) bool { return u.Email == email }, `email = $1`, email)
+	if s.users.Find == nil || !storable(email) || err != nil && !errors.Is(err, store.ErrNotFound) {
+		return u, err
+	}
+	// An address costs the same whether a user has it or not. Only one of a user from before
+	// needs a transaction that writes, for which any client could ask otherwise.
+	own := s.findOwn(ctx, email)
+	switch {
+	case err == nil:
+		return u, nil
+	case errors.Is(own, store.ErrNotFound):
+		return nil, store.ErrNotFound
+	case own != nil:
+		return nil, answer("find a user", own)
+	}
+	return s.adopt(ctx, email)
 }
 
 // FindUserByAccount implements [store.Accounts].
 func (s *Store) FindUserByAccount(ctx context.Context, key store.AccountKey) (*store.User, error) {
+	if s.authjs != nil {
+		return s.findForeign(ctx, func(ctx context.Context) (*store.User, error) { return s.authjs.findByAccount(ctx, s, key) })
+	}
 	return s.findUser(ctx, func(*store.User) bool { return true },
 		`id = (SELECT user_id FROM nuxtauth_accounts WHERE provider = $1 AND issuer = $2 AND provider_account_id = $3)`,
 		key.Provider, key.Issuer, key.ProviderAccountID)
+}
+
+// findForeign returns a user of Auth.js.
+func (s *Store) findForeign(ctx context.Context, find func(context.Context) (*store.User, error)) (*store.User, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, failed("find a user", err)
+	}
+	u, err := find(ctx)
+	if err != nil {
+		return nil, answer("find a user", err)
+	}
+	return u, nil
 }
 
 // findUser returns the user that a condition selects, and that is the one.
@@ -182,24 +217,38 @@ func (s *Store) UpdateUser(ctx context.Context, id string, change func(*store.Us
 		if u.Email != before.Email && u.Email != "" {
 			// One that another transaction has entered and not committed is an error of
 			// the update, after which this runs again.
-			others, err := queryAll(ctx, t, scan[string], `SELECT id FROM nuxtauth_users WHERE email = $1`, u.Email)
-			if err != nil {
-				return err
-			}
-			if len(others) > 0 {
-				return store.ErrEmailTaken
+			if taken, err := t.emailTaken(ctx, u); err != nil || taken {
+				return cmp.Or(err, store.ErrEmailTaken)
 			}
 		}
-		if err := t.updateOwn(ctx, u); err != nil {
-			return err
-		}
-		after, err = t.updateUser(ctx, u)
+		after, err = t.saveUser(ctx, before, u)
 		return err
 	})
 	if err != nil {
 		return nil, answer("update a user", err)
 	}
 	return after, nil
+}
+
+// emailTaken reports whether another user has the address of u.
+func (t *transaction) emailTaken(ctx context.Context, u *store.User) (bool, error) {
+	if t.authjs != nil {
+		return t.authjs.emailTaken(ctx, t, u)
+	}
+	others, err := queryAll(ctx, t, scan[string], `SELECT id FROM nuxtauth_users WHERE email = $1`, u.Email)
+	return len(others) > 0, err
+}
+
+// saveUser writes a user who was locked before, also in the table of the application, and
+// returns the user as it is stored.
+func (t *transaction) saveUser(ctx context.Context, before, u *store.User) (*store.User, error) {
+	if t.authjs != nil {
+		return t.authjs.updateUser(ctx, t, before, u)
+	}
+	if err := t.updateOwn(ctx, u); err != nil {
+		return nil, err
+	}
+	return t.updateUser(ctx, u)
 }
 
 // updateUser writes a user, and returns it as it is stored.
@@ -226,10 +275,11 @@ func (s *Store) VerifyEmail(ctx context.Context, id, email string, at time.Time,
 	var after *store.User
 	var removed []*store.Account // also by an attempt before
 	err := s.transact(ctx, func(ctx context.Context, t *transaction) error {
-		u, err := t.lockUser(ctx, id)
+		before, err := t.lockUser(ctx, id)
 		if err != nil {
 			return err
 		}
+		u := before.Clone()
 		if email == "" || u.Email != email {
 			return store.ErrConflict
 		}
@@ -248,23 +298,32 @@ func (s *Store) VerifyEmail(ctx context.Context, id, email string, at time.Time,
 				}
 			}
 			u.PasswordHash = ""
-			if _, err := exec(ctx, t, `
-				DELETE FROM nuxtauth_accounts WHERE user_id = $1 AND NOT (provider = $2 AND issuer = $3 AND provider_account_id = $4)`,
-				id, keep.Provider, keep.Issuer, keep.ProviderAccountID); err != nil {
+			if err := t.deleteUnproved(ctx, id, keep); err != nil {
 				return err
 			}
 		}
 		u.EmailVerified = at
-		if err := t.updateOwn(ctx, u); err != nil {
-			return err
-		}
-		after, err = t.updateUser(ctx, u)
+		after, err = t.saveUser(ctx, before, u)
 		return err
 	})
 	if err != nil {
 		return nil, nil, answer("verify an address", err)
 	}
 	return after, removed, nil
+}
+
+// deleteUnproved removes the accounts of a user but for one.
+func (t *transaction) deleteUnproved(ctx context.Context, id string, keep store.AccountKey) error {
+	if t.authjs != nil {
+		if err := t.authjs.deleteSessions(ctx, t, id); err != nil {
+			return err
+		}
+		return t.authjs.deleteAccounts(ctx, t, id, keep)
+	}
+	_, err := exec(ctx, t, `
+		DELETE FROM nuxtauth_accounts WHERE user_id = $1 AND NOT (provider = $2 AND issuer = $3 AND provider_account_id = $4)`,
+		id, keep.Provider, keep.Issuer, keep.ProviderAccountID)
+	return err
 }
 
 // DeleteUser implements [store.Accounts].
@@ -276,6 +335,13 @@ func (s *Store) DeleteUser(ctx context.Context, id string) error {
 		return store.ErrNotFound
 	}
 	err := s.transact(ctx, func(ctx context.Context, t *transaction) error {
+		if t.authjs != nil {
+			found, err := t.authjs.deleteUser(ctx, t, id)
+			if err == nil && !found && !t.unsure {
+				err = store.ErrNotFound
+			}
+			return err
+		}
 		n, err := exec(ctx, t, `DELETE FROM nuxtauth_users WHERE id = $1`, id)
 		if err != nil {
 			return err
@@ -299,6 +365,9 @@ func (s *Store) DeleteUser(ctx context.Context, id string) error {
 func (t *transaction) lockUser(ctx context.Context, id string) (*store.User, error) {
 	if !storable(id) {
 		return nil, store.ErrNotFound
+	}
+	if t.authjs != nil {
+		return t.authjs.lockUser(ctx, t, id)
 	}
 	users, err := queryAll(ctx, t, scanUser, `SELECT `+userColumns+` FROM nuxtauth_users WHERE id = $1`+forUpdate, id)
 	if err != nil {
