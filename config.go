@@ -93,6 +93,10 @@ type Config[T TokenType, S SessionType] struct {
 	// sends none.
 	Mail MailConfig
 
+	// Local serves clients that keep tokens in place of cookies, such as the provider local
+	// of nuxt-auth. The zero value serves none.
+	Local LocalConfig
+
 	// SignInLimit bounds how often sign-ins with credentials may fail. The zero
 	// value is on.
 	SignInLimit SignInLimit

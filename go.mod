@@ -2,7 +2,7 @@ module github.com/nuxtauth/nuxtauth
 
 go 1.26.0
 
-ignore ./e2e/node_modules
+ignore node_modules
 
 require (
 	github.com/coreos/go-oidc/v3 v3.21.0

@@ -152,10 +152,7 @@ func (a *Auth[T, S]) SendLink(ctx context.Context, r LinkRequest) error {
 		network = a.api.NetworkOf(c.Request, c)
 		ctx = c.Request.Context() // the mail is sent when gin uses c for another request
 	}
-	if err := a.api.SendLink(ctx, network, l, send); err != nil {
-		return usersError("SendLink", err)
-	}
-	return nil
+	return usersError("SendLink", a.api.SendLink(ctx, network, l, send))
 }
 
 // notInHost reports whether a character would end a link in the text of a mail.

@@ -104,10 +104,15 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 	problems.add("Providers", cfg.SignInLimit.checkFields(cfg.Providers))
 	checked, err := checkProviders(cfg.Providers, abilities)
 	problems.add("Providers", err)
+	problems.add("Local", cfg.Local.check(cfg.Session, checked))
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	providers, err := api.NewProviders(checked, flow.Config{HTTPClient: cfg.HTTPClient, Now: now, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	local, err := cfg.Local.tokens(secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -116,16 +121,16 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 	clients := clientip.New(trustsAnyProxy, platformAddress)
 	sessions := session.New(session.Config{
 		Types: types, SignedOut: signedOutEvent[T](cfg.Events.SignOut), Abilities: abilities, Realm: realm, Users: cfg.Accounts.Store != nil,
-		Lifetime: times.lifetime(), CacheFor: times.CacheFor, Providers: providers, Clients: clients, Log: log, Now: now,
+		Local: local, Lifetime: cfg.Local.lifetime(times.lifetime()), CacheFor: times.CacheFor, Providers: providers, Clients: clients, Log: log, Now: now,
 	})
 	users, err := cfg.Accounts.compile(accountEvents(cfg.Events), cfg.Mail.compile(log, cfg.Theme, site), secrets, checked, sessions, log, now)
 	if err != nil {
 		return nil, err
 	}
 	return &Auth[T, S]{types: types, sessions: sessions, users: users, refused: cfg.Refused, now: now, api: api.New(api.Config{
-		Routes: routes, Protocol: protocol, Site: site, HTTP: &plain, HTTPS: &secure, CSRF: origin.NewCSRF(secrets...),
+		Routes: cfg.Local.routes(), Protocol: protocol, Site: site, HTTP: &plain, HTTPS: &secure, CSRF: origin.NewCSRF(secrets...),
 		Sessions: sessions, Providers: providers, Callbacks: apiCallbacks(cfg.Callbacks, cfg.Events),
-		Users: users, LinkWithin: cfg.Accounts.recentFor(),
+		Users: users, LinkWithin: cfg.Accounts.recentFor(), Local: cfg.Local.compile(log),
 		Limit: cfg.SignInLimit.compile(log), Counter: abilities.Counter, Pages: pages, CustomPages: cfg.Pages.compile(),
 		Skip: cfg.Skip, LogoutReplay: abilities.LogoutReplay(now),
 		Realm: realm, Clients: clients, Log: log, Now: now,
@@ -309,29 +314,4 @@ func (a *Auth[T, S]) request(c *gin.Context) (session.Request, error) {
 func copied(c *gin.Context) bool {
 	w, ok := c.Writer.(interface{ Unwrap() http.ResponseWriter })
 	return ok && w.Unwrap() == nil
-}
-
-// trustsAnyProxy reports whether gin accepts the header X-Forwarded-For from any
-// address, as it does until SetTrustedProxies is called. It tries a request from an
-// address for documentation (RFC 5737), which no proxy has.
-func trustsAnyProxy(src clientip.Source) bool {
-	c, ok := src.(*gin.Context)
-	if !ok {
-		return false
-	}
-	probe := c.Copy()
-	probe.Request = &http.Request{RemoteAddr: "192.0.2.1:1", Header: http.Header{"X-Forwarded-For": {"192.0.2.2"}}}
-	return probe.ClientIP() == "192.0.2.2"
-}
-
-// platformAddress returns the address of the client that gin's TrustedPlatform names, ""
-// without one: for a request without an address, gin reads no other header.
-func platformAddress(src clientip.Source) string {
-	c, ok := src.(*gin.Context)
-	if !ok {
-		return ""
-	}
-	probe := c.Copy()
-	probe.Request = &http.Request{Header: c.Request.Header}
-	return probe.ClientIP()
 }

@@ -50,6 +50,19 @@ var routes = []api.Route{
 	{Method: http.MethodPost, Action: "_log", Handle: api.ClientLog},
 }
 
+// signUpAction is the action that is there with LocalConfig.SignUp alone.
+const signUpAction = "local/register"
+
+// localRoutes are the actions of [LocalConfig]. Local says that their bodies and answers are
+// JSON, without cookies and so without a CSRF token.
+var localRoutes = []api.Route{
+	{Method: http.MethodPost, Action: "local/login", Handle: api.LocalSignIn, Local: true},
+	{Method: http.MethodPost, Action: signUpAction, Handle: api.LocalSignUp, Local: true},
+	{Method: http.MethodGet, Action: "local/session", Reads: true, Handle: api.LocalSession, Local: true},
+	{Method: http.MethodPost, Action: "local/refresh", Handle: api.LocalRefresh, Local: true},
+	{Method: http.MethodPost, Action: "local/logout", Handle: api.LocalSignOut, Local: true},
+}
+
 // Pages are paths or URLs of the application's own pages. An empty one means
 // the built-in page.
 type Pages struct {

@@ -67,7 +67,10 @@ func main() {
 
 // newAuth returns the configured Auth.
 func newAuth(s settings, sessions nuxtauth.SessionConfig, people *members, users *UserAPI, idp *authtest.IDP, mails *outbox) (*nuxtauth.Auth[Token, Session], error) {
-	return nuxtauth.New(nuxtauth.Config[Token, Session]{
+	var auth *nuxtauth.Auth[Token, Session]
+	sendLink := func(ctx context.Context, r nuxtauth.LinkRequest) error { return auth.SendLink(ctx, r) }
+	var err error
+	auth, err = nuxtauth.New(nuxtauth.Config[Token, Session]{
 		URL:       s.url,
 		Secret:    s.secret,
 		Protocol:  s.protocol,
@@ -75,6 +78,7 @@ func newAuth(s settings, sessions nuxtauth.SessionConfig, people *members, users
 		Session:   sessions,                                         // see stores.go
 		Accounts:  nuxtauth.AccountsConfig{Store: people.userStore}, // see accounts.go
 		Mail:      nuxtauth.MailConfig{Send: mails.Send},            // see outbox.go
+		Local:     localTokens(sessions, s.origin, sendLink),        // see local.go
 		Pages: nuxtauth.Pages{
 			SignUp:         s.origin + "/signup",
 			ForgotPassword: s.origin + "/forgot",
@@ -125,6 +129,7 @@ func newAuth(s settings, sessions nuxtauth.SessionConfig, people *members, users
 			},
 		},
 	})
+	return auth, err
 }
 
 // newApp returns the application. The middleware precedes the routes that need a session.

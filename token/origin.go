@@ -1,7 +1,8 @@
 package token
 
 // An Origin identifies the sign-in that a session comes from. All tokens of the
-// session have the same one. The zero Origin is that of a token from another server.
+// session have the same one, but for Rotations and RotatedAt. The zero Origin is that of a
+// token from another server.
 // Origins can't be compared with ==, so that fields of any type can be added.
 type Origin struct {
 	_ [0]func()
@@ -34,4 +35,13 @@ type Origin struct {
 	// Since is the latest revocation that was known at the sign-in, in the unit
 	// of store.Marks. A later one revokes the session.
 	Since int64 `json:"since,omitzero"`
+
+	// Local says that the session began at the endpoints of Config.Local, which give the
+	// client an access and a refresh token and no cookie.
+	Local bool `json:"local,omitzero"`
+
+	// Rotations is how many refresh tokens of a Local session were replaced by another, the
+	// latest at RotatedAt. Both are zero unless Config.Local rotates them.
+	Rotations int64       `json:"rotations,omitzero"`
+	RotatedAt NumericDate `json:"rotated_at,omitzero"`
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestOrigin_JSON(t *testing.T) {
-	all := token.Origin{AuthTime: 1, SessionID: "s", Provider: "p", ProviderSubject: "u", Issuer: "i", ProviderSession: "v", User: true, Since: 2}
+	all := token.Origin{AuthTime: 1, SessionID: "s", Provider: "p", ProviderSubject: "u", Issuer: "i", ProviderSession: "v", User: true, Since: 2, Local: true, Rotations: 3, RotatedAt: 4}
 	for name, v := range reflect.ValueOf(all).Fields() {
 		if name.Name != "_" && v.IsZero() {
 			t.Errorf("%s is not tested", name.Name)
@@ -18,7 +18,7 @@ func TestOrigin_JSON(t *testing.T) {
 	}
 	for want, o := range map[string]token.Origin{
 		`{}`: {},
-		`{"auth_time":1,"sid":"s","idp":"p","idp_sub":"u","idp_iss":"i","idp_sid":"v","user":true,"since":2}`: all,
+		`{"auth_time":1,"sid":"s","idp":"p","idp_sub":"u","idp_iss":"i","idp_sid":"v","user":true,"since":2,"local":true,"rotations":3,"rotated_at":4}`: all,
 	} {
 		got, err := json.Marshal(o)
 		if err != nil || string(got) != want {

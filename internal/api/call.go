@@ -42,11 +42,20 @@ func (c *Call) parsePath(path string) {
 }
 
 // cutAction cuts the action off what follows the base path. It is "" for the base
-// path itself.
+// path itself, and has two segments below "local".
 func cutAction(path string) (action, rest string) {
 	action, rest, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if action+"/" == localPrefix {
+		action, rest, _ = strings.Cut(rest, "/")
+		action = localPrefix + action
+	}
 	return action, rest
 }
+
+const localPrefix = "local/"
+
+// isLocal reports whether an action is one of the endpoints of [LocalConfig].
+func isLocal(action string) bool { return strings.HasPrefix(action, localPrefix) }
 
 // request is the request for the session manager.
 func (c *Call) request() session.Request { return c.base.SessionRequest(c.r, c.source, c.h) }

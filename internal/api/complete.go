@@ -33,6 +33,7 @@ type proof struct {
 	previous            session.Reference // the session that the browser had when it left for the provider
 	verificationRequest bool              // a link is asked for, and nothing is proved yet
 
+	local     bool // the session gets tokens in place of a cookie
 	crossSite bool // the request comes from the provider's site, without the session's cookies
 }
 
@@ -60,13 +61,13 @@ func usersError(err error) error {
 func (d denied) Unwrap() error { return d.error }
 
 // complete asks the SignIn callback, finds or makes the user, begins the session and
-// redirects the browser to the callback URL: every sign-in of the API ends here. It reports
+// redirects the browser to the callback URL: every sign-in of a browser ends here. It reports
 // whether the session has begun.
 func (c *Call) complete(p proof) bool {
 	p.keepIDToken = c.provider.FederatedLogout
 	p.vouchesForEmail = c.provider.VerifiesEmail
 	r := c.request()
-	result, err := c.signIn(r, p)
+	result, _, err := c.signIn(r, p)
 	if err != nil {
 		c.refuseSignIn(err)
 		return false
@@ -105,7 +106,7 @@ func (s *Server) SignIn(r session.Request, u *provider.User, a *provider.Account
 	if a.Type == provider.TypeCredentials {
 		kind = account.AtForm
 	}
-	result, err := s.signIn(r, proof{
+	result, _, err := s.signIn(r, proof{
 		kind: kind, user: u, account: a, profile: u.Profile, origin: token.Origin{Provider: a.Provider, Issuer: a.Issuer, ProviderSubject: a.ProviderAccountID},
 		keepIDToken: s.cfg.Providers.byID[a.Provider].endsSession(), vouchesForEmail: true, since: s.cfg.Now(),
 	})
@@ -126,15 +127,17 @@ func (s *Server) client(r session.Request) clientip.Client {
 }
 
 // signIn asks the SignIn callback, finds or makes the user, begins the session, and calls
-// the SignIn event. The result has the user of the session.
-func (s *Server) signIn(r session.Request, p proof) (account.Result, error) {
+// the SignIn event. The result has the user of the session. The session is nil after an
+// error, and with LinkAfterProof.
+func (s *Server) signIn(r session.Request, p proof) (account.Result, *session.Session, error) {
 	ctx, client := r.Context(), s.client(r)
 	if s.cfg.Users == nil {
 		result := account.Result{User: p.user}
 		if err := s.accept(ctx, p, p.user, client); err != nil {
-			return result, err
+			return result, nil, err
 		}
-		return result, s.begin(r, p, nil, result, client)
+		begun, err := s.begin(r, p, nil, result, client)
+		return result, begun, err
 	}
 	of := &account.Proof{
 		Kind: p.kind, User: p.user, Account: p.account, Profile: p.profile, VouchesForEmail: p.vouchesForEmail, LinkTo: p.linkTo,
@@ -142,25 +145,26 @@ func (s *Server) signIn(r session.Request, p proof) (account.Result, error) {
 	}
 	known, err := s.cfg.Users.Find(ctx, of)
 	if err != nil {
-		return account.Result{}, usersError(err)
+		return account.Result{}, nil, usersError(err)
 	}
 	if known == nil {
 		known = p.user
 	}
 	if err := s.accept(ctx, p, known, client); err != nil {
-		return account.Result{}, err
+		return account.Result{}, nil, err
 	}
 	if err := p.stillLinking(); err != nil {
-		return account.Result{}, err
+		return account.Result{}, nil, err
 	}
 	result, err := s.cfg.Users.Resolve(ctx, of)
 	if err != nil || result.LinkAfterProof {
-		return result, usersError(err)
+		return result, nil, usersError(err)
 	}
 	if err := p.stillLinking(); err != nil { // the sessions may have ended before the account was there to be removed with them
-		return account.Result{}, errors.Join(err, usersError(s.cfg.Users.Undo(ctx, of, result)))
+		return account.Result{}, nil, errors.Join(err, usersError(s.cfg.Users.Undo(ctx, of, result)))
 	}
-	return result, s.begin(r, p, of, result, client)
+	begun, err := s.begin(r, p, of, result, client)
+	return result, begun, err
 }
 
 // accept asks the SignIn callback. The error is [denied].
@@ -180,17 +184,17 @@ func (s *Server) accept(ctx context.Context, p proof, u *provider.User, client c
 
 // begin begins the session of a sign-in that was accepted, and calls the SignIn event. of
 // is p for the users of the application, nil if it has none.
-func (s *Server) begin(r session.Request, p proof, of *account.Proof, result account.Result, client clientip.Client) error {
+func (s *Server) begin(r session.Request, p proof, of *account.Proof, result account.Result, client clientip.Client) (*session.Session, error) {
 	begun, err := s.cfg.Sessions.Start(r, session.SignIn{
 		User: result.User, Account: p.account, Profile: p.profile, IsNewUser: result.New, Origin: p.origin,
-		KeepIDToken: p.keepIDToken, Previous: p.previous, CrossSite: p.crossSite,
+		KeepIDToken: p.keepIDToken, Previous: p.previous, CrossSite: p.crossSite, Local: p.local,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if of != nil {
 		if err := s.cfg.Users.Confirm(r.Context(), of, result); err != nil {
-			return errors.Join(usersError(err), s.cfg.Sessions.Discard(r, begun))
+			return nil, errors.Join(usersError(err), s.cfg.Sessions.Discard(r, begun))
 		}
 	}
 	if event := s.cfg.Callbacks.SignInEvent; event != nil {
@@ -198,5 +202,5 @@ func (s *Server) begin(r session.Request, p proof, of *account.Proof, result acc
 			Session: begun, User: result.User, Account: p.account, Profile: p.profile, IsNewUser: result.New, Client: client,
 		})
 	}
-	return nil
+	return begun, nil
 }

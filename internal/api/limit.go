@@ -111,6 +111,19 @@ func (l *limiter) countCallback(c *Call) (a attempt) {
 	return a
 }
 
+// countSignUp counts a sign-up, which is not taken back: users behind one address do not
+// sign up more often than they sign in.
+func (l *limiter) countSignUp(c *Call) (a attempt) {
+	if l.Skip {
+		return a
+	}
+	a = attempt{counter: l.counter, network: "signup:net:" + c.network()}
+	if l.counter.add(c.r.Context(), a.network, 1, networkWindow) > l.PerNetwork {
+		a.rejectedFor, a.rejectedBy = networkWindow, "network"
+	}
+	return a
+}
+
 // succeeded takes the attempt back, and forgets the failed ones at the account.
 // It is called once the session has begun: until then the SignIn callback may
 // refuse, for a wrong one-time code for instance, and that attempt counts.
@@ -132,13 +145,18 @@ func (a attempt) unchecked(ctx context.Context) {
 	}
 }
 
-// tooManyAttempts answers an attempt that was rejected. Retry-After is the length of
-// the window, because counters do not tell when theirs began.
-func (c *Call) tooManyAttempts(a attempt) {
+// logTooMany logs an attempt that was rejected.
+func (c *Call) logTooMany(a attempt) {
 	ctx := c.r.Context()
 	c.cfg.Log.WarnContext(ctx, "nuxtauth: too many attempts to sign in", "provider", c.providerID, "limit", a.rejectedBy, "network", c.network())
 	if doubt := c.cfg.Clients.Doubt(c.source, c.r.Header); doubt != "" && a.rejectedBy == "network" {
 		c.warnings.add(ctx, "nuxtauth: the limit of attempts to sign in may apply to many clients together", "address", c.network(), "reason", doubt)
 	}
+}
+
+// tooManyAttempts answers an attempt that was rejected. Retry-After is the length of
+// the window, because counters do not tell when theirs began.
+func (c *Call) tooManyAttempts(a attempt) {
+	c.logTooMany(a)
 	c.failLater(http.StatusTooManyRequests, CodeTooManyAttempts, strconv.Itoa(int(a.rejectedFor/time.Second)))
 }

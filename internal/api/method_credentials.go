@@ -35,40 +35,57 @@ func (credentials) callback(c *Call) {
 		c.missingCSRF()
 		return
 	}
-	form := c.body.credentials()
-	attempt, err := c.limiter.countAttempt(c, form)
-	if err != nil {
-		c.fail(err, CodeCallback, http.StatusUnauthorized)
-		return
-	}
-	if attempt.rejectedFor > 0 {
+	p, attempt, err := c.checkCredentials()
+	own, refused := errors.AsType[*provider.Error](err)
+	switch {
+	case errors.Is(err, errTooMany):
 		c.tooManyAttempts(attempt)
-		return
+	case errors.Is(err, errWrongCredentials):
+		c.cfg.Protocol.wrongCredentials(c)
+	case refused:
+		c.logFailure(err, own.Code)
+		c.cfg.Protocol.deniedCredentials(c, own.Code)
+	case isTemporary(err):
+		c.tryAgainSoon(err)
+	case err != nil:
+		c.fail(err, CodeCallback, http.StatusUnauthorized)
+	case c.complete(p):
+		attempt.succeeded(c.r.Context())
+	}
+}
+
+var (
+	errTooMany          = errors.New("there were too many attempts to sign in")
+	errWrongCredentials = errors.New("the credentials are wrong")
+)
+
+// checkCredentials counts an attempt with the credentials of the body at the provider of the
+// call, and checks them. The error is errTooMany, with what there were too many of in the
+// attempt, errWrongCredentials, a [*provider.Error] of Authorize, or a fault.
+func (c *Call) checkCredentials() (proof, attempt, error) {
+	form := c.body.credentials()
+	a, err := c.limiter.countAttempt(c, form)
+	if err != nil {
+		return proof{}, a, err
+	}
+	if a.rejectedFor > 0 {
+		return proof{}, a, errTooMany
 	}
 	p, since := c.provider, c.cfg.Now()
 	user, err := p.Authorize(c.r.Context(), form)
-	if err == nil && user != nil && user.ID == "" {
+	switch {
+	case err == nil && user == nil:
+		err = errWrongCredentials
+	case err == nil && user.ID == "":
 		err = fmt.Errorf("nuxtauth: Authorize of %q returned a user without an ID", p.ID)
 	}
-	if own, ok := errors.AsType[*provider.Error](err); ok {
-		c.logFailure(err, own.Code)
-		c.cfg.Protocol.deniedCredentials(c, own.Code)
-		return
-	}
-	if errors.Is(err, session.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) { // nothing was checked, as with password.ErrBusy
-		attempt.unchecked(c.r.Context())
-		c.tryAgainSoon(err)
-		return
+	if _, refused := errors.AsType[*provider.Error](err); !refused && isTemporary(err) {
+		a.unchecked(c.r.Context())
 	}
 	if err != nil {
-		c.fail(err, CodeCallback, http.StatusUnauthorized)
-		return
+		return proof{}, a, err
 	}
-	if user == nil {
-		c.cfg.Protocol.wrongCredentials(c)
-		return
-	}
-	if c.complete(proof{
+	return proof{
 		kind:        account.AtForm,
 		since:       since,
 		user:        user,
@@ -76,9 +93,12 @@ func (credentials) callback(c *Call) {
 		profile:     user.Profile,
 		credentials: form,
 		origin:      token.Origin{Provider: p.ID, ProviderSubject: user.ID},
-	}) {
-		attempt.succeeded(c.r.Context())
-	}
+	}, a, nil
+}
+
+// isTemporary reports whether nothing was checked, as with password.ErrBusy.
+func isTemporary(err error) bool {
+	return errors.Is(err, session.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // tryAgainSoon answers a form that could not be checked now. The cause goes to the log.

@@ -36,6 +36,7 @@ type Config struct {
 	Providers *Providers
 	Callbacks Callbacks
 	Limit     LimitConfig
+	Local     LocalConfig // zero: there are no endpoints for it in Routes
 
 	// Users are those of the application; nil: it has none, and users are known by the IDs
 	// of their providers.
@@ -142,6 +143,7 @@ type Route struct {
 	Reads    bool // GET changes nothing, so that HEAD is allowed too
 	Cookies  bool // the answer sets the cookies of the CSRF token and of the callback URL where they are new
 	CSRF     bool // the same, and the request must show the CSRF token
+	Local    bool // body and answer are JSON, and cookies are neither read nor set
 }
 
 type routeKey struct{ method, action string }
@@ -247,6 +249,11 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, src clientip.Sour
 	}
 	c.parsePath(rest)
 	route := s.route(r.Method, c.action, c.provider)
+	if route == nil && s.actions[c.action] && isLocal(c.action) {
+		c.h.Set("Allow", s.allowed(c.action))
+		c.localError(http.StatusMethodNotAllowed, localError{Code: CodeBadRequest})
+		return
+	}
 	if route == nil && r.Method == http.MethodHead && s.actions[c.action] {
 		c.h.Set("Allow", s.allowed(c.action))
 		c.w.WriteHeader(http.StatusMethodNotAllowed)
@@ -254,6 +261,10 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, src clientip.Sour
 	}
 	if route == nil || !s.cfg.Protocol.acceptsPath(c, route) {
 		s.cfg.Protocol.badRequest(c)
+		return
+	}
+	if route.Local {
+		c.serveLocal(route)
 		return
 	}
 	if c.body, err = readBody(w, r); err != nil {

@@ -50,22 +50,30 @@ func (c *Call) session(p *session.Params) {
 		c.signedOut(http.StatusOK)
 		return
 	}
+	if err := c.view(s); err != nil {
+		// The front end would get half a session: it gets none. The session goes on,
+		// with the cookie that Load may have renewed.
+		c.report("the JSON of the session", err)
+		c.signedOut(http.StatusOK)
+	}
+}
+
+// view answers with the data of a session, and calls the Session event. After an error it
+// has not answered.
+func (c *Call) view(s *session.Session) error {
 	buffer := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buffer)
 	buffer.Reset()
 	b, err := c.cfg.Sessions.AppendView(buffer.AvailableBuffer(), s)
 	if err != nil {
-		// The front end would get half a session: it gets none. The session goes on,
-		// with the cookie that Load may have renewed.
-		c.report("the JSON of the session", err)
-		c.signedOut(http.StatusOK)
-		return
+		return err
 	}
 	buffer.Write(b) // it grows for the next session
 	c.data(http.StatusOK, b)
 	if event := c.cfg.Callbacks.SessionEvent; event != nil {
 		event(c.r.Context(), s)
 	}
+	return nil
 }
 
 // signedOut answers a request for session data without a session.

@@ -58,6 +58,7 @@ var imports = map[string]string{
 	"synctest":   "testing/synctest",
 	"testing":    "testing",
 	"time":       "time",
+	"typescript": "github.com/nuxtauth/nuxtauth/typescript",
 	"token":      "github.com/nuxtauth/nuxtauth/token",
 	"url":        "net/url",
 }

@@ -29,19 +29,11 @@ import (
 // Build works in the empty directory temp, and leaves the module cache of this machine
 // as it is. It needs the go and git commands.
 func Build(ctx context.Context, temp, root, version, program string, folders ...string) error {
-	cache, err := run(ctx, root, nil, "go", "env", "GOMODCACHE")
+	env, modules, err := serve(ctx, temp, root, version, folders)
 	if err != nil {
 		return err
 	}
-	proxy, app := filepath.Join(temp, "proxy"), filepath.Join(temp, "app")
-	var get []string
-	for _, folder := range folders {
-		modulePath, err := write(ctx, proxy, root, folder, version)
-		if err != nil {
-			return fmt.Errorf("modproxy: the module in %s: %w", folder, err)
-		}
-		get = append(get, modulePath+"@"+version)
-	}
+	app := filepath.Join(temp, "app")
 	if err := os.Mkdir(app, 0o700); err != nil {
 		return fmt.Errorf("modproxy: %w", err)
 	}
@@ -52,16 +44,46 @@ func Build(ctx context.Context, temp, root, version, program string, folders ...
 	if err != nil {
 		return fmt.Errorf("modproxy: %w", err)
 	}
-	env := append(os.Environ(), "GOWORK=off", "GOTOOLCHAIN=local",
-		"GOPROXY="+fileURL(proxy)+","+fileURL(filepath.Join(strings.TrimSpace(cache), "cache", "download")),
-		"GONOPROXY=none", "GOSUMDB=off", // whatever GOPRIVATE is
-		"GOMODCACHE="+filepath.Join(temp, "mod"),
-		"GOFLAGS=-mod=mod -modcacherw -trimpath -buildvcs=false") // -trimpath: the build cache has other directories too
-	if _, err := run(ctx, app, env, "go", "get", get[len(get)-1]); err != nil {
+	if _, err := run(ctx, app, env, "go", "get", modules[len(modules)-1]+"@"+version); err != nil {
 		return err
 	}
 	_, err = run(ctx, app, env, "go", "build", "-o", os.DevNull, ".")
 	return err
+}
+
+// Install installs the command in the last of the folders, as "go install" does outside of
+// a module, and returns the directory with the program. It has the parameters of [Build].
+func Install(ctx context.Context, temp, root, version string, folders ...string) (bin string, err error) {
+	env, modules, err := serve(ctx, temp, root, version, folders)
+	if err != nil {
+		return "", err
+	}
+	bin = filepath.Join(temp, "bin")
+	_, err = run(ctx, temp, append(env, "GOBIN="+bin), "go", "install", modules[len(modules)-1]+"@"+version)
+	return bin, err
+}
+
+// serve makes a proxy of the modules in folders, and returns their paths and the environment
+// of go commands that use it.
+func serve(ctx context.Context, temp, root, version string, folders []string) (env, modules []string, err error) {
+	cache, err := run(ctx, root, nil, "go", "env", "GOMODCACHE")
+	if err != nil {
+		return nil, nil, err
+	}
+	proxy := filepath.Join(temp, "proxy")
+	for _, folder := range folders {
+		modulePath, err := write(ctx, proxy, root, folder, version)
+		if err != nil {
+			return nil, nil, fmt.Errorf("modproxy: the module in %s: %w", folder, err)
+		}
+		modules = append(modules, modulePath)
+	}
+	return append(os.Environ(), "GOWORK=off", "GOTOOLCHAIN=local",
+			"GOPROXY="+fileURL(proxy)+","+fileURL(filepath.Join(strings.TrimSpace(cache), "cache", "download")),
+			"GONOPROXY=none", "GOSUMDB=off", // whatever GOPRIVATE is
+			"GOMODCACHE="+filepath.Join(temp, "mod"),
+			"GOFLAGS=-mod=mod -modcacherw -trimpath -buildvcs=false"), // -trimpath: the build cache has other directories too
+		modules, nil
 }
 
 // fileURL returns the URL of an absolute path.

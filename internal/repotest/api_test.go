@@ -85,7 +85,7 @@ func exportedAPI(t *testing.T) string {
 		}
 		switch name := d.Name(); {
 		case dir == ".":
-		case slices.Contains([]string{"internal", "testdata", "node_modules", "bench", "example", "e2e", "integration", "hostile", "docs"}, name), name[0] == '.':
+		case slices.Contains([]string{"internal", "testdata", "node_modules", "bench", "example", "e2e", "integration", "hostile", "docs", "cmd"}, name), name[0] == '.':
 			return filepath.SkipDir
 		}
 		dirs = append(dirs, dir)

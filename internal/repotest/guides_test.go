@@ -183,13 +183,16 @@ func TestGuides_Environment(t *testing.T) {
 	compareSets(t, "docs/environment.md", listed, read)
 }
 
-// The table of the API has each row of the table in routes.go, and no other.
+// The table of the API has each row of the tables in routes.go, and no other.
 func TestGuides_HTTPAPI(t *testing.T) {
 	inRoot(t)
-	served := map[string]bool{}
+	served, constants := map[string]bool{}, map[string]string{}
 	ast.Inspect(parseGo(t, "routes.go"), func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
-		if !ok || spec.Names[0].Name != "routes" {
+		if ok && len(spec.Values) == 1 && stringOf(spec.Values[0]) != "" {
+			constants[spec.Names[0].Name] = stringOf(spec.Values[0])
+		}
+		if !ok || spec.Names[0].Name != "routes" && spec.Names[0].Name != "localRoutes" {
 			return true
 		}
 		for _, row := range spec.Values[0].(*ast.CompositeLit).Elts {
@@ -200,6 +203,9 @@ func TestGuides_HTTPAPI(t *testing.T) {
 					method = strings.ToUpper(strings.TrimPrefix(kv.Value.(*ast.SelectorExpr).Sel.Name, "Method"))
 				case "Action":
 					action = stringOf(kv.Value)
+					if name, ok := kv.Value.(*ast.Ident); ok {
+						action = constants[name.Name]
+					}
 				}
 			}
 			served[method+" "+action] = true

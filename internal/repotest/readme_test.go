@@ -24,12 +24,13 @@ var goBlocks = map[string]string{
 	"docs/updates.md":      "testdata/docs/updates",
 	"docs/errors.md":       "testdata/docs/errors",
 	"docs/pages.md":        "testdata/docs/pages",
-
-	"docs/providers.md": "testdata/docs/providers",
-	"docs/proxies.md":   "testdata/docs/proxies",
-	"docs/sessions.md":  "store/integration/testdata/docs/sessions", // by the tests of that module, which requires the drivers
-	"docs/moving.md":    "bench/testdata/docs/moving",               // by the tests of that module, which requires the other libraries
-	"docs/services.md":  "example/services/testdata/docs/services",  // likewise: it requires gRPC
+	"docs/typescript.md":   "testdata/docs/typescript",
+	"docs/local.md":        "testdata/docs/local",
+	"docs/providers.md":    "testdata/docs/providers",
+	"docs/proxies.md":      "testdata/docs/proxies",
+	"docs/sessions.md":     "store/integration/testdata/docs/sessions", // by the tests of that module, which requires the drivers
+	"docs/moving.md":       "bench/testdata/docs/moving",               // by the tests of that module, which requires the other libraries
+	"docs/services.md":     "example/services/testdata/docs/services",  // likewise: it requires gRPC
 }
 
 func TestDocuments_GoBlocksCompile(t *testing.T) {

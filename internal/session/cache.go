@@ -89,7 +89,10 @@ func (m *Manager) cacheTTL(s *Session) time.Duration {
 		return 0
 	}
 	now, c := m.now(), s.Claims
-	ttl := min(m.cache.ttl, c.ExpiresAt.Time().Sub(now), c.IssuedAt.Time().Add(m.lifetime.UpdateAge).Sub(now))
+	ttl := min(m.cache.ttl, c.ExpiresAt.Time().Sub(now), c.IssuedAt.Time().Add(m.lifetime.updateAge(c)).Sub(now))
+	if !s.tokenEnds.IsZero() {
+		ttl = min(ttl, s.tokenEnds.Sub(now))
+	}
 	if t := s.ProviderTokens; t != nil && t.RefreshToken != "" {
 		ttl = min(ttl, t.left(now)-refreshEarly)
 	}

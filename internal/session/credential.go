@@ -26,6 +26,7 @@ type Credential struct {
 	Present cookie.Present // the session's cookies in the request
 	Bearer  bool
 	several *cookie.Found // where two cookies have the session's name
+	refresh *refreshToken // of [Local], which names the handle in Value; nil for any other
 }
 
 // partial reports whether not every value was read, so that the cookies must not

@@ -44,7 +44,11 @@ func (m *Manager) endID(ctx context.Context, ref Reference, next *Session) error
 // none. One that has expired, or whose claims can't be read, is ended too, but not
 // returned. next is that of end.
 func (m *Manager) endValue(ctx context.Context, cs *CookieSet, value string, next *Session) (*Session, error) {
-	s := m.types().New()
+	return m.endOpened(ctx, cs, value, m.types().New(), next)
+}
+
+// endOpened is endValue with a session that is new.
+func (m *Manager) endOpened(ctx context.Context, cs *CookieSet, value string, s, next *Session) (*Session, error) {
 	err := m.reader.open(ctx, cs, value, s)
 	if err != nil && isTransient(ctx, err) {
 		return nil, err

@@ -14,6 +14,25 @@ type Lifetime struct {
 	MaxAge      time.Duration // from when the session was last written
 	MaxLifetime time.Duration // from the sign-in
 	UpdateAge   time.Duration // from when the session was last written; it is renewed then
+
+	// Local is the MaxAge of sessions without a cookie. Zero means MaxAge.
+	Local time.Duration
+}
+
+// maxAge is the MaxAge of a session.
+func (l *Lifetime) maxAge(c *Claims) time.Duration {
+	if c.Origin.Local && l.Local != 0 {
+		return l.Local
+	}
+	return l.MaxAge
+}
+
+// updateAge is the UpdateAge of a session.
+func (l *Lifetime) updateAge(c *Claims) time.Duration {
+	if c.Origin.Local {
+		return min(l.UpdateAge, l.maxAge(c)/2)
+	}
+	return l.UpdateAge
 }
 
 // farFuture is later than the end of any session: the first second of 9999.
@@ -31,12 +50,12 @@ func (l *Lifetime) latest(c *Claims) time.Time {
 
 // expiry is when a session that is written at this time ends, unless it is used.
 func (l *Lifetime) expiry(c *Claims, now time.Time) time.Time {
-	return earliest(now.Add(l.MaxAge), l.latest(c))
+	return earliest(now.Add(l.maxAge(c)), l.latest(c))
 }
 
 // currentExpiry is when a session ends that is not written now.
 func (l *Lifetime) currentExpiry(c *Claims) time.Time {
-	return earliest(c.ExpiresAt.Time(), c.IssuedAt.Time().Add(l.MaxAge), l.latest(c))
+	return earliest(c.ExpiresAt.Time(), c.IssuedAt.Time().Add(l.maxAge(c)), l.latest(c))
 }
 
 func earliest(first time.Time, more ...time.Time) time.Time {
@@ -55,7 +74,7 @@ func (l *Lifetime) check(c *Claims, now time.Time) error {
 	if err := times.Check(now); err != nil {
 		return err
 	}
-	if !now.Before(c.IssuedAt.Time().Add(l.MaxAge)) || !now.Before(l.latest(c)) {
+	if !now.Before(c.IssuedAt.Time().Add(l.maxAge(c))) || !now.Before(l.latest(c)) {
 		return token.ErrExpired
 	}
 	return nil

@@ -125,6 +125,11 @@ func (m *Manager) loadFresh(ctx context.Context, cs *CookieSet, c Credential, o 
 		m.reject(ctx, s, "refreshing the provider's tokens", err)
 		return s
 	}
+	if c.refresh != nil && !m.rotate(s, c.refresh) {
+		s.State = Rejected
+		m.log.WarnContext(ctx, "nuxtauth: a refresh token came again after it was replaced: it may be stolen, and its session ends", "session", s.ID(), "provider", s.Claims.Origin.Provider)
+		return s
+	}
 	s.ctx.Start(ctx, guard.Timeout)
 	defer s.ctx.Stop()
 	changed, err := m.types().JWT(s.ctx, s, o.Params)
@@ -152,7 +157,7 @@ func (m *Manager) loadFresh(ctx context.Context, cs *CookieSet, c Credential, o 
 // isDue reports whether a session has to be written although its token is as it was.
 func (m *Manager) isDue(s *Session, o Options) bool {
 	age := m.age(s.Claims)
-	return age >= m.lifetime.UpdateAge ||
+	return age >= m.lifetime.updateAge(s.Claims) || s.rotated ||
 		m.store != nil && !s.stored() || // to be adopted
 		m.store == nil && o.FrontEnd && (o.Params != nil || age >= resealAfter)
 }

@@ -23,6 +23,7 @@ type Config struct {
 	Realm     string    // of the sessions in them
 	Users     bool      // the subjects of sessions are the IDs of users of the application
 
+	Local    *Local // nil: every session has a cookie
 	Lifetime Lifetime
 	CacheFor time.Duration // zero: no cache
 
@@ -40,6 +41,7 @@ type Manager struct {
 	index     store.Index    // of the store; nil if it is none
 	denyList  denyList
 	realm     string
+	local     *Local // nil without Config.Local
 	lifetime  Lifetime
 	signedOut func(ctx context.Context, s *Session, from clientip.Client)
 	refresher *refresher
@@ -58,9 +60,9 @@ func New(cfg Config) *Manager {
 	m := &Manager{
 		reader: Reader{
 			Types: cfg.Types, Store: a.Store, DenyList: a.DenyList, Adopt: a.Adopt,
-			Realm: cfg.Realm, Lifetime: cfg.Lifetime, Subjects: ProviderSubjects, Now: cfg.Now,
+			Realm: cfg.Realm, Lifetime: cfg.Lifetime, Subjects: ProviderSubjects, Local: cfg.Local, Now: cfg.Now,
 		},
-		store: a.Store, index: a.Index, realm: cfg.Realm, lifetime: cfg.Lifetime,
+		store: a.Store, index: a.Index, realm: cfg.Realm, local: cfg.Local, lifetime: cfg.Lifetime,
 		replaced:  memo.New(memo.Options[struct{}]{Name: "noting a handle", Log: cfg.Log, Now: cfg.Now}),
 		signedOut: cfg.SignedOut, clients: cfg.Clients, log: cfg.Log, now: cfg.Now,
 	}

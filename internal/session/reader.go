@@ -20,6 +20,7 @@ type Reader struct {
 	Realm    string         // of the sessions in the store and of the names in the deny-list
 	Lifetime Lifetime
 	Subjects Subjects // those of all other sessions have ended
+	Local    *Local   // opens access tokens; nil: none is accepted
 	Now      func() time.Time
 
 	// moved returns the handle of the session that a sealed token has become a
@@ -42,6 +43,7 @@ var (
 	errNoValue = ended(fmt.Errorf("%w: the cookies of the session have no whole value", token.ErrInvalid))
 	errNoOwner = ended(fmt.Errorf("%w: it has no subject", token.ErrInvalid))
 	errSubject = ended(errors.New("its subject is the ID of a user at a provider and not of one in Config.Accounts, or the other way round: the session is of before that changed"))
+	errLocal   = ended(fmt.Errorf("%w: the handle of a session without a cookie opens it in a token alone, and its access token in no cookie", token.ErrInvalid))
 	errRealm   = ended(fmt.Errorf("%w: it is of another application that shares the store", store.ErrNotFound))
 )
 
@@ -54,7 +56,7 @@ func (r *Reader) Read(ctx context.Context, cs *CookieSet, c Credential) (*Sessio
 		return r.readSeveral(ctx, cs, c)
 	}
 	s := r.Types.New()
-	s.credential = c
+	s.credential, s.local = c, c.refresh != nil
 	if c.Value == "" {
 		return s, errNoValue
 	}
@@ -105,6 +107,17 @@ func openString(ctx context.Context, c token.Codec, sealed string) (string, erro
 // the session has ended by its age or was revoked. After an error of the token,
 // [Session.isFound] is true.
 func (r *Reader) find(ctx context.Context, cs *CookieSet, value string, s *Session) error {
+	if r.Local != nil && isSealed(value) {
+		handle, ends, err := r.Local.openAccess(ctx, value)
+		switch {
+		case err == nil && !r.Now().Before(ends):
+			return ended(token.ErrExpired)
+		case err == nil:
+			value, s.local, s.tokenEnds = handle, true, ends
+		case !errors.Is(err, token.ErrInvalid):
+			return Transient(err)
+		}
+	}
 	moved := false
 	if r.moved != nil && isSealed(value) {
 		if handle, ok := r.moved(value); ok {
@@ -155,6 +168,9 @@ func (r *Reader) decode(s *Session) error {
 
 // check returns an error if a session that was found has ended.
 func (r *Reader) check(ctx context.Context, s *Session) error {
+	if s.Claims.Origin.Local != s.local || s.local && s.credential.Present != 0 {
+		return errLocal
+	}
 	if err := r.Lifetime.check(s.Claims, r.Now()); err != nil {
 		return ended(err)
 	}

@@ -83,9 +83,9 @@ func newRefresher(cfg Config, reader *Reader, save func(context.Context, *Cookie
 // refresh refreshes the tokens of a session in the store: one request does it for
 // all.
 func (f *refresher) refresh(ctx context.Context, cs *CookieSet, s *Session) (refreshed, error) {
-	id, handle := s.record.ID, s.value
+	id, handle, local := s.record.ID, s.value, s.local
 	return f.sessions.Load(ctx, id, func(ctx context.Context) (refreshed, time.Duration, error) {
-		r, err := f.refreshLocked(ctx, cs, id, handle)
+		r, err := f.refreshLocked(ctx, cs, id, handle, local)
 		if err == nil || errors.Is(err, ErrSignedOut) {
 			return r, 0, err
 		}
@@ -99,7 +99,7 @@ func (f *refresher) refresh(ctx context.Context, cs *CookieSet, s *Session) (ref
 // refused its refresh token, it is read again on a new connection to the store: what
 // was read may be from a former primary, and the token one that another process has
 // used since.
-func (f *refresher) refreshLocked(ctx context.Context, cs *CookieSet, id, handle string) (refreshed, error) {
+func (f *refresher) refreshLocked(ctx context.Context, cs *CookieSet, id, handle string, local bool) (refreshed, error) {
 	lease, err := f.locker.Lock(ctx, f.realm+":refresh:"+id, leaseTTL)
 	if err != nil {
 		return refreshed{}, err
@@ -109,6 +109,7 @@ func (f *refresher) refreshLocked(ctx context.Context, cs *CookieSet, id, handle
 	rejected := "" // a refresh token that the provider refused
 	for range maxRefreshes {
 		s, find := f.reader.Types.New(), ctx
+		s.local = local
 		if rejected != "" {
 			find = store.WithNewConnection(ctx)
 		}

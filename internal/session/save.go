@@ -162,6 +162,10 @@ func (m *Manager) endReplaced(ctx context.Context, s *Session) error {
 	return err
 }
 
+// nodeAgent is the User-Agent of the fetch of Node. A server that renders pages sends the
+// tokens of its users with it, from its own address: the user knows neither.
+const nodeAgent = "node"
+
 // newRecord is the record of a session as it is to be written.
 func (m *Manager) newRecord(s *Session, claims []byte, from clientip.Client) *store.Record {
 	o := s.Claims.Origin
@@ -179,7 +183,7 @@ func (m *Manager) newRecord(s *Session, claims []byte, from clientip.Client) *st
 	if s.stored() {
 		*r = *s.record
 	}
-	if from != (clientip.Client{}) {
+	if from != (clientip.Client{}) && !(o.Local && s.stored() && from.UserAgent == nodeAgent) {
 		r.IP, r.UserAgent = from.IP, store.UserAgent(from.UserAgent)
 	}
 	r.Subject, r.Claims, r.SeenAt, r.ExpiresAt = s.Claims.Subject, bytes.Clone(claims), m.now(), s.Claims.ExpiresAt.Time()

@@ -50,6 +50,8 @@ type Session struct {
 	cookieDue bool // the cookie has to be written: its value or its expiry is another one
 	stale     bool // the access token has expired and can't be refreshed now
 	waited    bool // the request has waited for a refresh while the access token was valid
+	local     bool // it was found by a token of [Local]
+	rotated   bool // its refresh token was replaced
 
 	credential Credential
 	record     *store.Record // nil for a session in a cookie
@@ -57,6 +59,7 @@ type Session struct {
 	claims     string        // the JSON of the token as it was found; "" once it was written anew
 	found      identity      // of the session as it was found or last written
 	latest     int64         // the latest revocation that the deny-list has of what it belongs to
+	tokenEnds  time.Time     // when the access token of [Local] expires; zero without one
 
 	ctx *guard.Context // of the callbacks
 }

@@ -31,6 +31,10 @@ type SignIn struct {
 	// provider's site, and so without the cookies that the browser has.
 	Previous  Reference
 	CrossSite bool
+
+	// Local says that the session has no cookie: see [Local]. The sessions that the browser
+	// has go on.
+	Local bool
 }
 
 // Start begins the session of a sign-in: it makes the token, runs the JWT
@@ -45,6 +49,10 @@ func (m *Manager) Start(r Request, in SignIn) (*Session, error) {
 	}
 	if err := m.save(ctx, r.Cookies, s, m.client(r)); err != nil {
 		return nil, err
+	}
+	if in.Local {
+		s.credential.Bearer, s.local = true, true
+		return s, nil
 	}
 	c := readCookies(r)
 	before := slices.Collect(c.values)
@@ -76,7 +84,9 @@ func (m *Manager) Start(r Request, in SignIn) (*Session, error) {
 // Discard ends a session that [Manager.Start] has begun in this request, and clears its
 // cookies. After an error, which is a fault of the store, the session may go on.
 func (m *Manager) Discard(r Request, s *Session) error {
-	r.Cookies.Session.Clear(r.Response, s.credential.Present)
+	if !s.local {
+		r.Cookies.Session.Clear(r.Response, s.credential.Present)
+	}
 	return m.end(r.Context(), s, nil)
 }
 
@@ -96,7 +106,7 @@ func (m *Manager) newSession(ctx context.Context, in SignIn) (*Session, error) {
 	c := s.Claims
 	c.Name, c.Email, c.Picture, c.Subject = in.User.Name, in.User.Email, in.User.Image, in.User.ID
 	c.Origin = in.Origin
-	c.Origin.AuthTime, c.Origin.User = token.DateOf(m.now()), m.reader.Subjects == UserSubjects
+	c.Origin.AuthTime, c.Origin.User, c.Origin.Local = token.DateOf(m.now()), m.reader.Subjects == UserSubjects, in.Local
 	if s.ProviderTokens != nil {
 		s.ProviderTokens.set(in.Account, in.KeepIDToken)
 	}

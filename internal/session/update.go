@@ -46,10 +46,11 @@ func (m *Manager) Update(r Request, s *Session, change func(*Session) error) (*S
 			return nil, Transient(ctx.Err())
 		}
 		newer := m.types().New()
+		newer.credential, newer.local = s.credential, s.local
 		if err := m.reader.open(ctx, r.Cookies, s.value, newer); err != nil {
 			return nil, err
 		}
-		newer.credential, newer.State = s.credential, s.State
+		newer.State, newer.tokenEnds = s.State, s.tokenEnds
 		s = newer
 	}
 }
@@ -93,6 +94,7 @@ func (m *Manager) copy(s *Session) *Session {
 	c := m.types().New()
 	m.types().CopyToken(c, s)
 	c.State, c.View, c.waited = s.State, s.View, s.waited
+	c.local, c.tokenEnds = s.local, s.tokenEnds
 	c.credential, c.record, c.value, c.claims, c.found, c.latest = s.credential, s.record, s.value, s.claims, s.found, s.latest
 	return c
 }
