@@ -1,5 +1,5 @@
 # What there is to run in this repository; CONTRIBUTING.md says when. Needs make, bash and Go, and
-# for the targets nuxt, types and e2e also Node 20, for e2e Chromium.
+# for the targets nuxt, fronts, types and e2e also Node 20, for e2e Chromium.
 
 FUZZTIME = 5000x
 GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -7,10 +7,15 @@ GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2
 # npm writes this file into node_modules at the end of an installation.
 INSTALLED = node_modules/.package-lock.json
 
+# Front ends in example/ beside nuxt, each with the npm scripts typecheck and build.
+FRONTS = nuxt-local react vue next sveltekit
+
+export NUXT_TELEMETRY_DISABLED = 1
+
 # What the target types needs: the packages whose types it checks, as npm and as pnpm install them.
 TYPES = $(patsubst %,e2e/types/%$(INSTALLED),./ next-auth-4/ next-auth-5/ auth-core/) e2e/types/pnpm/node_modules/.modules.yaml
 
-.PHONY: all help test race jsonv2 lint api mutate modules fuzz bench deps nuxt types e2e fmt tidy
+.PHONY: all help test race jsonv2 lint api mutate modules fuzz bench deps nuxt fronts types e2e fmt tidy
 
 all: lint test ## lint and test
 
@@ -48,18 +53,24 @@ fuzz: ## each fuzz target for FUZZTIME, a number of runs such as 5000x
 bench: ## processor time of a request, beside other libraries; two minutes
 	@go run ./bench
 
-deps: example/nuxt/$(INSTALLED) e2e/$(INSTALLED) $(TYPES) ## download what the other targets need
+deps: example/nuxt/$(INSTALLED) $(FRONTS:%=example/%/$(INSTALLED)) e2e/$(INSTALLED) $(TYPES) ## download what the other targets need
 	@.ci/each go mod download
 	@$(GOLANGCI_LINT) version
 
 nuxt: example/nuxt/$(INSTALLED) ## check the types of the Nuxt front end, and build it
-	@NUXT_TELEMETRY_DISABLED=1 npm --prefix example/nuxt run typecheck
-	@NUXT_TELEMETRY_DISABLED=1 npm --prefix example/nuxt run build
+	@npm --prefix example/nuxt run typecheck
+	@npm --prefix example/nuxt run build
+
+fronts: $(FRONTS:%=front-%) ## check the types of the other front ends, and build them
+
+front-%: example/%/$(INSTALLED)
+	@npm --prefix example/$* run typecheck
+	@npm --prefix example/$* run build
 
 types: example/nuxt/$(INSTALLED) $(TYPES) ## check the declarations that package typescript writes, with tsc
 	@npm --prefix e2e/types test
 
-e2e: nuxt e2e/$(INSTALLED) ## the example and the Nuxt front end in Chromium, and users in one database with Node
+e2e: nuxt fronts e2e/$(INSTALLED) ## the example and the front ends in Chromium, and users in one database with Node
 	@npm --prefix e2e test
 
 fmt: ## format all Go files
@@ -68,8 +79,8 @@ fmt: ## format all Go files
 tidy: ## go mod tidy in all modules
 	@.ci/each "$$PWD/.ci/standalone" mod tidy
 
-example/nuxt/$(INSTALLED): example/nuxt/package-lock.json
-	@npm --prefix example/nuxt ci --ignore-scripts --no-audit --no-fund
+example/%/$(INSTALLED): example/%/package-lock.json
+	@npm --prefix example/$* ci --ignore-scripts --no-audit --no-fund
 
 e2e/$(INSTALLED): e2e/package-lock.json
 	@npm --prefix e2e ci --ignore-scripts --no-audit --no-fund

@@ -149,7 +149,7 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 // whose response depends on the session has to set it.
 func (a *Auth[T, S]) Middleware() gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if rest, ok := a.api.Match(c.Request.URL.Path); ok && (a.api.HasAction(rest) || !a.hasRoute(c)) {
+		if rest, ok := a.matchAPI(c); ok {
 			a.api.Serve(c.Writer, c.Request, c, rest)
 			c.Writer.WriteHeaderNow()
 			c.Abort()
@@ -170,11 +170,38 @@ func (a *Auth[T, S]) Middleware() gin.HandlerFunc {
 	}
 }
 
-// hasRoute reports whether the router has a route of the application for a request to
-// the base path or below it: one that begins with it, and not one for any path.
-func (a *Auth[T, S]) hasRoute(c *gin.Context) bool {
-	route, ok := strings.CutPrefix(c.FullPath(), a.api.Path())
-	return ok && (route == "" || route[0] == '/' && route != "/"+anyAction)
+// CORS returns a middleware that lets front ends of Config.TrustedOrigins, and of
+// TrustOrigin, call the routes of the application with their cookies, as they may call the
+// API: it answers preflights, for any method and headers, and adds the headers of CORS to
+// the other responses. Requests of other origins pass without these headers, so that browsers refuse
+// the answer to their scripts. Use it on the engine, before or after [Auth.Middleware]; a group's
+// Use does not see preflights. Requests of the API pass.
+//
+// It does not protect against forged requests: a form of any site needs no preflight.
+// Routes that change data check the origin, for instance by [http.CrossOriginProtection].
+func (a *Auth[T, S]) CORS() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if _, ok := a.matchAPI(c); ok {
+			return
+		}
+		if a.api.CORS(c.Writer, c.Request) {
+			c.Writer.WriteHeaderNow()
+			c.Abort()
+		}
+	}
+}
+
+// matchAPI reports whether the API serves a request, and returns its path below the base
+// path. Routes of the application there are its own: those that begin with the base path, and
+// not one for any path, unless the path is an action of the API.
+func (a *Auth[T, S]) matchAPI(c *gin.Context) (rest string, ok bool) {
+	rest, ok = a.api.Match(c.Request.URL.Path)
+	if !ok || a.api.HasAction(rest) {
+		return rest, ok
+	}
+	route, below := strings.CutPrefix(c.FullPath(), a.api.Path())
+	own := below && (route == "" || route[0] == '/' && route != "/"+anyAction)
+	return rest, !own
 }
 
 // anyAction is the route of the API in [Auth.Register], below the base path.

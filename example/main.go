@@ -71,14 +71,15 @@ func newAuth(s settings, sessions nuxtauth.SessionConfig, people *members, users
 	sendLink := func(ctx context.Context, r nuxtauth.LinkRequest) error { return auth.SendLink(ctx, r) }
 	var err error
 	auth, err = nuxtauth.New(nuxtauth.Config[Token, Session]{
-		URL:       s.url,
-		Secret:    s.secret,
-		Protocol:  s.protocol,
-		Providers: append([]provider.Provider{passwords(people), demoID(s, idp), provider.Email()}, s.providers...),
-		Session:   sessions,                                         // see stores.go
-		Accounts:  nuxtauth.AccountsConfig{Store: people.userStore}, // see accounts.go
-		Mail:      nuxtauth.MailConfig{Send: mails.Send},            // see outbox.go
-		Local:     localTokens(sessions, s.origin, sendLink),        // see local.go
+		URL:            s.url,
+		Secret:         s.secret,
+		Protocol:       s.protocol,
+		TrustedOrigins: s.trusted,
+		Providers:      append([]provider.Provider{passwords(people), demoID(s, idp), provider.Email()}, s.providers...),
+		Session:        sessions,                                         // see stores.go
+		Accounts:       nuxtauth.AccountsConfig{Store: people.userStore}, // see accounts.go
+		Mail:           nuxtauth.MailConfig{Send: mails.Send},            // see outbox.go
+		Local:          localTokens(sessions, s.origin, sendLink),        // see local.go
 		Pages: nuxtauth.Pages{
 			SignUp:         s.origin + "/signup",
 			ForgotPassword: s.origin + "/forgot",
@@ -164,7 +165,7 @@ func newApp(ctx context.Context, s settings, sessions nuxtauth.SessionConfig) (h
 	r.GET("/style/:file", static("style"))
 	r.GET("/favicon.ico", func(c *gin.Context) { c.Redirect(http.StatusFound, "/style/icon.svg") })
 
-	r.Use(auth.Middleware(), web.sameOrigin)
+	r.Use(auth.CORS(), auth.Middleware(), web.sameOrigin)
 	r.NoRoute(web.notFound)
 
 	r.GET("/", web.home)

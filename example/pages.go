@@ -61,8 +61,10 @@ func newPages(s settings, auth *nuxtauth.Auth[Token, Session], people *members, 
 		return nil, err
 	}
 	guard := http.NewCrossOriginProtection()
-	if err := guard.AddTrustedOrigin(s.site); err != nil {
-		return nil, err
+	for _, origin := range append([]string{s.site}, s.trusted...) {
+		if err := guard.AddTrustedOrigin(origin); err != nil {
+			return nil, err
+		}
 	}
 	policy := "default-src 'none'; style-src 'self'; img-src 'self' " + s.origin + "; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 	return &pages{

@@ -34,6 +34,7 @@ type settings struct {
 	secret    string // AUTH_SECRET
 	protocol  nuxtauth.Protocol
 	providers []provider.Provider
+	trusted   []string     // AUTH_TRUSTED_ORIGINS: of front ends apart from url
 	storage   storage      // of sessions
 	smtp      *smtp.Sender // SMTP_URL; nil shows mails on a page
 	rateLimit int          // RATE_LIMIT: failed sign-ins a minute from one network, and in 15 minutes at one account
@@ -44,7 +45,7 @@ type settings struct {
 
 // readSettings reads PORT (default 3000), HOST (localhost), AUTH_URL (the origin of
 // this process), AUTH_SECRET (a random one), AUTH_PROTOCOL (next-auth),
-// AUTH_FEDERATED_LOGOUT (off), RATE_LIMIT (that of the library), SMTP_URL (mails are shown on a page),
+// AUTH_FEDERATED_LOGOUT (off), AUTH_TRUSTED_ORIGINS (none), RATE_LIMIT (that of the library), SMTP_URL (mails are shown on a page),
 // and the variables of furtherProviders and readStorage.
 func readSettings(getenv func(string) string) (settings, error) {
 	port := cmp.Or(getenv("PORT"), "3000")
@@ -55,6 +56,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 		listen:    net.JoinHostPort(cmp.Or(getenv("HOST"), "localhost"), port),
 		origin:    "http://localhost:" + port,
 		secret:    getenv("AUTH_SECRET"),
+		trusted:   strings.FieldsFunc(getenv("AUTH_TRUSTED_ORIGINS"), func(r rune) bool { return r == ',' || r == ' ' }),
 		providers: furtherProviders(getenv),
 	}
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,6 +30,7 @@ func TestSettings_Environment(t *testing.T) {
 	env = map[string]string{
 		"PORT": "8080", "HOST": "0.0.0.0", "AUTH_URL": "https://app.example.com/auth/", "AUTH_PROTOCOL": "authjs", "AUTH_SECRET": testSecret,
 		"AUTH_FEDERATED_LOGOUT": "1", "RATE_LIMIT": "7", "SESSIONS": "memory",
+		"AUTH_TRUSTED_ORIGINS": "http://localhost:8000, https://www.example.com",
 	}
 	s, err = readSettings(getenv)
 	if err != nil {
@@ -36,7 +38,7 @@ func TestSettings_Environment(t *testing.T) {
 	}
 	if s.listen != "0.0.0.0:8080" || s.origin != "http://localhost:8080" || s.site != "https://app.example.com" ||
 		s.api != "https://app.example.com/auth" || s.protocol != nuxtauth.AuthJS || s.secret != testSecret || s.randomSecret ||
-		!s.federatedLogout || s.rateLimit != 7 || !s.storage.memory {
+		!s.federatedLogout || s.rateLimit != 7 || !s.storage.memory || !slices.Equal(s.trusted, []string{"http://localhost:8000", "https://www.example.com"}) {
 		t.Errorf("settings %+v", s)
 	}
 }

@@ -110,3 +110,13 @@ func TestWrite_Golden(t *testing.T) {
 		}
 	}
 }
+
+// A user that has nothing in common with next-auth's, and whose id is a number in Go.
+func TestWrite_GoldenNameless(t *testing.T) {
+	type user struct {
+		ID       int64 `json:"id,string"`
+		Role     Role  `json:"role"`
+		Verified bool  `json:"emailVerified"`
+	}
+	authtest.TypeScript[nuxtauth.DefaultJWT, nuxtauth.DefaultSession[user]](t, "../e2e/types/nameless/next-auth.d.ts", typescript.Options{})
+}

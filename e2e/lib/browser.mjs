@@ -75,7 +75,7 @@ export async function signInAtProvider(page, { username, password }) {
 }
 
 /** Returns the session cookie of the browser, undefined if there is none. */
-export async function sessionCookie(context) {
+export async function sessionCookie(context, name = 'next-auth.session-token') {
   const cookies = await context.cookies()
-  return cookies.find(cookie => cookie.name === 'next-auth.session-token')
+  return cookies.find(cookie => cookie.name === name)
 }

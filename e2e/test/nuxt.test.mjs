@@ -11,7 +11,7 @@ let backend, app, browser
 before(async () => {
   const port = await freePort()
   backend = await startExample({ port: await freePort(), origin: `http://localhost:${port}` })
-  app = await startNuxt({ port, backend: backend.url })
+  app = await startNuxt({ port, backend: backend.url, env: { AUTH_ORIGIN: `http://localhost:${port}/api/auth` } })
   browser = await launch()
 })
 

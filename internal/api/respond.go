@@ -23,37 +23,6 @@ func noStore(h http.Header) {
 	h["Cache-Control"], h["Pragma"], h["Expires"], h["X-Content-Type-Options"] = v[0:1:1], v[1:2:2], v[2:3:3], v[3:4:4]
 }
 
-// cors lets the front ends of the trusted origins call the API with their
-// cookies, and answers their preflights. Other origins get no header.
-func (c *Call) cors() (done bool) {
-	from := c.r.Header.Get("Origin")
-	preflight := c.r.Method == http.MethodOptions && c.r.Header.Get("Access-Control-Request-Method") != ""
-	switch {
-	case from == "" || from == c.base.Origin:
-		return false
-	case !c.cfg.Site.Trusted(c.base.Base, from):
-		if preflight || c.r.Method == http.MethodGet { // a form of another origin has a warning of its own
-			c.warnings.add(c.r.Context(), "nuxtauth: a request of a script at another origin: if it is a front end of the application, list the origin in Config.TrustedOrigins", "origin", cut(from))
-		}
-		if preflight {
-			writeMessage(c.w, http.StatusBadRequest, "This origin is not in the TrustedOrigins of the application.")
-		}
-		return preflight
-	}
-	c.h.Set("Access-Control-Allow-Origin", from)
-	c.h.Set("Access-Control-Allow-Credentials", "true")
-	c.h.Add("Vary", "Origin")
-	if !preflight {
-		c.h.Set("Access-Control-Expose-Headers", "Retry-After, "+unavailableHeader)
-		return false
-	}
-	c.h.Set("Access-Control-Allow-Methods", "GET, POST")
-	c.h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Auth-Return-Redirect")
-	c.h.Set("Access-Control-Max-Age", "600")
-	c.w.WriteHeader(http.StatusNoContent)
-	return true
-}
-
 func (c *Call) json(status int, v any) { c.data(status, marshal(v)) }
 
 // marshal returns the JSON of a type of the library, which can't fail.

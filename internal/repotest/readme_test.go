@@ -28,6 +28,8 @@ var goBlocks = map[string]string{
 	"docs/local.md":        "testdata/docs/local",
 	"docs/providers.md":    "testdata/docs/providers",
 	"docs/proxies.md":      "testdata/docs/proxies",
+	"docs/acting-as.md":    "testdata/docs/acting-as",
+	"docs/origins.md":      "testdata/docs/origins",
 	"docs/sessions.md":     "store/integration/testdata/docs/sessions", // by the tests of that module, which requires the drivers
 	"docs/moving.md":       "bench/testdata/docs/moving",               // by the tests of that module, which requires the other libraries
 	"docs/services.md":     "example/services/testdata/docs/services",  // likewise: it requires gRPC

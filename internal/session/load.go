@@ -19,6 +19,9 @@ const (
 	// a token in a cookie anew. A younger one stays: the response may arrive after
 	// that of a sign-out, and would bring the session back.
 	resealAfter = time.Minute
+
+	// foreignWarnEvery is how often the log says at most that a cookie is another application's.
+	foreignWarnEvery = time.Minute
 )
 
 // Options say how a session is asked for. The zero value is that of an ordinary
@@ -119,6 +122,7 @@ func (m *Manager) loadFresh(ctx context.Context, cs *CookieSet, c Credential, o 
 	s, err := m.reader.Read(ctx, cs, c)
 	if err != nil {
 		m.notFound(ctx, s, err)
+		m.warnOfForeign(ctx, cs, s, err)
 		return s
 	}
 	if err := m.refreshIfDue(ctx, cs, s, from); err != nil {
@@ -176,6 +180,20 @@ func (m *Manager) notFound(ctx context.Context, s *Session, err error) {
 		s.State = Expired
 		m.log.DebugContext(ctx, "nuxtauth: a session was refused", "error", err)
 	}
+}
+
+// warnOfForeign logs, at most once in foreignWarnEvery, that another application has made
+// the cookie of a session: browsers send the cookies of a host to each of its ports.
+func (m *Manager) warnOfForeign(ctx context.Context, cs *CookieSet, s *Session, err error) {
+	if _, ok := errors.AsType[*foreignError](err); !ok || s.credential.Present == 0 {
+		return
+	}
+	now, last := m.now(), m.warnedAt.Load()
+	if last != nil && now.Sub(*last) < foreignWarnEvery || !m.warnedAt.CompareAndSwap(last, &now) {
+		return
+	}
+	m.log.WarnContext(ctx, "nuxtauth: the cookie of a session is not one of this application: if another application on this host has set it, such as one at another port of localhost, give one of them another Cookies.Prefix; if the secret has changed, list the former one in Config.OldSecrets",
+		"cookie", cs.Session.Cookie.Name, "error", err)
 }
 
 // reject sets the state of a session over an error of a callback or a refresh: it

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
@@ -45,10 +46,11 @@ type Manager struct {
 	lifetime  Lifetime
 	signedOut func(ctx context.Context, s *Session, from clientip.Client)
 	refresher *refresher
-	cache     *cache               // nil-safe: without CacheFor it has nothing
-	adopter   *adopter             // nil without Adopt
-	replaced  *memo.Memo[struct{}] // by handle: sessions that got another one a moment ago
-	buffers   sync.Pool            // of *bytes.Buffer
+	cache     *cache                    // nil-safe: without CacheFor it has nothing
+	adopter   *adopter                  // nil without Adopt
+	replaced  *memo.Memo[struct{}]      // by handle: sessions that got another one a moment ago
+	warnedAt  atomic.Pointer[time.Time] // of a cookie of another application; nil: never
+	buffers   sync.Pool                 // of *bytes.Buffer
 	clients   *clientip.Resolver
 	log       *slog.Logger
 	now       func() time.Time

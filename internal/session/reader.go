@@ -47,6 +47,13 @@ var (
 	errRealm   = ended(fmt.Errorf("%w: it is of another application that shares the store", store.ErrNotFound))
 )
 
+// A foreignError is the error of a value that this application, as it is configured, makes
+// for no session. A handle that the store does not have is none: its session may have ended.
+type foreignError struct{ err error }
+
+func (e *foreignError) Error() string { return e.err.Error() }
+func (e *foreignError) Unwrap() error { return e.err }
+
 // Read returns the session of a credential, or what is known of it beside an
 // error. Of several values the first that is a session counts, as in Node. The
 // error wraps [ErrUnavailable] if that can't be told now, and otherwise
@@ -127,7 +134,7 @@ func (r *Reader) find(ctx context.Context, cs *CookieSet, value string, s *Sessi
 	if r.Store == nil || r.Adopt && isSealed(value) {
 		claims, err := openString(ctx, cs.Codec, value)
 		if errors.Is(err, token.ErrInvalid) {
-			return ended(err)
+			return ended(&foreignError{err})
 		}
 		if err != nil {
 			return Transient(err)
@@ -135,6 +142,9 @@ func (r *Reader) find(ctx context.Context, cs *CookieSet, value string, s *Sessi
 		s.value, s.claims = value, claims
 	} else {
 		record, err := r.Store.FindSession(ctx, value)
+		if errors.Is(err, store.ErrNotFound) && isSealed(value) {
+			err = &foreignError{err}
+		}
 		if errors.Is(err, store.ErrNotFound) {
 			return ended(err)
 		}

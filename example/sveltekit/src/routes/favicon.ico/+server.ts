@@ -1,0 +1,4 @@
+import { redirect } from '@sveltejs/kit'
+
+// The pages of the Go server name no icon.
+export const GET = () => redirect(307, '/favicon.svg')

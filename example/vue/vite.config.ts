@@ -1,0 +1,14 @@
+import vue from '@vitejs/plugin-vue'
+import { defineConfig, loadEnv } from 'vite'
+
+export default defineConfig(({ mode }) => {
+  // The Go back end serves all paths below /api.
+  const { BACKEND_URL = 'http://localhost:3000' } = loadEnv(mode, '.', 'BACKEND_')
+  const proxy = { '/api': { target: BACKEND_URL, xfwd: true } }
+
+  return {
+    plugins: [vue()],
+    server: { port: 5173, strictPort: true, proxy },
+    preview: { port: 5173, strictPort: true, proxy },
+  }
+})
