@@ -76,6 +76,19 @@ type Events[T TokenType, S SessionType] struct {
 	// Session runs whenever a front end gets session data: often.
 	Session func(ctx context.Context, e SessionEvent[T, S])
 
+	// RefuseSignIn runs when a sign-in of the API fails, by a fault too. LimitSignIn runs in its
+	// place if there were too many attempts.
+	RefuseSignIn func(ctx context.Context, e RefuseSignInEvent)
+	LimitSignIn  func(ctx context.Context, e LimitSignInEvent)
+
+	// UpdateSession runs after [Auth.Update] and after an update of the front end, RevokeSessions
+	// when a method of Auth, or a logout token of a provider, has ended sessions, or a change of an
+	// account; and not when there was none. RefreshTokens runs when a provider has sent new tokens, once for
+	// all requests that wait for them, and before they are stored.
+	UpdateSession  func(ctx context.Context, e UpdateSessionEvent)
+	RevokeSessions func(ctx context.Context, e RevokeSessionsEvent)
+	RefreshTokens  func(ctx context.Context, e RefreshTokensEvent)
+
 	// These run with Config.Accounts. CreateUser and LinkAccount come before the JWT
 	// callback and the SignIn event of the sign-in that causes them, UpdateUser when a user
 	// has proved the e-mail address, UnlinkAccount also for each account that is removed
@@ -300,6 +313,7 @@ func apiCallbacks[T TokenType, S SessionType](c Callbacks[T, S], e Events[T, S])
 			e.Session(ctx, SessionEvent[T, S]{Session: s.View.(*S), Token: s.Token.(*T)})
 		}
 	}
+	refusalEvents(&a, e)
 	return a
 }
 
@@ -361,6 +375,7 @@ func (cfg Config[T, S]) guarded(log *slog.Logger) Config[T, S] {
 	e.LinkAccount = guard.Event(log, "the LinkAccount event", e.LinkAccount)
 	e.UnlinkAccount = guard.Event(log, "the UnlinkAccount event", e.UnlinkAccount)
 	e.DeleteUser = guard.Event(log, "the DeleteUser event", e.DeleteUser)
+	e.guardEvents(log)
 	cfg.Session.Codec = guard.Codec(log, cfg.Session.Codec)
 	if trust := cfg.TrustOrigin; trust != nil {
 		guarded := guard.Func(log, "Config.TrustOrigin", func(_ context.Context, origin string) (bool, error) { return trust(origin), nil })

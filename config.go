@@ -124,6 +124,14 @@ type Config[T TokenType, S SessionType] struct {
 	// panics are the router's. Nil means the built-in answers.
 	Refused func(c *gin.Context, err error)
 
+	// Observe is called when an operation of the library begins: see [Operation]. What the
+	// operation does has the context that it returns, which it makes of ctx, and the function
+	// that it returns, which may be nil, is called with the error of the operation when it
+	// ends. Both run while the request waits, also at the same time as others, and with
+	// no time limit: they must not block. A panic is recovered and logged, and a nil context stands for
+	// ctx. Module otelauth has one for OpenTelemetry. Nil observes nothing.
+	Observe func(ctx context.Context, op Operation) (context.Context, func(error))
+
 	// HTTPClient makes the calls to providers, always under the library's own
 	// limits of time and size. Nil means a client of its own. A Transport connects as
 	// it likes: it has to reject the addresses that providers must not reach, see

@@ -59,6 +59,7 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 		now = time.Now
 	}
 	cfg = cfg.guarded(log)
+	observe := observeFunc(log, cfg.Observe)
 	var problems mistakes
 	problems.add("", checkTypes[T, S](log))
 	protocol, err := cfg.Protocol.protocol()
@@ -108,7 +109,7 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	providers, err := api.NewProviders(checked, flow.Config{HTTPClient: cfg.HTTPClient, Now: now, Log: log})
+	providers, err := api.NewProviders(checked, flow.Config{HTTPClient: cfg.HTTPClient, Observe: observe, Now: now, Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -120,8 +121,9 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 	types := newTyped(log, cfg.Callbacks)
 	clients := clientip.New(trustsAnyProxy, platformAddress)
 	sessions := session.New(session.Config{
-		Types: types, SignedOut: signedOutEvent[T](cfg.Events.SignOut), Abilities: abilities, Realm: realm, Users: cfg.Accounts.Store != nil,
-		Local: local, Lifetime: cfg.Local.lifetime(times.lifetime()), CacheFor: times.CacheFor, Providers: providers, Clients: clients, Log: log, Now: now,
+		Types: types, SignedOut: signedOutEvent[T](cfg.Events.SignOut), Events: sessionEvents(cfg.Events), Abilities: abilities, Realm: realm,
+		Users: cfg.Accounts.Store != nil, Local: local, Lifetime: cfg.Local.lifetime(times.lifetime()), CacheFor: times.CacheFor,
+		Providers: providers, Clients: clients, Observe: observe, Log: log, Now: now,
 	})
 	users, err := cfg.Accounts.compile(accountEvents(cfg.Events), cfg.Mail.compile(log, cfg.Theme, site), secrets, checked, sessions, log, now)
 	if err != nil {
@@ -133,7 +135,7 @@ func New[T TokenType, S SessionType](cfg Config[T, S]) (*Auth[T, S], error) {
 		Users: users, LinkWithin: cfg.Accounts.recentFor(), Local: cfg.Local.compile(log),
 		Limit: cfg.SignInLimit.compile(log), Counter: abilities.Counter, Pages: pages, CustomPages: cfg.Pages.compile(),
 		Skip: cfg.Skip, LogoutReplay: abilities.LogoutReplay(now),
-		Realm: realm, Clients: clients, Log: log, Now: now,
+		Realm: realm, Clients: clients, Observe: observe, Log: log, Now: now,
 	})}, nil
 }
 

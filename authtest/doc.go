@@ -21,11 +21,16 @@
 // # An identity provider
 //
 // A complete sign-in needs an OpenID provider. [StartIDP] starts one on the loopback
-// interface and stops it at the end of the test. [BeginSignIn] starts the sign-in at the
-// application, and [IDP.SignIn] submits the provider's sign-in form:
+// interface and stops it at the end of the test. [IDP.SignInClient] signs a client in at the
+// application, and [CSRFToken] returns what its forms need:
 //
 //	idp := authtest.StartIDP(t)
 //	server, client := startApp(t, idp.AsProvider("test")) // for Config.Providers
+//	idp.SignInClient(t, client, server.URL+"/api/auth/signin/test", "alice")
+//
+// Step by step, [BeginSignIn] starts the sign-in at the application, and [IDP.SignIn] submits
+// the provider's sign-in form:
+//
 //	authorizationURL := authtest.BeginSignIn(t, client, server.URL+"/api/auth/signin/test")
 //	res, err := client.Do(idp.SignIn(t, authorizationURL, "alice"))
 //

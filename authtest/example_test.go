@@ -92,6 +92,30 @@ func ExampleIDP_SignIn() {
 	// Output: Hello, Grace Hopper
 }
 
+// A test of what a user sees who has signed in with the provider.
+func ExampleIDP_SignInClient() {
+	idp := authtest.StartIDP(t, authtest.IDPUser{Username: "grace", Name: "Grace Hopper"})
+	server, _ := startApp(idp.AsProvider("test"))
+
+	client := server.Client()
+	idp.SignInClient(t, client, server.URL+"/api/auth/signin/test", "grace")
+	fmt.Println(text(client.Get(server.URL + "/profile")))
+
+	// Output: Hello, Grace Hopper
+}
+
+// A sign-out, as the form of a page posts it.
+func ExampleCSRFToken() {
+	server, auth := startApp()
+	client := server.Client()
+	client.Jar = authtest.Jar(t, auth, &Token{DefaultJWT: nuxtauth.DefaultJWT{Subject: "1", Name: "Ada"}}, server.URL)
+
+	form := url.Values{"csrfToken": {authtest.CSRFToken(t, client, server.URL+"/api/auth")}}
+	fmt.Println(text(client.PostForm(server.URL+"/api/auth/signout", form)))
+
+	// Output: Hello, guest
+}
+
 // A user who does not allow the access.
 func ExampleIDP_Deny() {
 	idp := authtest.StartIDP(t)

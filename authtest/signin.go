@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
@@ -28,15 +29,67 @@ func BeginSignIn(t testing.TB, client *http.Client, signInURL string) string {
 	if client.Jar == nil {
 		t.Fatal("authtest: the client has no cookie jar, which the sign-in needs")
 	}
-	var csrf struct {
-		Token string `json:"csrfToken"`
-	}
-	getJSON(t, client, http.MethodGet, resolve(t, signInURL, "../csrf"), nil, &csrf)
 	var to struct {
 		URL string `json:"url"`
 	}
-	getJSON(t, client, http.MethodPost, signInURL, url.Values{"csrfToken": {csrf.Token}, "json": {"true"}}, &to)
+	form := url.Values{"csrfToken": {CSRFToken(t, client, resolve(t, signInURL, ".."))}, "json": {"true"}}
+	getJSON(t, client, http.MethodPost, signInURL, form, &to)
 	return to.URL
+}
+
+// CSRFToken returns the CSRF token of the client's browser, for the field csrfToken of forms
+// and JSON that are posted to the API of the application. apiURL is its base path, such as
+// server.URL + "/api/auth". The client needs a cookie jar, which gets the cookie of the
+// token:
+//
+//	form := url.Values{"csrfToken": {authtest.CSRFToken(t, client, server.URL+"/api/auth")}}
+//	res, err := client.PostForm(server.URL+"/api/auth/signout", form)
+//
+// It fails the test if the application responds with an error.
+func CSRFToken(t testing.TB, client *http.Client, apiURL string) string {
+	t.Helper()
+	if client.Jar == nil {
+		t.Fatal("authtest: the client has no cookie jar, which the CSRF token needs")
+	}
+	var csrf struct {
+		Token string `json:"csrfToken"`
+	}
+	getJSON(t, client, http.MethodGet, strings.TrimSuffix(apiURL, "/")+"/csrf", nil, &csrf)
+	return csrf.Token
+}
+
+// SignInClient signs a client in at the application, through the provider, as the user with
+// this name does in a browser. signInURL is that of the action, such as
+// server.URL + "/api/auth/signin/test". The session is in the cookie jar of the client, which
+// gets one if it has none:
+//
+//	client := server.Client()
+//	idp.SignInClient(t, client, server.URL+"/api/auth/signin/test", "alice")
+//	res, err := client.Get(server.URL + "/profile")
+//
+// It fails the test if the client is not signed in afterwards, and says where the application
+// led it. For the steps, and for a sign-in that is to fail, see [BeginSignIn].
+func (p *IDP) SignInClient(t testing.TB, client *http.Client, signInURL, username string) {
+	t.Helper()
+	if client.Jar == nil {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			t.Fatalf("authtest: %v", err)
+		}
+		client.Jar = jar
+	}
+	res, err := client.Do(p.SignIn(t, BeginSignIn(t, client, signInURL), username))
+	if err != nil {
+		t.Fatalf("authtest: %v", err)
+	}
+	_ = res.Body.Close()
+	var session struct {
+		Expires string `json:"expires"`
+	}
+	getJSON(t, client, http.MethodGet, resolve(t, signInURL, "../session"), nil, &session)
+	if session.Expires == "" || res.Request.URL.Query().Has("error") { // of a client that was signed in before, the session stays
+		t.Fatalf("authtest: %q is not signed in: the application led to %s", username, res.Request.URL)
+	}
 }
 
 // getJSON sends a request to the application and decodes the response.

@@ -18,6 +18,7 @@ import (
 	"context"
 	"crypto"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -370,3 +371,13 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// A StatusError is the answer of a provider with a status that is no success.
+type StatusError struct {
+	_ [0]func()
+
+	Status int // of HTTP, such as 503
+}
+
+// Error is "status 503".
+func (e *StatusError) Error() string { return "status " + strconv.Itoa(e.Status) }

@@ -34,6 +34,7 @@ func BackchannelLogout(c *Call) {
 		c.w.WriteHeader(http.StatusOK)
 		return
 	}
+	c.failure = err
 	id := ""
 	if c.provider != nil {
 		id = c.providerID // not any text that stands in the path

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
+	"github.com/nuxtauth/nuxtauth/internal/observe"
 	"github.com/nuxtauth/nuxtauth/internal/session"
 )
 
@@ -28,6 +29,8 @@ type Call struct {
 	csrfToken     string
 	csrfOK        bool   // a POST of this site that shows the CSRF token
 	callbackURL   string // to which the sign-in or sign-out redirects in the end; safe
+
+	failure error // for Config.Observe, nil for a call that has done what was asked
 }
 
 // parsePath splits what follows the base path, such as "/signin/github".
@@ -56,6 +59,18 @@ const localPrefix = "local/"
 
 // isLocal reports whether an action is one of the endpoints of [LocalConfig].
 func isLocal(action string) bool { return strings.HasPrefix(action, localPrefix) }
+
+// observe begins to observe the action, whose route was found: other paths are names that
+// clients choose.
+func (c *Call) observe() observe.End {
+	op := observe.Operation{Name: observe.Action + c.action, Method: c.r.Method}
+	if c.provider != nil {
+		op.Provider = c.providerID
+	}
+	ctx, end := c.cfg.Observe.Start(c.r.Context(), op)
+	c.r = c.r.WithContext(ctx)
+	return end
+}
 
 // request is the request for the session manager.
 func (c *Call) request() session.Request { return c.base.SessionRequest(c.r, c.source, c.h) }

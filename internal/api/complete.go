@@ -88,6 +88,8 @@ func (c *Call) complete(p proof) bool {
 // refuseSignIn answers a sign-in that has failed after it was proven.
 func (c *Call) refuseSignIn(err error) {
 	if to, ok := c.cfg.Callbacks.RedirectURL(err); ok {
+		c.failure = &provider.Error{Code: CodeAccessDenied, Err: err}
+		c.refused(err, CodeAccessDenied)
 		c.redirect(http.StatusOK, c.safeURL(to))
 		return
 	}

@@ -33,7 +33,7 @@ func (c *counter) add(ctx context.Context, name string, n int, window time.Durat
 		if err == nil {
 			return total
 		}
-		c.log.ErrorContext(ctx, "nuxtauth: "+c.events+" are counted in this process alone", "error", err)
+		c.log.ErrorContext(ctx, "nuxtauth: a counter of the store does not answer, this process counts alone", "counted", c.events, "error", err)
 	}
 	total, _ := c.local.Count(ctx, name, n, window) // it fails only after the end of ctx
 	return total

@@ -357,7 +357,7 @@ func TestML10_StorePanics(t *testing.T) {
 		a.post.use(func(context.Context, mail.Message) error { return apptest.ErrDown })
 		a.ask(a.App, "ada@example.com")
 		a.mails()
-		if !strings.Contains(a.Log.String(), "the store panicked") {
+		if !strings.Contains(a.Log.String(), `panicked" function="the store"`) {
 			t.Errorf("%s: the log is\n%s", method, a.Log)
 		}
 	}

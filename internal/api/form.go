@@ -9,6 +9,7 @@ import (
 
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
 	"github.com/nuxtauth/nuxtauth/internal/origin"
+	"github.com/nuxtauth/nuxtauth/provider"
 )
 
 // CSRFToken answers with the CSRF token, which checkForm has issued or found.
@@ -52,6 +53,7 @@ func (c *Call) checkCSRF() {
 // missingCSRF answers a form without the CSRF token.
 func (c *Call) missingCSRF() {
 	c.warnOfForm()
+	c.failure = &provider.Error{Code: CodeMissingCSRF}
 	c.cfg.Protocol.missingCSRF(c)
 }
 
@@ -99,7 +101,7 @@ func (c *Call) safeURL(wanted string) string {
 	}
 	to, err := c.cfg.Callbacks.Redirect(c.r.Context(), wanted, c.base.Origin)
 	if err != nil {
-		c.report("the Redirect callback", err)
+		c.report("nuxtauth: the Redirect callback failed", err)
 		return c.base.Origin
 	}
 	if safe, ok := c.cfg.Site.CallbackURL(c.base.Base, to); ok {

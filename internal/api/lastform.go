@@ -50,7 +50,7 @@ func (c *Call) keepForm() {
 		c.cookiesBefore = append(c.cookiesBefore, c.h["Set-Cookie"][before:]...) // discardCookies leaves it
 	}
 	if err != nil { // the user writes the account again
-		c.report("the cookie of a form", err)
+		c.report("nuxtauth: the cookie of a form failed", err)
 	}
 }
 

@@ -147,7 +147,11 @@ func (a attempt) unchecked(ctx context.Context) {
 
 // logTooMany logs an attempt that was rejected.
 func (c *Call) logTooMany(a attempt) {
+	c.failure = &provider.Error{Code: CodeTooManyAttempts}
 	ctx := c.r.Context()
+	if event := c.cfg.Callbacks.LimitedEvent; event != nil {
+		event(ctx, c.providerID, a.rejectedBy, a.rejectedFor, c.client(c.request()))
+	}
 	c.cfg.Log.WarnContext(ctx, "nuxtauth: too many attempts to sign in", "provider", c.providerID, "limit", a.rejectedBy, "network", c.network())
 	if doubt := c.cfg.Clients.Doubt(c.source, c.r.Header); doubt != "" && a.rejectedBy == "network" {
 		c.warnings.add(ctx, "nuxtauth: the limit of attempts to sign in may apply to many clients together", "address", c.network(), "reason", doubt)

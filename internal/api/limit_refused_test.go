@@ -96,7 +96,7 @@ func TestCredentials_LogOfFailure(t *testing.T) {
 	})
 	for want, err := range map[string]error{
 		"a sign-in was refused\" provider=credentials code=Locked": &provider.Error{Code: "Locked", Err: errors.New("cause")},
-		"a sign-in with credentials failed\" error=cause":          errors.New("cause"),
+		"a sign-in failed\" provider=credentials error=cause":      errors.New("cause"),
 	} {
 		before := len(a.Log.String())
 		fault = err

@@ -269,7 +269,7 @@ func TestLimit_StoreFaultCountsInMemory(t *testing.T) {
 		g.wrong(1, here, fmt.Sprint("user", i))
 	}
 	g.refused(here, "ada", "lovelace")
-	if !strings.Contains(log.String(), "counted in this process alone") {
+	if !strings.Contains(log.String(), "this process counts alone") {
 		t.Error("the fault is not in the log")
 	}
 }

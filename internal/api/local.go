@@ -74,12 +74,18 @@ type localError struct {
 }
 
 func (c *Call) localError(status int, e localError) {
+	if c.failure == nil {
+		c.failure = &provider.Error{Code: e.Code}
+	}
 	e.Message = cmp.Or(e.Message, localMessages[e.Code], page.Message(e.Code))
 	c.json(status, e)
 }
 
 // localFault answers after a fault, which says nothing about credentials or tokens.
 func (c *Call) localFault() {
+	if c.failure == nil {
+		c.failure = session.ErrUnavailable
+	}
 	c.h.Set("Retry-After", retryAfter)
 	c.localError(http.StatusServiceUnavailable, localError{Code: CodeUnavailable})
 }
@@ -162,7 +168,7 @@ func LocalSignIn(c *Call) {
 func (c *Call) localTokens(s *session.Session) bool {
 	t, err := c.cfg.Sessions.LocalTokens(c.r.Context(), s)
 	if err != nil {
-		c.report("sealing an access token", err)
+		c.report("nuxtauth: sealing an access token failed", err)
 		c.localFault()
 		return false
 	}
@@ -185,12 +191,13 @@ func (c *Call) localRefused(err error, a attempt) {
 		c.h.Set("Retry-After", strconv.Itoa(int(a.rejectedFor/time.Second)))
 		c.localError(http.StatusTooManyRequests, localError{Code: CodeTooManyAttempts})
 	case errors.Is(err, errWrongCredentials):
+		c.refusedCredentials()
 		c.localError(http.StatusUnauthorized, localError{Code: CodeCredentialsSignIn})
 	case redirects:
 		c.logFailure(&provider.Error{Code: CodeAccessDenied, Err: err}, CodeAccessDenied)
 		c.localError(http.StatusForbidden, localError{Code: CodeAccessDenied, URL: c.safeURL(to)})
 	case errors.Is(err, session.ErrUnavailable):
-		c.report("a sign-in or sign-up", err)
+		c.report("nuxtauth: a sign-in or sign-up failed", err)
 		c.localFault()
 	case answered:
 		c.logFailure(&provider.Error{Code: form.Code, Err: form.Err}, form.Code)
@@ -206,7 +213,7 @@ func (c *Call) localRefused(err error, a attempt) {
 		c.logFailure(&provider.Error{Code: CodeAccessDenied, Err: err}, CodeAccessDenied)
 		c.localError(http.StatusForbidden, localError{Code: CodeAccessDenied})
 	default:
-		c.report("a sign-in or sign-up", err)
+		c.report("nuxtauth: a sign-in or sign-up failed", err)
 		c.localFault()
 	}
 }
@@ -245,7 +252,8 @@ func LocalSession(c *Call) {
 		return
 	}
 	if err := c.view(s); err != nil {
-		c.report("the JSON of the session", err)
+		c.failure = err
+		c.report("nuxtauth: the JSON of the session failed", err)
 		c.localError(http.StatusInternalServerError, localError{Code: CodeUnavailable})
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
-// report logs an error of a function of the application.
-func (c *Call) report(what string, err error) {
-	c.cfg.Log.WarnContext(c.r.Context(), "nuxtauth: "+what+" failed", "error", err)
+// report logs an error of a function of the application. The message is constant.
+func (c *Call) report(message string, err error) {
+	c.cfg.Log.WarnContext(c.r.Context(), message, "error", err)
 }
 
 // warnEvery is how often a warning with the same text is logged at most: those of mistakes
@@ -67,11 +67,24 @@ func cut(s string) string { return s[:min(len(s), 200)] }
 // logFailure logs why a sign-in failed: an [*provider.Error] as one that was refused,
 // any other as a fault.
 func (c *Call) logFailure(err error, code string) {
-	if _, ok := errors.AsType[*provider.Error](err); ok {
+	own, refused := errors.AsType[*provider.Error](err)
+	c.failure = err
+	if _, byCallback := errors.AsType[denied](err); byCallback || refused && own.Code != code {
+		c.failure = &provider.Error{Code: code, Err: err}
+	}
+	c.refused(err, code)
+	if refused {
 		c.cfg.Log.WarnContext(c.r.Context(), "nuxtauth: a sign-in was refused", "provider", c.providerID, "code", code, "error", err)
 		return
 	}
-	c.report("a sign-in with "+c.providerID, err)
+	c.cfg.Log.WarnContext(c.r.Context(), "nuxtauth: a sign-in failed", "provider", c.providerID, "error", err)
+}
+
+// refused calls the event for a sign-in that has failed.
+func (c *Call) refused(err error, code string) {
+	if event := c.cfg.Callbacks.RefusedEvent; event != nil {
+		event(c.r.Context(), c.providerID, code, err, c.client(c.request()))
+	}
 }
 
 // ClientLog takes what next-auth's client reports of its own errors. The text is

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"errors"
+
 	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
@@ -51,8 +53,11 @@ func Callback(c *Call) {
 	c.provider.method.callback(c)
 }
 
+var errUnknownProvider = errors.New("nuxtauth: there is no provider with this ID")
+
 // unknownProvider answers a request with the ID of no provider.
 func (c *Call) unknownProvider() {
+	c.failure = errUnknownProvider
 	if c.providerID != "" {
 		c.warnings.add(c.r.Context(), "nuxtauth: a request names a provider that Config.Providers does not have", "action", c.action, "provider", cut(c.providerID))
 	}

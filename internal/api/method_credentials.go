@@ -41,6 +41,7 @@ func (credentials) callback(c *Call) {
 	case errors.Is(err, errTooMany):
 		c.tooManyAttempts(attempt)
 	case errors.Is(err, errWrongCredentials):
+		c.refusedCredentials()
 		c.cfg.Protocol.wrongCredentials(c)
 	case refused:
 		c.logFailure(err, own.Code)
@@ -94,6 +95,12 @@ func (c *Call) checkCredentials() (proof, attempt, error) {
 		credentials: form,
 		origin:      token.Origin{Provider: p.ID, ProviderSubject: user.ID},
 	}, a, nil
+}
+
+// refusedCredentials reports that the credentials are wrong: the log has no record of it.
+func (c *Call) refusedCredentials() {
+	c.failure = &provider.Error{Code: CodeCredentialsSignIn}
+	c.refused(nil, CodeCredentialsSignIn)
 }
 
 // isTemporary reports whether nothing was checked, as with password.ErrBusy.

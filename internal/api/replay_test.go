@@ -175,7 +175,7 @@ func TestOAuth_StoreFaultCountsStatesInMemory(t *testing.T) {
 	if to := res.Header.Get("Location"); !strings.Contains(to, "error=OAuthCallback") || copied.Session() != nil {
 		t.Errorf("the second use leads to %s", to)
 	}
-	for _, want := range []string{"states of sign-ins are counted in this process alone", "the state was used before"} {
+	for _, want := range []string{`this process counts alone" counted="states of sign-ins"`, "the state was used before"} {
 		if !strings.Contains(a.Log.String(), want) {
 			t.Errorf("the log does not say that %s", want)
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/nuxtauth/nuxtauth/internal/account"
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
+	"github.com/nuxtauth/nuxtauth/internal/observe"
 	"github.com/nuxtauth/nuxtauth/internal/origin"
 	"github.com/nuxtauth/nuxtauth/internal/page"
 	"github.com/nuxtauth/nuxtauth/internal/session"
@@ -58,6 +59,7 @@ type Config struct {
 	Realm string
 
 	Clients *clientip.Resolver
+	Observe observe.Func // nil for none
 	Log     *slog.Logger
 	Now     func() time.Time
 }
@@ -71,6 +73,8 @@ type Callbacks struct {
 
 	SignInEvent  func(ctx context.Context, e *SignInEvent)
 	SessionEvent func(ctx context.Context, s *session.Session)
+	RefusedEvent func(ctx context.Context, provider, code string, err error, from clientip.Client)
+	LimitedEvent func(ctx context.Context, provider, by string, window time.Duration, from clientip.Client)
 }
 
 // SignInParams is what the SignIn callback decides on. The public type of the same
@@ -263,11 +267,15 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, src clientip.Sour
 		s.cfg.Protocol.badRequest(c)
 		return
 	}
+	if s.cfg.Observe != nil {
+		defer c.observe().Done(&c.failure)
+	}
 	if route.Local {
 		c.serveLocal(route)
 		return
 	}
-	if c.body, err = readBody(w, r); err != nil {
+	if c.body, err = readBody(w, c.r); err != nil {
+		c.failure = err
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			writeMessage(w, http.StatusRequestEntityTooLarge, "The request is too large.")
 			return

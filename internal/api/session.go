@@ -39,11 +39,13 @@ func (c *Call) session(p *session.Params) {
 	}
 	s, err := c.cfg.Sessions.Load(r, credential, session.Options{Params: p, FrontEnd: true})
 	if p != nil && errors.Is(err, store.ErrConflict) {
+		c.failure = err
 		writeMessage(c.w, http.StatusConflict, "Other requests changed the session at the same time. Try again.")
 		return
 	}
 	if !s.Active() {
 		if s.State == session.Unavailable {
+			c.failure = session.ErrUnavailable
 			c.h.Set(unavailableHeader, "1")
 			c.h.Set("Retry-After", retryAfter)
 		}
@@ -53,7 +55,8 @@ func (c *Call) session(p *session.Params) {
 	if err := c.view(s); err != nil {
 		// The front end would get half a session: it gets none. The session goes on,
 		// with the cookie that Load may have renewed.
-		c.report("the JSON of the session", err)
+		c.failure = err
+		c.report("nuxtauth: the JSON of the session failed", err)
 		c.signedOut(http.StatusOK)
 	}
 }

@@ -43,6 +43,7 @@ func SignOutPage(c *Call) {
 func SignOut(c *Call) {
 	ended, err := c.cfg.Sessions.SignOut(c.request(), nil)
 	if err != nil {
+		c.failure = err
 		c.cfg.Log.ErrorContext(c.r.Context(), "nuxtauth: the session could not be ended", "error", err)
 		c.cfg.Protocol.fail(c, CodeSignOut, http.StatusServiceUnavailable)
 		return

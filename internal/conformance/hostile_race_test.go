@@ -158,15 +158,22 @@ func (p *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // After sign-ins that succeed and fail in many ways, with all levels logged, neither the
-// log nor a response contains a secret, and no response contains internals.
+// log, what Observe and the event of refusals got, nor a response contains a secret, and no response contains internals.
 func TestSecret_StaysOutOfLogAndAnswers(t *testing.T) {
 	const password, internal = "correct horse battery staple", "dial tcp 10.0.0.7:5432"
 	for _, protocol := range []nuxtauth.Protocol{nuxtauth.NextAuth, nuxtauth.AuthJS} {
 		t.Run(protocol.String(), func(t *testing.T) {
 			idp := apptest.StartIDP(t)
 			secrets := map[string]string{"the secret": apptest.Secret, "the client secret": idp.ClientSecret(), "the client secret, encoded": url.QueryEscape(idp.ClientSecret()), "the password": password, "the password, encoded": url.QueryEscape(password)}
+			var observed apptest.LogBuffer
 			a := apptest.New(t, apptest.WithProviders(idp), func(c *apptest.Config) {
 				c.Protocol = protocol
+				c.Observe = func(ctx context.Context, op nuxtauth.Operation) (context.Context, func(error)) {
+					return ctx, func(err error) { fmt.Fprintf(&observed, "%+v %+v\n", op, err) }
+				}
+				c.Events.RefuseSignIn = func(_ context.Context, e nuxtauth.RefuseSignInEvent) {
+					fmt.Fprintf(&observed, "%+v %+v\n", e, e.Err)
+				}
 				c.HTTPClient = &http.Client{Timeout: 300 * time.Millisecond}
 				c.Providers[0] = provider.Credentials(func(_ context.Context, f url.Values) (*provider.User, error) {
 					switch f.Get("username") {
@@ -228,7 +235,7 @@ func TestSecret_StaysOutOfLogAndAnswers(t *testing.T) {
 			a.Session()
 			a.SignOut()
 
-			log, answers := a.Log.String(), out.b.String()
+			log, answers := a.Log.String()+observed.String(), out.b.String()
 			if len(secrets) < 50 || !strings.Contains(log, internal) {
 				t.Errorf("%d secrets; the log: %s", len(secrets), log)
 			}

@@ -73,7 +73,7 @@ func wrapDocument(document, dir string) (map[string][]byte, error) {
 	if len(blocks) == 0 {
 		return nil, fmt.Errorf("docblock: %s has no Go block", document)
 	}
-	pkg, err := packageName(dir)
+	pkg, declared, err := packageIn(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func wrapDocument(document, dir string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	prefix := strings.TrimSuffix(filepath.Base(document), filepath.Ext(document))
 	for _, b := range blocks {
-		source, isTest, err := b.wrap(path, pkg)
+		source, isTest, err := b.wrap(path, pkg, declared)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("docblock: %w", err))
 			continue

@@ -42,6 +42,7 @@ var imports = map[string]string{
 	"net":        "net",
 	"nuxtauth":   "github.com/nuxtauth/nuxtauth",
 	"os":         "os",
+	"otelauth":   "github.com/nuxtauth/nuxtauth/otelauth",
 	"password":   "github.com/nuxtauth/nuxtauth/password",
 	"provider":   "github.com/nuxtauth/nuxtauth/provider",
 	"redis":      "github.com/redis/go-redis/v9",
@@ -63,11 +64,11 @@ var imports = map[string]string{
 	"url":        "net/url",
 }
 
-// wrap returns a block as a Go file of package pkg, and reports whether it uses package
+// wrap returns a block as a Go file of package pkg, in which some names are declared, and reports whether it uses package
 // testing. Errors of the compiler have the lines of document, an absolute path. The
 // error of a block that has none of the three forms is the syntax error that is the
 // last in the block.
-func (b Block) wrap(document, pkg string) (source []byte, isTest bool, err error) {
+func (b Block) wrap(document, pkg string, declared map[string]bool) (source []byte, isTest bool, err error) {
 	if formatted, err := format.Source([]byte(b.Code)); err == nil && string(formatted) != b.Code {
 		return nil, false, fmt.Errorf("%s:%d: the block is not formatted by gofmt", document, b.Line)
 	}
@@ -90,7 +91,7 @@ func (b Block) wrap(document, pkg string) (source []byte, isTest bool, err error
 
 	var out bytes.Buffer
 	out.WriteString(clause)
-	used := packagesIn(file)
+	used := packagesIn(file, declared)
 	for _, name := range used {
 		fmt.Fprintf(&out, "import %s %q\n", name, imports[name])
 	}
@@ -108,8 +109,8 @@ func isTestFile(file *ast.File) bool {
 }
 
 // packagesIn returns the packages of the table of imports that the file uses, sorted by
-// name.
-func packagesIn(file *ast.File) []string {
+// name, but for names that the package declares.
+func packagesIn(file *ast.File, declared map[string]bool) []string {
 	unresolved := map[*ast.Ident]bool{} // neither a variable nor a parameter of the block
 	for _, id := range file.Unresolved {
 		unresolved[id] = true
@@ -117,7 +118,7 @@ func packagesIn(file *ast.File) []string {
 	used := map[string]bool{}
 	ast.Inspect(file, func(n ast.Node) bool {
 		if s, ok := n.(*ast.SelectorExpr); ok {
-			if id, ok := s.X.(*ast.Ident); ok && unresolved[id] && imports[id.Name] != "" {
+			if id, ok := s.X.(*ast.Ident); ok && unresolved[id] && imports[id.Name] != "" && !declared[id.Name] {
 				used[id.Name] = true
 			}
 		}
@@ -179,15 +180,32 @@ func furthest(errs ...error) error {
 	return last
 }
 
-// packageName returns the name of the package in a directory.
-func packageName(dir string) (string, error) {
+// packageIn returns the name of the package in a directory, and the names that it declares.
+func packageIn(dir string) (name string, declared map[string]bool, err error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil || len(files) == 0 {
-		return "", fmt.Errorf("docblock: %s has no Go file", dir)
+		return "", nil, fmt.Errorf("docblock: %s has no Go file", dir)
 	}
-	file, err := parser.ParseFile(token.NewFileSet(), files[0], nil, parser.PackageClauseOnly)
-	if err != nil {
-		return "", fmt.Errorf("docblock: %w", err)
+	declared = map[string]bool{}
+	for _, path := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return "", nil, fmt.Errorf("docblock: %w", err)
+		}
+		name = file.Name.Name
+		for _, decl := range file.Decls {
+			d, ok := decl.(*ast.GenDecl)
+			if !ok {
+				continue
+			}
+			for _, spec := range d.Specs {
+				if v, ok := spec.(*ast.ValueSpec); ok {
+					for _, id := range v.Names {
+						declared[id.Name] = true
+					}
+				}
+			}
+		}
 	}
-	return file.Name.Name, nil
+	return name, declared, nil
 }

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/nuxtauth/nuxtauth/internal/observe"
+	"github.com/nuxtauth/nuxtauth/provider"
 )
 
 const (
@@ -22,13 +25,16 @@ const (
 // loopback address), follows no redirect, keeps no cookies, and limits responses to 1 MB.
 // The context of a call bounds its time.
 type client struct {
-	http    *http.Client
-	allowed *addresses
+	http     *http.Client
+	allowed  *addresses
+	provider string       // its ID, for observe
+	observe  observe.Func // nil for none
 }
 
 // newClient returns a client with the transport and the timeout of base, which may be nil.
 // A transport of the application resolves names itself.
-func newClient(base *http.Client, allowed *addresses) *client {
+func newClient(cfg Config, id string, allowed *addresses) *client {
+	base := cfg.HTTPClient
 	if base == nil {
 		base = &http.Client{}
 	}
@@ -43,11 +49,11 @@ func newClient(base *http.Client, allowed *addresses) *client {
 			next = own
 		}
 	}
-	return &client{&http.Client{
+	return &client{http: &http.Client{
 		Transport:     next,
 		Timeout:       base.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, allowed}
+	}, allowed: allowed, provider: id, observe: cfg.Observe}
 }
 
 // A response of the provider.
@@ -59,9 +65,9 @@ type response struct {
 }
 
 // get fetches a resource, with accessToken as Bearer token unless it is empty. Another
-// status than 200 is an error.
-func (c *client) get(ctx context.Context, rawURL, accessToken string) ([]byte, error) {
-	r, err := c.fetch(ctx, rawURL, accessToken)
+// status than 200 is an error. operation is its name for Config.Observe.
+func (c *client) get(ctx context.Context, operation, rawURL, accessToken string) ([]byte, error) {
+	r, err := c.fetch(ctx, operation, rawURL, accessToken)
 	if err == nil {
 		err = r.check()
 	}
@@ -76,11 +82,11 @@ func (r *response) check() error {
 	if r.status == http.StatusOK {
 		return nil
 	}
-	return fmt.Errorf("%s: status %d", r.url, r.status)
+	return fmt.Errorf("%s: %w", r.url, &provider.StatusError{Status: r.status})
 }
 
 // fetch is get for any status.
-func (c *client) fetch(ctx context.Context, rawURL, accessToken string) (*response, error) {
+func (c *client) fetch(ctx context.Context, operation, rawURL, accessToken string) (*response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
 	if err != nil {
 		return nil, errors.New("not a URL")
@@ -88,14 +94,26 @@ func (c *client) fetch(ctx context.Context, rawURL, accessToken string) (*respon
 	if accessToken != "" {
 		req.Header.Set("Authorization", "Bearer "+accessToken)
 	}
-	return c.do(req)
+	return c.do(operation, req)
 }
 
 // do sends a request and reads the whole response. An error has the URL without its query.
-func (c *client) do(req *http.Request) (*response, error) {
+func (c *client) do(operation string, req *http.Request) (*response, error) {
+	var end observe.End
+	if c.observe != nil {
+		var ctx context.Context
+		ctx, end = c.observe.Start(req.Context(), observe.Operation{Name: operation, Provider: c.provider, Method: req.Method, URL: redactedURL(req.URL)})
+		req = req.WithContext(ctx)
+	}
 	r, err := c.send(req)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", redactedURL(req.URL), err)
+		err = fmt.Errorf("%s: %w", redactedURL(req.URL), err)
+		end.Done(&err)
+		return nil, err
+	}
+	if end != nil {
+		failed := r.check() // whatever the caller makes of it
+		end.Done(&failed)
 	}
 	return r, nil
 }
@@ -125,7 +143,7 @@ func (c *client) send(req *http.Request) (*response, error) {
 
 // post sends a form. basic has the name and the password of HTTP Basic authentication; nil
 // means none.
-func (c *client) post(ctx context.Context, rawURL string, form url.Values, basic *url.Userinfo) (*response, error) {
+func (c *client) post(ctx context.Context, operation, rawURL string, form url.Values, basic *url.Userinfo) (*response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, rawURL, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, errors.New("not a URL")
@@ -135,7 +153,7 @@ func (c *client) post(ctx context.Context, rawURL string, form url.Values, basic
 		password, _ := basic.Password()
 		req.SetBasicAuth(basic.Username(), password)
 	}
-	return c.do(req)
+	return c.do(operation, req)
 }
 
 // redactedURL returns u without the parts that may be secret: user, query, fragment.

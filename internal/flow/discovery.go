@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/nuxtauth/nuxtauth/internal/observe"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
@@ -73,7 +74,7 @@ func (f *Flow) fresh() *metadata {
 // discover fetches the metadata of an OpenID provider (OpenID Connect Discovery §4).
 func (f *Flow) discover(ctx context.Context) (*metadata, error) {
 	wellKnown := cmp.Or(f.provider.DiscoveryURL, strings.TrimSuffix(f.provider.Issuer, "/")+"/.well-known/openid-configuration")
-	body, err := f.client.get(ctx, wellKnown, "")
+	body, err := f.client.get(ctx, observe.Discovery, wellKnown, "")
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/nuxtauth/nuxtauth/internal/observe"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
@@ -45,6 +46,9 @@ type Config struct {
 
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
+
+	// Observe is called around each request to a provider. Nil means none.
+	Observe observe.Func
 
 	// Log gets the reasons why keys of a provider are not used. Nil means none.
 	Log *slog.Logger
@@ -114,7 +118,7 @@ func New(p provider.Provider, cfg Config) *Flow {
 	allowed := newAddresses(p)
 	return &Flow{
 		provider: p,
-		client:   newClient(cfg.HTTPClient, allowed),
+		client:   newClient(cfg, p.ID, allowed),
 		allowed:  allowed,
 		timeout:  cmp.Or(cfg.Timeout, 10*time.Second),
 		now:      cfg.Now,

@@ -18,6 +18,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/nuxtauth/nuxtauth/internal/observe"
 )
 
 // algorithms are the accepted signature algorithms, all asymmetric. Neither a token
@@ -111,7 +113,7 @@ func (s *keySet) load(ctx context.Context, u urgency) (*[]jose.JSONWebKey, error
 
 // get fetches the keys. Those that can't be used are skipped (RFC 7517 §5).
 func (s *keySet) get(ctx context.Context) (*[]jose.JSONWebKey, error) {
-	body, err := s.client.get(ctx, s.url, "")
+	body, err := s.client.get(ctx, observe.Keys, s.url, "")
 	if err != nil {
 		return nil, err
 	}

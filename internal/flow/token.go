@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/nuxtauth/nuxtauth/internal/claims"
+	"github.com/nuxtauth/nuxtauth/internal/observe"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
@@ -35,7 +37,7 @@ func (f *Flow) tokens(ctx context.Context, m *metadata, form url.Values) (*provi
 	if err != nil {
 		return nil, fmt.Errorf("client authentication: %w", err)
 	}
-	response, err := f.client.post(ctx, m.TokenURL, form, basic)
+	response, err := f.client.post(ctx, observe.Token, m.TokenURL, form, basic)
 	if err != nil {
 		return nil, fmt.Errorf("token endpoint: %w", err)
 	}
@@ -74,6 +76,14 @@ type tokenError struct {
 
 func (e *tokenError) Error() string {
 	return fmt.Sprintf("status %d, error %s", e.status, quote(e.code))
+}
+
+// Unwrap returns the status as Config.Observe gets it, nil for an error with status 200.
+func (e *tokenError) Unwrap() error {
+	if e.status == http.StatusOK {
+		return nil
+	}
+	return &provider.StatusError{Status: e.status}
 }
 
 // tokenFailure returns the error of a response, nil if there is none. Some providers

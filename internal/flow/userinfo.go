@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/nuxtauth/nuxtauth/internal/observe"
 	"github.com/nuxtauth/nuxtauth/provider"
 )
 
@@ -56,7 +57,7 @@ func (f *Flow) profile(ctx context.Context, m *metadata, check *Check, account *
 
 // userinfo fetches the user's data from the userinfo endpoint (OpenID Connect Core §5.3).
 func (f *Flow) userinfo(ctx context.Context, m *metadata, account *provider.Account) (jsontext.Value, error) {
-	response, err := f.client.fetch(ctx, m.UserinfoURL, account.AccessToken)
+	response, err := f.client.fetch(ctx, observe.Userinfo, m.UserinfoURL, account.AccessToken)
 	if err != nil {
 		return nil, fmt.Errorf("userinfo: %w", err)
 	}
@@ -148,7 +149,7 @@ func (f *Flow) user(ctx context.Context, m *metadata, profile provider.Profile, 
 		Get: func(ctx context.Context, url string) ([]byte, error) {
 			ctx, cancel := context.WithTimeout(ctx, f.timeout)
 			defer cancel()
-			return f.client.get(ctx, url, account.AccessToken)
+			return f.client.get(ctx, observe.Userinfo, url, account.AccessToken)
 		},
 	})
 	if err != nil {

@@ -26,7 +26,7 @@ const Timeout = 10 * time.Second
 // recovers [net/http.ErrAbortHandler] too. runtime.Goexit is no panic and goes on.
 func Recover(ctx context.Context, log *slog.Logger, name string, err *error) {
 	if v := recover(); v != nil {
-		log.ErrorContext(ctx, "nuxtauth: "+name+" panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		log.ErrorContext(ctx, "nuxtauth: a function panicked", "function", name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 		*err = fmt.Errorf("%s: panic: %v", name, v)
 	}
 }

@@ -46,7 +46,7 @@ func TestRecover_MakesPanicsErrors(t *testing.T) {
 			if err == nil || !strings.HasPrefix(err.Error(), "the JWT callback: panic: "+tt.want) {
 				t.Errorf("got error %v", err)
 			}
-			for _, want := range []string{"level=ERROR", `msg="nuxtauth: the JWT callback panicked"`, tt.want, "guard_test.explode"} {
+			for _, want := range []string{"level=ERROR", `msg="nuxtauth: a function panicked" function="the JWT callback"`, tt.want, "guard_test.explode"} {
 				if !strings.Contains(lines.String(), want) {
 					t.Errorf("the log does not have %q: %s", want, lines)
 				}

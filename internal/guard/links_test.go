@@ -77,7 +77,7 @@ func TestLinks_AreGuarded(t *testing.T) {
 				t.Errorf("%s: %v, want %s", name, err, test.want)
 			case test.s.err != nil && !errors.Is(err, test.s.err):
 				t.Errorf("%s: %v does not wrap %v", name, err, test.s.err)
-			case (test.s.panics != "") != strings.Contains(lines.String(), "the store panicked"):
+			case (test.s.panics != "") != strings.Contains(lines.String(), `panicked" function="the store"`):
 				t.Errorf("%s: the log is %s", name, lines)
 			case test.s.left <= 0 || test.s.left > 2*time.Second:
 				t.Errorf("%s: the call has %v", name, test.s.left)

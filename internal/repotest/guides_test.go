@@ -7,11 +7,14 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/nuxtauth/nuxtauth"
 )
 
 // documentsOf returns the Markdown files of the repository, by path.
@@ -220,6 +223,42 @@ func TestGuides_HTTPAPI(t *testing.T) {
 		}
 	}
 	compareSets(t, "docs/http-api.md", listed, served)
+}
+
+// The table of operations has those of the API, and no other.
+func TestGuides_Operations(t *testing.T) {
+	inRoot(t)
+	known := map[string]bool{}
+	ast.Inspect(parseGo(t, "observe.go"), func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(spec.Names[0].Name, "Operation") {
+			known[stringOf(spec.Values[0])] = true
+		}
+		return true
+	})
+	_, text, _ := strings.Cut(documentsOf(t)["docs/observability.md"], "\n## Operations")
+	text, _, _ = strings.Cut(text, "\n## ")
+	listed := map[string]bool{}
+	for _, name := range firstColumn(text) {
+		listed[name] = true
+	}
+	compareSets(t, "docs/observability.md", listed, known)
+}
+
+// The table of events has those of Events, and no other.
+func TestGuides_Events(t *testing.T) {
+	inRoot(t)
+	known := map[string]bool{}
+	events := reflect.TypeFor[nuxtauth.Events[nuxtauth.DefaultJWT, nuxtauth.DefaultSession[nuxtauth.DefaultUser]]]()
+	for i := range events.NumField() {
+		known[events.Field(i).Name] = true
+	}
+	_, text, _ := strings.Cut(documentsOf(t)["docs/observability.md"], "\n## Events")
+	text, _, _ = strings.Cut(text, "\n## ")
+	listed := map[string]bool{}
+	for _, name := range firstColumn(text) {
+		listed[name] = true
+	}
+	compareSets(t, "docs/observability.md", listed, known)
 }
 
 // compareSets reports what only one of two sets has.

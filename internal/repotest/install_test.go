@@ -57,7 +57,7 @@ func main() {
 // such as v0.0.0 is no tag.
 func TestInstall_NestedModulesRequireTags(t *testing.T) {
 	inRoot(t)
-	for _, file := range []string{"cmd/nuxtauth/go.mod", "mail/smtp/go.mod", "store/redisstore/go.mod"} { // all that are tagged
+	for _, file := range []string{"cmd/nuxtauth/go.mod", "mail/smtp/go.mod", "otelauth/go.mod", "store/redisstore/go.mod"} { // all that are tagged
 		mod, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

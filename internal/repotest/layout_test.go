@@ -38,15 +38,16 @@ func TestLayout_Imports(t *testing.T) {
 		"internal/color":    nil,
 		"internal/cookie":   nil,
 		"internal/claims":   {"token"},
-		"internal/guard":    {"provider", "store", "token"},
+		"internal/guard":    {"internal/observe", "provider", "store", "token"},
 		"internal/memo":     {"internal/guard"},
+		"internal/observe":  nil,
 		"internal/origin":   nil,
 		"internal/validity": nil,
 		"internal/page":     {"internal/color"},
-		"internal/flow":     {"internal/claims", "provider"},
-		"internal/session": {"internal/clientip", "internal/cookie", "internal/flow", "internal/guard", "internal/memo",
+		"internal/flow":     {"internal/claims", "internal/observe", "provider"},
+		"internal/session": {"internal/clientip", "internal/cookie", "internal/flow", "internal/guard", "internal/memo", "internal/observe",
 			"internal/validity", "provider", "store", "token"},
-		"internal/api": {"internal/account", "internal/address", "internal/clientip", "internal/cookie", "internal/flow", "internal/guard", "internal/origin", "internal/page",
+		"internal/api": {"internal/account", "internal/address", "internal/clientip", "internal/cookie", "internal/flow", "internal/guard", "internal/observe", "internal/origin", "internal/page",
 			"internal/session", "internal/validity", "mail", "provider", "store", "token"},
 		"authtest":         {"authtest/hostile", "provider", "typescript"},
 		"authtest/hostile": nil,
@@ -172,7 +173,7 @@ func TestLayout_GenericsStayInTheRoot(t *testing.T) {
 			}
 		}
 	})
-	if methods == 0 || methods > 60 {
+	if methods == 0 || methods > 65 {
 		t.Errorf("%d methods of generic types in the root", methods)
 	}
 }

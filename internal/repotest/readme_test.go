@@ -16,23 +16,24 @@ import (
 // goBlocks maps the documents that have Go blocks to the packages in which
 // these are compiled.
 var goBlocks = map[string]string{
-	"README.md":            "testdata/docs/readme",
-	"docs/accounts.md":     "testdata/docs/accounts",
-	"docs/testing.md":      "testdata/docs/testing",
-	"docs/session-data.md": "testdata/docs/session-data",
-	"docs/guards.md":       "testdata/docs/guards",
-	"docs/updates.md":      "testdata/docs/updates",
-	"docs/errors.md":       "testdata/docs/errors",
-	"docs/pages.md":        "testdata/docs/pages",
-	"docs/typescript.md":   "testdata/docs/typescript",
-	"docs/local.md":        "testdata/docs/local",
-	"docs/providers.md":    "testdata/docs/providers",
-	"docs/proxies.md":      "testdata/docs/proxies",
-	"docs/acting-as.md":    "testdata/docs/acting-as",
-	"docs/origins.md":      "testdata/docs/origins",
-	"docs/sessions.md":     "store/integration/testdata/docs/sessions", // by the tests of that module, which requires the drivers
-	"docs/moving.md":       "bench/testdata/docs/moving",               // by the tests of that module, which requires the other libraries
-	"docs/services.md":     "example/services/testdata/docs/services",  // likewise: it requires gRPC
+	"README.md":             "testdata/docs/readme",
+	"docs/accounts.md":      "testdata/docs/accounts",
+	"docs/testing.md":       "testdata/docs/testing",
+	"docs/session-data.md":  "testdata/docs/session-data",
+	"docs/guards.md":        "testdata/docs/guards",
+	"docs/updates.md":       "testdata/docs/updates",
+	"docs/errors.md":        "testdata/docs/errors",
+	"docs/pages.md":         "testdata/docs/pages",
+	"docs/typescript.md":    "testdata/docs/typescript",
+	"docs/local.md":         "testdata/docs/local",
+	"docs/providers.md":     "testdata/docs/providers",
+	"docs/proxies.md":       "testdata/docs/proxies",
+	"docs/acting-as.md":     "testdata/docs/acting-as",
+	"docs/origins.md":       "testdata/docs/origins",
+	"docs/sessions.md":      "store/integration/testdata/docs/sessions", // by the tests of that module, which requires the drivers
+	"docs/moving.md":        "bench/testdata/docs/moving",               // by the tests of that module, which requires the other libraries
+	"docs/observability.md": "otelauth/testdata/docs/observability",     // likewise: it requires OpenTelemetry
+	"docs/services.md":      "example/services/testdata/docs/services",  // likewise: it requires gRPC
 }
 
 func TestDocuments_GoBlocksCompile(t *testing.T) {

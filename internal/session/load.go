@@ -7,6 +7,7 @@ import (
 
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/guard"
+	"github.com/nuxtauth/nuxtauth/internal/observe"
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
@@ -44,6 +45,26 @@ type Options struct {
 // session, which then is as they left it. Every other error has been logged, and
 // the session is what could be loaded.
 func (m *Manager) Load(r Request, c Credential, o Options) (*Session, error) {
+	if m.observe == nil {
+		return m.loadAndCommit(r, c, o)
+	}
+	ctx, end := m.observe.Start(r.Context(), observe.Operation{Name: observe.Load})
+	r.Request = r.Request.WithContext(ctx)
+	s, err := m.loadAndCommit(r, c, o)
+	outcome := err
+	switch {
+	case err != nil:
+	case s.State == Unavailable:
+		outcome = ErrUnavailable // why was logged
+	case s.isOver():
+		outcome = ErrSignedOut
+	}
+	end.Done(&outcome)
+	return s, err
+}
+
+// loadAndCommit is Load, whether it is observed or not.
+func (m *Manager) loadAndCommit(r Request, c Credential, o Options) (*Session, error) {
 	s, err := m.load(r, c, o)
 	for s.isOver() && s.isFound() { // a cookie with the same name and another value may be valid
 		m.endRejected(r.Context(), s)
@@ -56,6 +77,9 @@ func (m *Manager) Load(r Request, c Credential, o Options) (*Session, error) {
 	}
 	if e := m.commit(r, s); e != nil {
 		m.log.ErrorContext(r.Context(), "nuxtauth: the cookie of a session could not be written", "error", e)
+	}
+	if o.Params != nil && o.Params.Trigger == TriggerUpdate && s.Active() && err == nil {
+		m.updated(r, s, true)
 	}
 	return s, err
 }
@@ -126,7 +150,7 @@ func (m *Manager) loadFresh(ctx context.Context, cs *CookieSet, c Credential, o 
 		return s
 	}
 	if err := m.refreshIfDue(ctx, cs, s, from); err != nil {
-		m.reject(ctx, s, "refreshing the provider's tokens", err)
+		m.reject(ctx, s, "nuxtauth: refreshing the provider's tokens failed", err)
 		return s
 	}
 	if c.refresh != nil && !m.rotate(s, c.refresh) {
@@ -141,7 +165,7 @@ func (m *Manager) loadFresh(ctx context.Context, cs *CookieSet, c Credential, o 
 		err = errNoSubject
 	}
 	if err != nil {
-		m.reject(s.ctx, s, "the JWT callback", err)
+		m.reject(s.ctx, s, "nuxtauth: the JWT callback failed", err)
 		return s
 	}
 	save := s.writable() && (changed || m.isDue(s, o))
@@ -150,7 +174,7 @@ func (m *Manager) loadFresh(ctx context.Context, cs *CookieSet, c Credential, o 
 		expires = m.lifetime.expiry(s.Claims, m.now())
 	}
 	if err := m.types().Session(s.ctx, s, o.Params, expires); err != nil {
-		m.reject(s.ctx, s, "the Session callback", err)
+		m.reject(s.ctx, s, "nuxtauth: the Session callback failed", err)
 		s.save = s.State == Unavailable && changed && save // what the JWT callback did, such as a rotated token, is not lost
 		return s
 	}
@@ -198,14 +222,14 @@ func (m *Manager) warnOfForeign(ctx context.Context, cs *CookieSet, s *Session, 
 
 // reject sets the state of a session over an error of a callback or a refresh: it
 // has ended, unless the error is temporary.
-func (m *Manager) reject(ctx context.Context, s *Session, what string, err error) {
+func (m *Manager) reject(ctx context.Context, s *Session, message string, err error) {
 	if isTransient(ctx, err) || s.stale { // a stale access token may well be why
 		s.State = Unavailable
-		m.log.WarnContext(ctx, "nuxtauth: "+what+" failed, the session is kept", "error", err)
+		m.log.WarnContext(ctx, message, "error", err, "session", "kept")
 		return
 	}
 	s.State = Rejected
-	m.report(ctx, what, err)
+	m.log.WarnContext(ctx, message, "error", err, "session", "ended")
 }
 
 // setCookie writes the cookie of a session that was written.

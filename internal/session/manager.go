@@ -10,6 +10,7 @@ import (
 
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/memo"
+	"github.com/nuxtauth/nuxtauth/internal/observe"
 	"github.com/nuxtauth/nuxtauth/store"
 )
 
@@ -19,6 +20,8 @@ import (
 type Config struct {
 	Types     Types
 	SignedOut func(ctx context.Context, s *Session, from clientip.Client) // the event; nil for none
+
+	Events Events
 
 	Abilities Abilities // of the store and the deny-list
 	Realm     string    // of the sessions in them
@@ -30,6 +33,7 @@ type Config struct {
 
 	Providers Providers // for refreshes
 	Clients   *clientip.Resolver
+	Observe   observe.Func // nil for none
 	Log       *slog.Logger
 	Now       func() time.Time
 }
@@ -52,6 +56,8 @@ type Manager struct {
 	warnedAt  atomic.Pointer[time.Time] // of a cookie of another application; nil: never
 	buffers   sync.Pool                 // of *bytes.Buffer
 	clients   *clientip.Resolver
+	events    Events
+	observe   observe.Func
 	log       *slog.Logger
 	now       func() time.Time
 }
@@ -66,7 +72,7 @@ func New(cfg Config) *Manager {
 		},
 		store: a.Store, index: a.Index, realm: cfg.Realm, local: cfg.Local, lifetime: cfg.Lifetime,
 		replaced:  memo.New(memo.Options[struct{}]{Name: "noting a handle", Log: cfg.Log, Now: cfg.Now}),
-		signedOut: cfg.SignedOut, clients: cfg.Clients, log: cfg.Log, now: cfg.Now,
+		signedOut: cfg.SignedOut, clients: cfg.Clients, events: cfg.Events, observe: cfg.Observe, log: cfg.Log, now: cfg.Now,
 	}
 	if cfg.Users {
 		m.reader.Subjects = UserSubjects
@@ -129,8 +135,3 @@ func (m *Manager) client(r Request) clientip.Client {
 
 // age is how long ago a session was written.
 func (m *Manager) age(c *Claims) time.Duration { return m.now().Sub(c.IssuedAt.Time()) }
-
-// report logs an error of a function of the application.
-func (m *Manager) report(ctx context.Context, what string, err error) {
-	m.log.WarnContext(ctx, "nuxtauth: "+what+" failed", "error", err)
-}

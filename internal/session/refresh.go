@@ -109,7 +109,7 @@ func (m *Manager) adoptNow(ctx context.Context, cs *CookieSet, s *Session, from 
 func (m *Manager) refreshInCookie(ctx context.Context, cs *CookieSet, s *Session) error {
 	t := s.ProviderTokens
 	for n := 0; n == 0 || n < maxRefreshes && t.left(m.now()) <= 0; n++ {
-		account, err := m.refresher.redeem(ctx, s.Claims.Origin, t.RefreshToken)
+		account, err := m.refresher.redeem(ctx, s.Claims, t.RefreshToken)
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/flow"
 	"github.com/nuxtauth/nuxtauth/internal/memo"
+	"github.com/nuxtauth/nuxtauth/internal/observe"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/token"
@@ -54,6 +55,8 @@ type refresher struct {
 	reader    *Reader
 	save      func(ctx context.Context, cs *CookieSet, s *Session, from clientip.Client) error
 	log       *slog.Logger
+	observe   observe.Func
+	refreshed func(ctx context.Context, subject, provider string) // the event; nil for none
 	now       func() time.Time
 }
 
@@ -75,6 +78,8 @@ func newRefresher(cfg Config, reader *Reader, save func(context.Context, *Cookie
 		realm:     cfg.Realm,
 		reader:    reader,
 		save:      save,
+		observe:   cfg.Observe,
+		refreshed: cfg.Events.Refreshed,
 		log:       cfg.Log,
 		now:       cfg.Now,
 	}
@@ -123,7 +128,7 @@ func (f *refresher) refreshLocked(ctx context.Context, cs *CookieSet, id, handle
 		if t.RefreshToken == rejected { // no other request has put another in its place
 			return refreshed{}, errGrantEnded
 		}
-		account, err := f.redeem(ctx, s.Claims.Origin, t.RefreshToken)
+		account, err := f.redeem(ctx, s.Claims, t.RefreshToken)
 		if errors.Is(err, ErrSignedOut) {
 			rejected = t.RefreshToken
 			continue // a process that can't be locked out may have been faster
@@ -192,17 +197,18 @@ var errGrantEnded = ended(flow.ErrInvalidGrant)
 // redeem trades a refresh token for new tokens: once, for all requests that come
 // with it now or soon. So a new refresh token that could not be saved is not lost.
 // The error wraps [ErrSignedOut] if the provider refuses the refresh token for good.
-func (f *refresher) redeem(ctx context.Context, o token.Origin, refreshToken string) (*provider.Account, error) {
+func (f *refresher) redeem(ctx context.Context, c *Claims, refreshToken string) (*provider.Account, error) {
+	o, subject := c.Origin, c.Subject
 	sum := sha256.Sum256([]byte(refreshToken))
 	key := o.Provider + " " + base64.RawURLEncoding.EncodeToString(sum[:])
 	return f.accounts.Load(ctx, key, func(ctx context.Context) (*provider.Account, time.Duration, error) {
-		account, err := f.providers.Refresh(ctx, o.Provider, flow.Refresh{RefreshToken: refreshToken, Subject: o.ProviderSubject, Issuer: o.Issuer})
-		if errors.Is(err, flow.ErrInvalidGrant) {
-			err = ended(err)
-		}
+		account, err := f.exchange(ctx, o, refreshToken)
 		if err != nil {
-			f.log.WarnContext(ctx, "nuxtauth: refreshing the tokens of "+o.Provider+" failed", "error", err)
+			f.log.WarnContext(ctx, "nuxtauth: a refresh of a provider's tokens failed", "provider", o.Provider, "error", err)
 			return nil, faultTTL, err
+		}
+		if f.refreshed != nil {
+			f.refreshed(ctx, subject, o.Provider)
 		}
 		if account.RefreshToken != "" && account.RefreshToken != refreshToken {
 			return account, rotatedTTL, nil
@@ -210,4 +216,15 @@ func (f *refresher) redeem(ctx context.Context, o token.Origin, refreshToken str
 		fresh := ProviderTokens{AccessTokenExpires: token.NumericDate(account.ExpiresAt)}
 		return account, min(reusedTTL, fresh.left(f.now())-refreshEarly), nil
 	})
+}
+
+// exchange is redeem without its memory.
+func (f *refresher) exchange(ctx context.Context, o token.Origin, refreshToken string) (account *provider.Account, err error) {
+	ctx, end := f.observe.Start(ctx, observe.Operation{Name: observe.Refresh, Provider: o.Provider})
+	defer end.Done(&err)
+	account, err = f.providers.Refresh(ctx, o.Provider, flow.Refresh{RefreshToken: refreshToken, Subject: o.ProviderSubject, Issuer: o.Issuer})
+	if errors.Is(err, flow.ErrInvalidGrant) {
+		err = ended(err)
+	}
+	return account, err
 }

@@ -45,12 +45,23 @@ type selection struct {
 	what  string
 	index func(ctx context.Context, i store.Index) (int, error)
 	mark  func(ctx context.Context, d denyList) error // nil for what a deny-list can't express
+	event Revoked                                     // without Count
 }
 
 // revoke ends what sel selects, also when the request is over. The deny-list
 // comes first, so that no cookie is adopted in between. It returns how many
 // sessions there were in the store, -1 when that is not known.
 func (m *Manager) revoke(ctx context.Context, sel selection) (int, error) {
+	n, err := m.endSelection(ctx, sel)
+	if err == nil && n != 0 && m.events.Revoked != nil {
+		sel.event.Count = n
+		m.events.Revoked(context.WithoutCancel(ctx), sel.event)
+	}
+	return n, err
+}
+
+// endSelection is revoke without the event.
+func (m *Manager) endSelection(ctx context.Context, sel selection) (int, error) {
 	if m.index == nil && m.denyList.marks == nil {
 		return 0, m.unsupported(sel.what, "Session.Store or Session.DenyList")
 	}
@@ -90,7 +101,7 @@ func (m *Manager) RevokeSession(ctx context.Context, subject, id string) (bool, 
 		return false, err
 	}
 	n, err := m.revoke(ctx, selection{
-		what: "revoke a session",
+		what: "revoke a session", event: Revoked{Subject: subject, SessionID: id},
 		mark: func(ctx context.Context, d denyList) error {
 			err := d.endSession(ctx, key(subject), d.userSession(subject, id), nil)
 			if err == nil && d.sealed { // the ID is that of the record: copies of the cookie that it came from have another one
@@ -115,7 +126,7 @@ func (m *Manager) RevokeSessions(ctx context.Context, subject string) (int, erro
 		return 0, err
 	}
 	return m.revoke(ctx, selection{
-		what: "revoke sessions",
+		what: "revoke sessions", event: Revoked{Subject: subject},
 		mark: marking(m.denyList.subject(subject)),
 		index: func(ctx context.Context, i store.Index) (int, error) {
 			return i.DeleteSessions(ctx, m.realm, subject, "")
@@ -133,7 +144,7 @@ func (m *Manager) RevokeOtherSessions(ctx context.Context, s *Session) (int, err
 		return 0, fmt.Errorf("nuxtauth: revoke the other sessions: %w: that of the request is not in the store, and would end too", reason)
 	}
 	sel := selection{
-		what: "revoke the other sessions",
+		what: "revoke the other sessions", event: Revoked{Subject: s.Claims.Subject, SessionID: s.ID(), Others: true},
 		index: func(ctx context.Context, i store.Index) (int, error) {
 			return i.DeleteSessions(ctx, m.realm, s.record.Subject, s.record.ID)
 		},
@@ -150,7 +161,7 @@ func (m *Manager) RevokeUserProvider(ctx context.Context, subject, provider stri
 		return err
 	}
 	_, err := m.revoke(ctx, selection{
-		what: "revoke the sessions of a user that came from a provider",
+		what: "revoke the sessions of a user that came from a provider", event: Revoked{Subject: subject, Provider: provider},
 		mark: marking(m.denyList.userProvider(subject, provider)),
 		index: func(ctx context.Context, i store.Index) (n int, err error) {
 			records, err := i.ListSessions(ctx, m.realm, subject, MaxSessions)
@@ -186,7 +197,7 @@ func (m *Manager) RevokeProviderSession(ctx context.Context, provider, issuer, s
 		names[i] = m.denyList.providerSession(provider, id)
 	}
 	return m.revoke(ctx, selection{
-		what: "revoke the sessions of a session at a provider",
+		what: "revoke the sessions of a session at a provider", event: Revoked{Provider: provider, ProviderSubject: subject, ProviderSession: sid},
 		mark: func(ctx context.Context, d denyList) error { return d.endOfProvider(ctx, provider, names...) },
 		index: func(ctx context.Context, i store.Index) (n int, err error) {
 			for _, id := range ids {
@@ -205,9 +216,10 @@ func (m *Manager) RevokeProviderSubject(ctx context.Context, provider, issuer, s
 	if err := empty("RevokeProviderSubject", provider, subject); err != nil {
 		return 0, err
 	}
+	event := Revoked{Provider: provider, ProviderSubject: subject}
 	subject = atIssuer(issuer, subject)
 	return m.revoke(ctx, selection{
-		what: "revoke the sessions of a user at a provider",
+		what: "revoke the sessions of a user at a provider", event: event,
 		mark: func(ctx context.Context, d denyList) error {
 			return d.endOfProvider(ctx, provider, d.providerSubject(provider, subject))
 		},

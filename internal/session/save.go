@@ -11,6 +11,7 @@ import (
 
 	"github.com/nuxtauth/nuxtauth/internal/clientip"
 	"github.com/nuxtauth/nuxtauth/internal/cookie"
+	"github.com/nuxtauth/nuxtauth/internal/observe"
 	"github.com/nuxtauth/nuxtauth/store"
 	"github.com/nuxtauth/nuxtauth/token"
 )
@@ -20,12 +21,14 @@ import (
 // [ErrSignedOut] if the session has ended, [store.ErrConflict] if another request
 // has changed it, [ErrUnavailable] after a fault, and [ErrTokenTooLarge]. After any
 // error s is as it was.
-func (m *Manager) save(ctx context.Context, cs *CookieSet, s *Session, from clientip.Client) error {
+func (m *Manager) save(ctx context.Context, cs *CookieSet, s *Session, from clientip.Client) (err error) {
 	if s.Claims.Subject == "" {
 		return errNoSubject
 	}
+	ctx, end := m.observe.Start(ctx, observe.Operation{Name: observe.Save, Provider: s.Claims.Origin.Provider})
+	defer end.Done(&err)
 	before := *s.Claims
-	err := m.write(ctx, cs, s, from)
+	err = m.write(ctx, cs, s, from)
 	if err != nil {
 		*s.Claims = before
 		return fmt.Errorf("nuxtauth: save the session of %q: %w", before.Subject, err)

@@ -76,6 +76,7 @@ func (m *Manager) update(r Request, s *Session, change func(*Session) error) (*S
 	if err := m.save(r.Context(), r.Cookies, next, m.client(r)); err != nil {
 		return nil, err
 	}
+	m.updated(r, next, false)
 	return next, m.setCookie(r, next)
 }
 

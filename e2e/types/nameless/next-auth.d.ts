@@ -41,6 +41,9 @@ declare module 'next-auth/jwt' {
       idp_sid?: string
       user?: boolean
       since?: number
+      local?: boolean
+      rotations?: number
+      rotated_at?: number
     }
   }
 }
