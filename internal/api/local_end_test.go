@@ -19,6 +19,7 @@ import (
 	"github.com/nuxtauth/nuxtauth/internal/apptest"
 	"github.com/nuxtauth/nuxtauth/provider"
 	"github.com/nuxtauth/nuxtauth/store"
+	"github.com/nuxtauth/nuxtauth/token"
 )
 
 // The list of sessions has the browser, and not the server that renders its pages.
@@ -343,5 +344,25 @@ func TestLocal_ViewWithoutJSON(t *testing.T) {
 	broken.Store(false)
 	if rec := send("GET", "session", "Bearer "+tokens.Token, ""); rec.Code != 200 {
 		t.Errorf("afterwards: %d %s", rec.Code, rec.Body)
+	}
+}
+
+// A service that shares the store opens none of the tokens, nor the handle in one of them.
+func TestLocal_ReaderOpensNoToken(t *testing.T) {
+	a := newLocal(t)
+	tokens := a.signIn()
+	handle, _, _ := strings.Cut(tokens.RefreshToken, ".")
+	if _, err := a.store.FindSession(t.Context(), handle); err != nil {
+		t.Fatalf("the handle of the session: %v", err)
+	}
+	for name, value := range map[string]string{"access token": tokens.Token, "refresh token": tokens.RefreshToken, "handle": handle} {
+		cfg := nuxtauth.ReaderConfig{Secret: apptest.Secret, URL: a.URL, Store: a.store, Now: a.Clock.Now}
+		for _, header := range [][2]string{{"Authorization", "Bearer " + value}, {"Cookie", apptest.SessionCookie + "=" + value}} {
+			req, _ := apptest.NewRequest("GET", "/", nil)
+			req.Header.Set(header[0], header[1])
+			if tok, err := apptest.ReadToken[apptest.Token](req, cfg); !errors.Is(err, token.ErrInvalid) || tok != nil {
+				t.Errorf("the %s in %s: %+v, %v", name, header[0], tok, err)
+			}
+		}
 	}
 }
