@@ -56,7 +56,8 @@ type ReaderConfig struct {
 
 // Reader reads tokens in a service that does not run the middleware, such as one behind a
 // gateway, or one that speaks gRPC. It runs no callback, and writes no cookie: it neither
-// renews a session nor ends one. It is safe for concurrent use. Make one with [NewReader].
+// renews a session nor ends one. It does not open the access tokens of [LocalConfig]. It is safe
+// for concurrent use. Make one with [NewReader].
 type Reader[T TokenType] struct {
 	sessions session.Reader
 	cookies  *session.CookieSet

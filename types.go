@@ -59,12 +59,14 @@
 // A request goes through [Auth.Middleware] in middleware.go. Below Config.BasePath, the
 // table in routes.go says which function of internal/api answers it; a sign-in that
 // was proven ends in complete.go there, with the users of internal/account. On any other
-// path, Load in internal/session finds the session, runs the callbacks of callbacks.go, and writes what follows from
-// it to the store and to the cookies of the response. The handler then finds the
-// session in the gin.Context, unless a guard of guards.go refuses it. Sessions end in end.go and revoke.go of internal/session;
-// protocol_authjs.go of internal/api has what Auth.js v5 answers otherwise than next-auth
-// v4. config.go has what New checks, typed.go the application's types for these packages,
-// sessions.go, accounts.go, links.go and reader.go what handlers and other services call.
+// path, Load in internal/session finds the session, runs the callbacks of callbacks.go, and
+// writes what follows from it to the store and to the cookies of the response. The handler
+// then finds the session in the gin.Context, unless a guard of guards.go refuses it.
+// Sessions end in end.go and revoke.go of internal/session; protocol_authjs.go of
+// internal/api has what Auth.js v5 answers otherwise than next-auth v4. config.go has what
+// New checks, typed.go the application's types for these packages. sessions.go, accounts.go,
+// links.go and reader.go have what handlers and other services call, local.go the endpoints
+// for clients without cookies, events.go and observe.go what the application learns of.
 package nuxtauth
 
 import (
